@@ -1,0 +1,1 @@
+"""Landing files in, a new generation out, swapped in without queries noticing."""
