@@ -40,3 +40,40 @@ class CorruptObjectError(LakeError):
         """Keep the machine-readable reason beside the message."""
         super().__init__(message)
         self.reason = reason
+
+
+class StorageError(LakeError):
+    """S3 refused a call or did not answer, retries included."""
+
+
+class ObjectChangedError(LakeError):
+    """A conditional put found another version of the object than it was to replace."""
+
+
+class PartitionCatalogError(LakeError):
+    """Glue refused a call or did not answer, retries included."""
+
+
+class PartitionMovedError(LakeError):
+    """A partition no longer points where it did; start over from its present state."""
+
+
+class ManifestError(LakeError):
+    """A generation's manifest is missing, unreadable, or contradicts itself."""
+
+
+class RawReplacedError(LakeError):
+    """The raw object was replaced while this invocation worked on the old content; read it again."""
+
+
+class SupersededError(LakeError):
+    """Another attempt at the same source came first: its timestamp is the one to publish.
+
+    Attributes:
+        processed_ts: the `processed_ts` of the attempt that won, as its metadata has it.
+    """
+
+    def __init__(self, processed_ts: str) -> None:
+        """Keep the timestamp that the redo must use."""
+        super().__init__(f"another attempt already published this source at {processed_ts}")
+        self.processed_ts = processed_ts
