@@ -1,0 +1,115 @@
+"""Which files of a partition to merge together: sizes and a target in, bins out. Pure.
+
+Files keep their order (by name, so roughly by arrival) inside the bins, because events that
+arrived together happened together, and a file that covers a short time is pruned by more queries.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+NEAR_TARGET: Final = 0.75
+"""A merged file of at least this share of the target is left alone: rewriting it gains nothing."""
+
+OPEN_BINS: Final = 8
+"""Bins that the next file may still fall into. More of them fill better, and order worse."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class File:
+    """One input of a compaction.
+
+    Attributes:
+        name: what orders the files; unique within one plan.
+        size: bytes as stored.
+        merged: an earlier compaction wrote it, so its rows are clustered already.
+        stale: it has to be rewritten whatever its size: an old schema, or rows to drop.
+    """
+
+    name: str
+    size: int
+    merged: bool = False
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with every file of a partition: each stands in exactly one place.
+
+    Attributes:
+        carried: merged files to copy as they are.
+        bins: files to merge, one bin at a time; each makes about one file of the target size.
+    """
+
+    carried: tuple[File, ...]
+    bins: tuple[tuple[File, ...], ...]
+
+    @property
+    def files_merged(self) -> int:
+        """How many files the bins hold."""
+        return sum(len(group) for group in self.bins)
+
+    @property
+    def bytes_merged(self) -> int:
+        """How many bytes the bins read."""
+        return sum(file.size for group in self.bins for file in group)
+
+
+def plan(files: Iterable[File], *, target_bytes: int, near: float = NEAR_TARGET) -> Plan:
+    """Choose what to carry over and what to merge.
+
+    A merged file is carried when it is near the target, or when nothing would join it in its bin.
+    A landing file is always merged: merging is what clusters its rows.
+
+    Args:
+        files: the partition's files, in any order.
+        target_bytes: size that merged files aim at, above 0.
+        near: share of the target from which on a merged file is big enough.
+
+    Raises:
+        ValueError: the target is no size, or two files carry one name.
+    """
+    if target_bytes <= 0:
+        raise ValueError(f"target_bytes is {target_bytes}; it has to be above 0")
+    ordered = sorted(files)
+    names = {file.name for file in ordered}
+    if len(names) != len(ordered):
+        raise ValueError("two files carry the same name")
+    settled = [file for file in ordered if _settled(file, near * target_bytes)]
+    carried, bins = list(settled), []
+    kept = {file.name for file in settled}
+    for group in pack([file for file in ordered if file.name not in kept], target_bytes):
+        if len(group) == 1 and group[0].merged and not group[0].stale:
+            carried.extend(group)
+        else:
+            bins.append(tuple(group))
+    return Plan(tuple(sorted(carried)), tuple(bins))
+
+
+def _settled(file: File, big_enough: float) -> bool:
+    return file.merged and not file.stale and file.size >= big_enough
+
+
+def pack(
+    files: Sequence[File], target_bytes: int, *, open_bins: int = OPEN_BINS
+) -> list[list[File]]:
+    """Put files into bins of at most the target: each into the first open bin with room.
+
+    A file above the target gets a bin of its own. The fullest bin closes when too many are open.
+    Bins come out in the order of their first files.
+    """
+    bins: list[list[File]] = []
+    opened: list[tuple[int, list[File]]] = []  # (bytes so far, bin), oldest first
+    for file in files:
+        for at, (filled, group) in enumerate(opened):
+            if filled + file.size <= target_bytes:
+                group.append(file)
+                opened[at] = (filled + file.size, group)
+                break
+        else:
+            group = [file]
+            bins.append(group)
+            opened.append((file.size, group))
+            if len(opened) > open_bins:
+                opened.remove(max(opened, key=lambda entry: entry[0]))
+    return bins
