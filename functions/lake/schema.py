@@ -29,6 +29,8 @@ EXTRA: Final = "extra"
 PROCESSED_TS: Final = "processed_ts"
 SCHEMA_VERSION_KEY: Final = b"lake.schema_version"
 """Key-value metadata of every Parquet file the lake writes."""
+JSON_COLUMNS_KEY: Final = b"lake.json_columns"
+"""The same: names of its columns whose text is JSON, which Parquet's types cannot tell."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 # The Hive JSON SerDe takes a key `_colN` for column N, whatever that column is called.
@@ -134,9 +136,13 @@ class Catalog:
             "boolean": pa.bool_(),
             "timestamp": pa.timestamp("ms", tz="UTC"),
         }
+        columns = self.tables["parquet"].columns
         return pa.schema(
-            [(column.name, types[column.type]) for column in self.tables["parquet"].columns],
-            metadata={SCHEMA_VERSION_KEY: str(self.schema_version).encode()},
+            [(column.name, types[column.type]) for column in columns],
+            metadata={
+                SCHEMA_VERSION_KEY: str(self.schema_version),
+                JSON_COLUMNS_KEY: ",".join(c.name for c in columns if c.type == "json"),
+            },
         )
 
     def is_pii(self, key: str) -> bool:
