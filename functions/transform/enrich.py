@@ -1,0 +1,228 @@
+"""The data rules, one event at a time: right for any input.
+
+What `functions.transform.fast` cannot prove of a block comes here.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from functions.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
+from functions.lake.config import Limits
+from functions.lake.schema import EXTRA, PROCESSED_TS, Catalog
+from functions.transform.lines import WHITESPACE, Block, split_values
+from functions.transform.reasons import LineReason
+from functions.transform.strict import ParsedEvent, RejectedError, parse_event
+
+_encode = msgspec.json.encode
+# Numbers with a fraction or exponent keep the text they were sent with.
+_decode_exact = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
+_NULL: Final = b"null"
+# More than the keys of any sane catalog and its producers; a stranger's keys only fill it once.
+_KNOWN_KEYS: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """Which text of a raw object was not published, and why; never the text itself.
+
+    Attributes:
+        line_number: counted from 1.
+        byte_offset: where the text starts in the decompressed object.
+    """
+
+    line_number: int
+    byte_offset: int
+    reason: LineReason
+
+
+@dataclass(slots=True)
+class EnrichedBlock:
+    """What became of one block.
+
+    Attributes:
+        json: the published events as NDJSON, each line ending in a newline.
+        rows: the same events as Parquet rows, in the order of the catalog's Parquet columns.
+        mismatched: column -> values that did not fit it.
+    """
+
+    json: bytes
+    rows: list[list[Any]]
+    blank: int = 0
+    rejects: list[RejectedLine] = field(default_factory=list)
+    mismatched: dict[str, int] = field(default_factory=dict)
+
+
+class Enricher:
+    """Applies the catalog to events: drops PII, adds `processed_ts`, types the columns."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        limits: Limits,
+        *,
+        processed_ts: int,
+        processed_ts_text: str,
+        partition_keys: tuple[str, ...],
+    ) -> None:
+        """Prepare what is the same for every event.
+
+        Args:
+            catalog: columns and PII keys.
+            limits: what one event may ask for.
+            processed_ts: UTC milliseconds.
+            processed_ts_text: the same instant as ISO-8601 text.
+            partition_keys: names that would be read as a partition column.
+        """
+        self._catalog = catalog
+        self._limits = limits
+        self._partition_keys = partition_keys
+        columns = catalog.table("parquet").columns
+        self._width = len(columns)
+        index = {column.name: position for position, column in enumerate(columns)}
+        self._extra_index = index[EXTRA]
+        self._processed_index = index[PROCESSED_TS]
+        self._processed_ts = processed_ts
+        self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), processed_ts_text.encode())
+        self._columns: dict[str, tuple[int, bool, Coercion]] = {
+            column.name: (index[column.name], column.type == "string", COERCIONS[column.type])
+            for column in columns
+            if column.name not in {EXTRA, PROCESSED_TS}
+        }
+        self._pii_needles = tuple(key.encode() for key in sorted(catalog.pii_keys))
+        self._prefixes = {name: b',"%s":' % name.encode() for name in self._columns}
+
+    def block(self, block: Block) -> EnrichedBlock:
+        """Enrich every line of a block."""
+        done = EnrichedBlock(b"", [])
+        lines: list[bytes] = []
+        if block.too_long:
+            done.rejects.append(RejectedLine(block.line_number, block.offset, "line_too_long"))
+            return done
+        offset = block.offset
+        texts = block.data.split(b"\n")
+        if not texts[-1]:
+            texts.pop()
+        for line_number, text in enumerate(texts, block.line_number):
+            self._line(text, line_number, offset, done, lines)
+            offset += len(text) + 1
+        done.json = b"".join(lines)
+        return done
+
+    def _line(
+        self, line: bytes, number: int, offset: int, done: EnrichedBlock, out: list[bytes]
+    ) -> None:
+        text = line.strip(WHITESPACE)
+        if not text:
+            done.blank += 1
+            return
+        start = offset + len(line) - len(line.lstrip(WHITESPACE))
+        reason = self._publish(text, done, out)
+        if reason is None:
+            return
+        values = split_values(text)
+        if len(values) == 1:
+            done.rejects.append(RejectedLine(number, start, reason))
+            return
+        for position, value in values:
+            reason = self._publish(value, done, out)
+            if reason is not None:
+                done.rejects.append(RejectedLine(number, start + position, reason))
+
+    def _publish(self, text: bytes, done: EnrichedBlock, out: list[bytes]) -> LineReason | None:
+        """Add one event to the block, or say why not."""
+        if len(text) > self._limits.max_line_bytes:
+            return "line_too_long"
+        try:
+            event = parse_event(text, self._limits)
+        except RejectedError as rejected:
+            return rejected.reason
+        if self._suspicious(text):
+            event = self._without_nested_pii(event)
+        line, row = self._apply(event, done.mismatched)
+        out.append(line)
+        done.rows.append(row)
+        return None
+
+    def _apply(self, event: ParsedEvent, mismatched: dict[str, int]) -> tuple[bytes, list[Any]]:
+        """Type the columns of one event: its JSON line and its Parquet row."""
+        columns, prefixes, values = self._columns, self._prefixes, event.values
+        row: list[Any] = [None] * self._width
+        parts: list[bytes | msgspec.Raw] = []
+        moved: list[bytes | msgspec.Raw] = []  # into `extra` of both formats
+        undeclared: list[bytes] = []  # into `extra` of Parquet only
+        for key, raw in event.fields.items():
+            known = columns.get(key)
+            if known is not None:
+                index, is_string, coercion = known
+                value = values[key]
+                if value is None or (is_string and type(value) is str):
+                    row[index] = value
+                    parts += (prefixes[key], raw)
+                    continue
+                cell, text = coercion(value, bytes(raw))
+                if cell is not MISMATCH:
+                    row[index] = cell
+                    parts += (prefixes[key], text)
+                    continue
+                mismatched[key] = mismatched.get(key, 0) + 1
+                parts += (prefixes[key], _NULL)
+            elif self._catalog.is_pii(key):
+                continue
+            elif not self._catalog.taken_for_column(key, self._partition_keys):
+                prefix = self._prefix(key)
+                parts += (prefix, raw)
+                undeclared += (prefix, compact(bytes(raw)))
+                continue
+            prefix = self._prefix(key)
+            moved += (prefix, raw)
+            undeclared += (prefix, compact(bytes(raw)))
+        if undeclared:
+            row[self._extra_index] = (b"{" + b"".join(undeclared)[1:] + b"}").decode()
+        if moved:
+            parts += (b',"extra":{', b"".join(moved)[1:], b"}")
+        row[self._processed_index] = self._processed_ts
+        parts.append(self._tail)
+        return b"{" + b"".join(parts)[1:], row
+
+    def _prefix(self, key: str) -> bytes:
+        """`,"key":`, escaped as JSON."""
+        prefix = self._prefixes.get(key)
+        if prefix is None:
+            prefix = b"," + _encode(key) + b":"
+            if len(self._prefixes) < _KNOWN_KEYS:
+                self._prefixes[key] = prefix
+        return prefix
+
+    def _suspicious(self, text: bytes) -> bool:
+        r"""Whether a PII key may stand in a text: plainly, with `\u` escapes, or in odd letters.
+
+        Lower case changes some letters outside ASCII into ASCII ones (the Kelvin sign into k).
+        """
+        if b"\\u" in text or not text.isascii():
+            return True
+        lowered = text.lower()
+        return any(needle in lowered for needle in self._pii_needles)
+
+    def _without_nested_pii(self, event: ParsedEvent) -> ParsedEvent:
+        """Write every object and array of a suspicious event anew, without PII keys.
+
+        Anew even where the decoded value shows none: the text may hold one under a duplicate key.
+        """
+        for key, value in event.values.items():
+            if type(value) in {dict, list} and not self._catalog.is_pii(key):
+                clean = _encode(self._strip(_decode_exact(event.fields[key])))
+                event.fields[key] = msgspec.Raw(clean)
+        return event
+
+    def _strip(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        if type(value) is dict:
+            return {
+                key: self._strip(item)
+                for key, item in value.items()
+                if not self._catalog.is_pii(key)
+            }
+        if type(value) is list:
+            return [self._strip(item) for item in value]
+        return value

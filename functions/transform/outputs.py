@@ -1,0 +1,197 @@
+"""The three files of one source, written locally and counted before anything is uploaded."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from isal import igzip
+
+from functions.lake.config import OutputOptions
+from functions.lake.schema import Catalog
+from functions.transform.enrich import RejectedLine
+
+_WRITE_BUFFER_BYTES: Final = 1024 * 1024
+_GZIP_LEVEL: Final = 1  # of ISA-L's 0 to 3
+_ZSTD_LEVEL: Final = 1
+_REJECTS_AT_ONCE: Final = 1_000
+# Values that never repeat: a dictionary of them would be built, found too large and thrown away.
+_DICTIONARY_NEVER: Final = frozenset({"event_id"})
+
+encode_row = msgspec.json.Encoder().encode
+
+
+class Writable(Protocol):
+    """What is needed of a text output."""
+
+    def write(self, data: bytes, /) -> int:
+        """Add bytes."""
+
+    def close(self) -> None:
+        """Finish the stream."""
+
+
+class JsonOutput:
+    """NDJSON, plain or gzip. Counts the lines it was given."""
+
+    def __init__(self, path: Path, options: OutputOptions) -> None:
+        """Open the file."""
+        self.path = path
+        self.rows = 0
+        self._below = path.open("wb", buffering=_WRITE_BUFFER_BYTES)
+        self._file: Writable = self._below
+        if options.json_compression == "gzip":
+            # No name and no time in the header: the same lines give the same bytes.
+            self._file = igzip.IGzipFile(  # type: ignore[no-untyped-call]  # isal leaves it open
+                filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=self._below, mtime=0
+            )
+
+    def write(self, lines: bytes) -> None:
+        """Add whole lines."""
+        self._file.write(lines)
+        self.rows += lines.count(b"\n")
+
+    def __enter__(self) -> Self:
+        """Nothing to do: the file is open."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file, finished or not; only the caller makes it visible."""
+        self._file.close()
+        self._below.close()
+
+
+class ParquetOutput:
+    """Parquet with the catalog's columns, in row groups of `row_group_rows` rows.
+
+    Holds at most one row group in memory, as Arrow data.
+    """
+
+    def __init__(self, path: Path, catalog: Catalog, options: OutputOptions) -> None:
+        """Open the file."""
+        self.path = path
+        self.schema = catalog.arrow_schema()
+        self._row_group_rows = options.row_group_rows
+        self._batches: list[pa.RecordBatch] = []
+        self._buffered = 0
+        level = options.parquet_level
+        if level is None and options.parquet_compression == "zstd":
+            level = _ZSTD_LEVEL
+        self._writer = pq.ParquetWriter(
+            path,
+            self.schema,
+            compression=options.parquet_compression,
+            compression_level=level if options.parquet_compression == "zstd" else None,
+            use_dictionary=[n for n in self.schema.names if n not in _DICTIONARY_NEVER],
+            write_page_index=True,
+            store_schema=False,
+        )
+
+    def write_rows(self, rows: list[list[Any]]) -> None:
+        """Add rows, each a list of Python values in the schema's order."""
+        if not rows:
+            return
+        arrays = [
+            pa.array(column, type=field.type)
+            for column, field in zip(zip(*rows, strict=True), self.schema, strict=True)
+        ]
+        self.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        """Add one batch of the schema."""
+        self._batches.append(batch)
+        self._buffered += batch.num_rows
+        if self._buffered >= self._row_group_rows:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._batches:
+            table = pa.Table.from_batches(self._batches, schema=self.schema)
+            self._batches.clear()
+            self._buffered = 0
+            self._writer.write_table(table, row_group_size=table.num_rows)
+
+    def finish(self) -> None:
+        """Write what is buffered and the footer."""
+        self._flush()
+        self._writer.close()
+
+    @property
+    def rows(self) -> int:
+        """Rows that the finished file has by its own footer."""
+        return int(pq.read_metadata(self.path).num_rows)
+
+    def __enter__(self) -> Self:
+        """Nothing to do: the file is open."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the writer; only the caller makes the file visible."""
+        self._writer.close()
+
+
+class RejectOutput:
+    """One NDJSON row per rejected text, without its payload."""
+
+    def __init__(self, path: Path, *, raw_key: str, source_id: str, processed_ts_text: str) -> None:
+        """Open the file."""
+        self.path = path
+        self.rows = 0
+        self._raw_key = raw_key
+        self._source_id = source_id
+        self._processed_ts = processed_ts_text
+        self._file = path.open("wb", buffering=_WRITE_BUFFER_BYTES)
+
+    def write(self, rejects: list[RejectedLine]) -> None:
+        """Add rows."""
+        for start in range(0, len(rejects), _REJECTS_AT_ONCE):
+            some = rejects[start : start + _REJECTS_AT_ONCE]
+            self._file.write(
+                b"".join(self._row(r.line_number, r.byte_offset, r.reason) for r in some)
+            )
+        self.rows += len(rejects)
+
+    def write_object(self, reason: str) -> None:
+        """Add the one row of a raw object that is rejected whole."""
+        self._file.write(self._row(0, 0, reason))
+        self.rows += 1
+
+    def _row(self, line_number: int, byte_offset: int, reason: str) -> bytes:
+        return (
+            encode_row(
+                {
+                    "raw_key": self._raw_key,
+                    "source_id": self._source_id,
+                    "line_number": line_number,
+                    "byte_offset": byte_offset,
+                    "reason": reason,
+                    "processed_ts": self._processed_ts,
+                }
+            )
+            + b"\n"
+        )
+
+    def __enter__(self) -> Self:
+        """Nothing to do: the file is open."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._file.close()
