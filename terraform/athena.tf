@@ -1,0 +1,56 @@
+# Where analysts query, and queries to begin with.
+
+locals {
+  athena_results_prefix = "athena-results/"
+
+  saved_queries = merge([
+    for key, stream in local.streams : {
+      for file in fileset("${path.module}/queries", "*.sql") : "${key}-${trimsuffix(file, ".sql")}" => {
+        name = "${stream.name}: ${replace(trimsuffix(file, ".sql"), "_", " ")}"
+        sql = templatefile("${path.module}/queries/${file}", {
+          json    = stream.tables["json"].name
+          parquet = stream.tables["parquet"].name
+          rejects = stream.tables["rejects"].name
+        })
+      }
+    }
+  ]...)
+}
+
+resource "aws_athena_workgroup" "lake" {
+  name          = var.name
+  description   = "Queries on the ${var.name} lake"
+  force_destroy = var.force_destroy
+  tags          = local.tags
+
+  configuration {
+    # Clients cannot send results elsewhere or scan beyond the cut-off.
+    enforce_workgroup_configuration    = true
+    publish_cloudwatch_metrics_enabled = true
+    bytes_scanned_cutoff_per_query     = var.athena_scan_cutoff_gb * 1024 * 1024 * 1024
+
+    engine_version {
+      selected_engine_version = "Athena engine version 3"
+    }
+
+    result_configuration {
+      output_location       = "s3://${aws_s3_bucket.lake.id}/${local.athena_results_prefix}"
+      expected_bucket_owner = local.account_id
+
+      encryption_configuration {
+        encryption_option = var.kms_enabled ? "SSE_KMS" : "SSE_S3"
+        kms_key_arn       = local.kms_key_arn
+      }
+    }
+  }
+}
+
+resource "aws_athena_named_query" "saved" {
+  for_each = local.saved_queries
+
+  name        = each.value.name
+  description = trimspace(trimprefix(split("\n", each.value.sql)[0], "--"))
+  workgroup   = aws_athena_workgroup.lake.id
+  database    = aws_glue_catalog_database.lake.name
+  query       = each.value.sql
+}

@@ -1,0 +1,64 @@
+# Producers -> Firehose -> raw/.
+
+resource "aws_cloudwatch_log_group" "firehose" {
+  for_each = local.streams
+
+  name              = "/aws/kinesisfirehose/${each.value.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = local.kms_key_arn
+  tags              = local.tags
+}
+
+resource "aws_cloudwatch_log_stream" "firehose" {
+  for_each = local.streams
+
+  name           = "delivery"
+  log_group_name = aws_cloudwatch_log_group.firehose[each.key].name
+}
+
+resource "aws_kinesis_firehose_delivery_stream" "events" {
+  for_each = local.streams
+
+  name        = each.value.name
+  destination = "extended_s3"
+  tags        = local.tags
+
+  server_side_encryption {
+    enabled  = true
+    key_type = var.kms_enabled ? "CUSTOMER_MANAGED_CMK" : "AWS_OWNED_CMK"
+    key_arn  = local.kms_key_arn
+  }
+
+  extended_s3_configuration {
+    role_arn            = aws_iam_role.firehose[each.key].arn
+    bucket_arn          = aws_s3_bucket.lake.arn
+    prefix              = "${each.value.raw_prefix}${local.date_path}"
+    error_output_prefix = "${each.value.errors_prefix}!{firehose:error-output-type}/${local.date_path}"
+    compression_format  = "GZIP"
+    buffering_size      = each.value.buffer_mb
+    buffering_interval  = each.value.buffer_seconds
+
+    cloudwatch_logging_options {
+      enabled         = true
+      log_group_name  = aws_cloudwatch_log_group.firehose[each.key].name
+      log_stream_name = aws_cloudwatch_log_stream.firehose[each.key].name
+    }
+
+    processing_configuration {
+      enabled = true
+
+      # A newline after each record, so that raw objects are NDJSON whatever producers send.
+      processors {
+        type = "AppendDelimiterToRecord"
+
+        parameters {
+          parameter_name  = "Delimiter"
+          parameter_value = "\\n"
+        }
+      }
+    }
+  }
+
+  # The role alone does not let Firehose in.
+  depends_on = [aws_iam_role_policy.firehose]
+}

@@ -1,0 +1,68 @@
+# The database, and the tables that catalog.json describes. Partitions are registered by the
+# functions, never by Terraform or a crawler.
+
+resource "aws_glue_catalog_database" "lake" {
+  name        = var.database_name
+  description = "Click events as JSON and Parquet, and what was rejected"
+  tags        = local.tags
+}
+
+locals {
+  tables = merge([
+    for key, stream in local.streams : {
+      for format, table in local.catalog.tables : "${key}-${format}" => {
+        name     = stream.tables[format].name
+        location = stream.tables[format].location
+        table    = table
+        # A type that is null for a table, or a column of other formats, is not declared there.
+        columns = [
+          for column in local.catalog[table.columns] : {
+            name    = column.name
+            type    = table.types[column.type]
+            comment = try(column.comment, null)
+          }
+          if table.types[column.type] != null && contains(try(column.formats, [format]), format)
+        ]
+      }
+    }
+  ]...)
+}
+
+resource "aws_glue_catalog_table" "lake" {
+  for_each = local.tables
+
+  name          = each.value.name
+  database_name = aws_glue_catalog_database.lake.name
+  table_type    = "EXTERNAL_TABLE"
+  parameters    = each.value.table.parameters
+
+  dynamic "partition_keys" {
+    for_each = local.partition_keys
+
+    content {
+      name = partition_keys.value
+      type = "string"
+    }
+  }
+
+  storage_descriptor {
+    location      = each.value.location
+    input_format  = each.value.table.input_format
+    output_format = each.value.table.output_format
+
+    ser_de_info {
+      serialization_library = each.value.table.serde
+      parameters            = each.value.table.serde_parameters
+    }
+
+    dynamic "columns" {
+      for_each = each.value.columns
+
+      content {
+        name    = columns.value.name
+        type    = columns.value.type
+        comment = columns.value.comment
+      }
+    }
+  }
+}

@@ -1,0 +1,41 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  region     = data.aws_region.current.id # `name` is deprecated from provider 6 on
+
+  tags = merge({ Project = var.name }, var.tags)
+
+  bucket_name = coalesce(var.bucket_name, "${var.name}-${local.account_id}-${local.region}")
+  package_dir = coalesce(var.package_dir, "${path.module}/../dist")
+
+  catalog        = jsondecode(file(coalesce(var.catalog_file, "${path.module}/../functions/lake/catalog.json")))
+  partition_keys = distinct(concat(local.catalog.partition_keys, var.hour_partition ? ["hour"] : []))
+
+  # Firehose's name for each partition key's part of the arrival time.
+  timestamp_parts = { year = "yyyy", month = "MM", day = "dd", hour = "HH" }
+  date_path       = join("", [for key in local.partition_keys : "${key}=!{timestamp:${local.timestamp_parts[key]}}/"])
+
+  # Everything that differs from stream to stream.
+  streams = {
+    for key, stream in var.streams : key => {
+      name             = "${var.name}-${key}"
+      raw_prefix       = "${stream.prefix}raw/"
+      processed_prefix = "${stream.prefix}processed/"
+      rejected_prefix  = "${stream.prefix}rejected/"
+      errors_prefix    = "${stream.prefix}errors/"
+      tables = {
+        for format, table in local.catalog.tables : format => {
+          name     = "${stream.table_prefix != null ? stream.table_prefix : stream.prefix == "" ? "" : "${replace(key, "-", "_")}_"}${table.name}"
+          location = "s3://${local.bucket_name}/${stream.prefix}${table.prefix}"
+        }
+      }
+      buffer_mb       = coalesce(stream.buffer_mb, var.firehose_buffer_mb)
+      buffer_seconds  = stream.buffer_seconds != null ? stream.buffer_seconds : var.firehose_buffer_seconds
+      max_concurrency = coalesce(stream.transform_max_concurrency, var.transform_max_concurrency)
+    }
+  }
+}

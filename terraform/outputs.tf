@@ -1,0 +1,93 @@
+output "bucket" {
+  description = "The lake's bucket."
+  value       = aws_s3_bucket.lake.id
+}
+
+output "streams" {
+  description = "Firehose stream of each entry of `streams`: producers send there."
+  value       = { for key, stream in aws_kinesis_firehose_delivery_stream.events : key => stream.name }
+}
+
+output "database" {
+  description = "Glue database of the tables."
+  value       = aws_glue_catalog_database.lake.name
+}
+
+output "tables" {
+  description = "Names of the JSON, Parquet and rejects tables of each stream."
+  value       = { for key, stream in local.streams : key => { for format, table in stream.tables : format => table.name } }
+}
+
+output "workgroup" {
+  description = "Athena workgroup to query in."
+  value       = aws_athena_workgroup.lake.name
+}
+
+output "functions" {
+  description = "Names of the transform and compact function of each stream."
+  value = {
+    for key in keys(local.streams) : key => {
+      transform = aws_lambda_function.transform[key].function_name
+      compact   = aws_lambda_function.compact[key].function_name
+    }
+  }
+}
+
+output "queues" {
+  description = "URLs of the queues of each stream, and of their dead-letter queues."
+  value = {
+    for key in keys(local.streams) : key => {
+      transform      = aws_sqs_queue.transform[key].id
+      transform_dead = aws_sqs_queue.transform_dead[key].id
+      compact        = aws_sqs_queue.compact[key].id
+      compact_dead   = aws_sqs_queue.compact_dead[key].id
+    }
+  }
+}
+
+output "schedule_dead_letter_queue" {
+  description = "URL of the queue with schedule ticks that failed."
+  value       = aws_sqs_queue.schedule_dead.id
+}
+
+output "partition_keys" {
+  description = "Partition keys of all tables, in order."
+  value       = local.partition_keys
+}
+
+output "environment" {
+  description = "Environment of the functions of each stream, to run the same handlers elsewhere."
+  value = {
+    for key in keys(local.streams) : key => {
+      transform = aws_lambda_function.transform[key].environment[0].variables
+      compact   = aws_lambda_function.compact[key].environment[0].variables
+    }
+  }
+}
+
+output "kms_key_arn" {
+  description = "KMS key that encrypts everything, or null."
+  value       = local.kms_key_arn
+}
+
+output "commands" {
+  description = "What to type next, per stream: send an event, query it, watch the functions, compact now, send dead letters back."
+  value = {
+    for key, stream in local.streams : key => {
+      send_event = join(" ", [
+        "aws firehose put-record --region ${local.region} --delivery-stream-name ${stream.name}",
+        "--cli-binary-format raw-in-base64-out",
+        "--record '{\"Data\":\"{\\\"event_id\\\":\\\"e1\\\",\\\"event_type\\\":\\\"click\\\",\\\"event_ts\\\":\\\"2025-11-26T10:00:00Z\\\",\\\"page_url\\\":\\\"/p\\\",\\\"user_id\\\":\\\"u1\\\"}\"}'",
+      ])
+      query = join(" ", [
+        "aws athena start-query-execution --region ${local.region} --work-group ${aws_athena_workgroup.lake.name}",
+        "--query-execution-context Database=${aws_glue_catalog_database.lake.name}",
+        "--query-string 'SELECT event_type, COUNT(*) FROM ${stream.tables["parquet"].name} GROUP BY event_type'",
+      ])
+      follow_transform = "aws logs tail ${aws_cloudwatch_log_group.transform[key].name} --region ${local.region} --follow"
+      compact_now      = "aws lambda invoke --region ${local.region} --function-name ${aws_lambda_function.compact[key].function_name} --cli-binary-format raw-in-base64-out --payload '{\"action\":\"plan\"}' /dev/stdout"
+      retry_transform  = "aws sqs start-message-move-task --region ${local.region} --source-arn ${aws_sqs_queue.transform_dead[key].arn}"
+      retry_compact    = "aws sqs start-message-move-task --region ${local.region} --source-arn ${aws_sqs_queue.compact_dead[key].arn}"
+    }
+  }
+}

@@ -1,0 +1,241 @@
+# The lake's one bucket: raw/, processed/, rejected/ and errors/ of every stream, athena-results/ and
+# artifacts/.
+
+resource "aws_s3_bucket" "lake" {
+  bucket        = local.bucket_name
+  force_destroy = var.force_destroy
+  tags          = local.tags
+}
+
+resource "aws_s3_bucket_ownership_controls" "lake" {
+  bucket = aws_s3_bucket.lake.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "lake" {
+  bucket = aws_s3_bucket.lake.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_versioning" "lake" {
+  bucket = aws_s3_bucket.lake.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "lake" {
+  bucket = aws_s3_bucket.lake.id
+
+  rule {
+    bucket_key_enabled = var.kms_enabled
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = var.kms_enabled ? "aws:kms" : "AES256"
+      kms_master_key_id = local.kms_key_arn
+    }
+  }
+}
+
+data "aws_iam_policy_document" "lake_bucket" {
+  statement {
+    sid       = "OnlyOverTls"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.lake.arn, "${aws_s3_bucket.lake.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.raw_legal_retention_days == null ? [] : [1]
+
+    content {
+      # The lifecycle is not bound by bucket policies: it expires raw objects when their time has come.
+      sid       = "RawObjectsStayForTheLaw"
+      effect    = "Deny"
+      actions   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+      resources = [for stream in local.streams : "${aws_s3_bucket.lake.arn}/${stream.raw_prefix}*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "lake" {
+  bucket = aws_s3_bucket.lake.id
+  policy = data.aws_iam_policy_document.lake_bucket.json
+
+  # S3 refuses a policy while the public access block is being changed.
+  depends_on = [aws_s3_bucket_public_access_block.lake]
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "lake" {
+  bucket = aws_s3_bucket.lake.id
+
+  dynamic "rule" {
+    for_each = var.raw_glacier_days != null || var.raw_retention_days != null ? local.streams : {}
+
+    content {
+      id     = "${rule.key}-raw"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.value.raw_prefix
+      }
+
+      dynamic "transition" {
+        for_each = var.raw_glacier_days == null ? [] : [var.raw_glacier_days]
+
+        content {
+          days          = transition.value
+          storage_class = "GLACIER_IR"
+        }
+      }
+
+      dynamic "expiration" {
+        for_each = var.raw_retention_days == null ? [] : [var.raw_retention_days]
+
+        content {
+          days = expiration.value
+        }
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = var.rejected_retention_days == null ? {} : local.streams
+
+    content {
+      id     = "${rule.key}-rejected"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.value.rejected_prefix
+      }
+
+      expiration {
+        days = var.rejected_retention_days
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = local.streams
+
+    content {
+      id     = "${rule.key}-errors"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.value.errors_prefix
+      }
+
+      expiration {
+        days = var.errors_retention_days
+      }
+    }
+  }
+
+  rule {
+    id     = "athena-results"
+    status = "Enabled"
+
+    filter {
+      prefix = local.athena_results_prefix
+    }
+
+    expiration {
+      days = var.athena_results_days
+    }
+  }
+
+  # One rule for the whole bucket, unless the law wants every version of the raw objects kept longer:
+  # S3 applies the shortest of several matching rules, so then each prefix gets its own.
+  dynamic "rule" {
+    for_each = local.noncurrent_version_days
+
+    content {
+      id     = rule.key == "" ? "old-versions" : "old-versions-${trimsuffix(replace(rule.key, "/", "-"), "-")}"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = rule.value
+      }
+    }
+  }
+
+  rule {
+    id     = "incomplete-uploads"
+    status = "Enabled"
+
+    filter {
+      prefix = ""
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = var.incomplete_upload_days
+    }
+  }
+
+  # Noncurrent versions exist only once versioning is on.
+  depends_on = [aws_s3_bucket_versioning.lake]
+}
+
+locals {
+  noncurrent_version_days = var.raw_legal_retention_days == null ? { "" = var.noncurrent_version_days } : merge(
+    { for stream in local.streams : stream.raw_prefix => max(var.noncurrent_version_days, var.raw_legal_retention_days) },
+    merge([
+      for stream in local.streams : {
+        (stream.processed_prefix) = var.noncurrent_version_days
+        (stream.rejected_prefix)  = var.noncurrent_version_days
+        (stream.errors_prefix)    = var.noncurrent_version_days
+      }
+    ]...),
+    { (local.athena_results_prefix) = var.noncurrent_version_days },
+    { (local.artifacts_prefix) = var.noncurrent_version_days },
+  )
+}
+
+resource "aws_s3_bucket_notification" "lake" {
+  bucket = aws_s3_bucket.lake.id
+
+  dynamic "queue" {
+    for_each = local.streams
+
+    content {
+      id            = "${queue.key}-raw"
+      queue_arn     = aws_sqs_queue.transform[queue.key].arn
+      events        = ["s3:ObjectCreated:*"]
+      filter_prefix = queue.value.raw_prefix
+      filter_suffix = ".gz"
+    }
+  }
+
+  # S3 sends a test message to each queue before it takes the configuration.
+  depends_on = [aws_sqs_queue_policy.transform]
+}

@@ -1,0 +1,93 @@
+# How long things are kept. Replaced data files are the clean-up's business, not the lifecycle's.
+
+variable "raw_glacier_days" {
+  description = "Days after which raw objects move to Glacier Instant Retrieval (still readable at once); null keeps them in Standard."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.raw_glacier_days == null || try(var.raw_glacier_days >= 1 && floor(var.raw_glacier_days) == var.raw_glacier_days, false)
+    error_message = "raw_glacier_days must be null or a whole number of at least 1."
+  }
+}
+
+variable "raw_retention_days" {
+  description = "Days after which raw objects expire; null keeps them for ever. They are what a rebuild starts from, and the only copy that still has PII."
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = var.raw_retention_days == null || try(var.raw_retention_days >= 1 && floor(var.raw_retention_days) == var.raw_retention_days, false)
+    error_message = "raw_retention_days must be null or a whole number of at least 1."
+  }
+
+  validation {
+    condition     = var.raw_retention_days == null || var.raw_glacier_days == null || try(var.raw_retention_days >= var.raw_glacier_days + 90, false)
+    error_message = "raw_retention_days must be at least raw_glacier_days + 90 (Glacier Instant Retrieval bills 90 days at the least), or raw_glacier_days must be null."
+  }
+}
+
+variable "raw_legal_retention_days" {
+  description = "Days for which the law wants raw objects kept; null for none. While set, nobody may delete raw objects by hand, and no version of them expires sooner."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.raw_legal_retention_days == null || try(var.raw_legal_retention_days >= 1 && floor(var.raw_legal_retention_days) == var.raw_legal_retention_days, false)
+    error_message = "raw_legal_retention_days must be null or a whole number of at least 1."
+  }
+
+  validation {
+    condition     = var.raw_legal_retention_days == null || var.raw_retention_days == null || try(var.raw_legal_retention_days <= var.raw_retention_days, false)
+    error_message = "raw_legal_retention_days must not exceed raw_retention_days: raw objects would expire before the law allows it."
+  }
+
+  validation {
+    condition     = var.raw_legal_retention_days == null || !var.force_destroy
+    error_message = "raw_legal_retention_days and force_destroy exclude each other."
+  }
+}
+
+variable "rejected_retention_days" {
+  description = "Days after which reject rows expire; null keeps them for ever."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.rejected_retention_days == null || try(var.rejected_retention_days >= 1 && floor(var.rejected_retention_days) == var.rejected_retention_days, false)
+    error_message = "rejected_retention_days must be null or a whole number of at least 1."
+  }
+}
+
+variable "errors_retention_days" {
+  description = "Days after which records that Firehose could not deliver expire."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.errors_retention_days >= 1 && floor(var.errors_retention_days) == var.errors_retention_days
+    error_message = "errors_retention_days must be a whole number of at least 1."
+  }
+}
+
+variable "noncurrent_version_days" {
+  description = "Days after which overwritten and deleted versions expire."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.noncurrent_version_days >= 1 && floor(var.noncurrent_version_days) == var.noncurrent_version_days
+    error_message = "noncurrent_version_days must be a whole number of at least 1."
+  }
+}
+
+variable "incomplete_upload_days" {
+  description = "Days after which uploads that were never finished are aborted."
+  type        = number
+  default     = 3
+
+  validation {
+    condition     = var.incomplete_upload_days >= 1 && floor(var.incomplete_upload_days) == var.incomplete_upload_days
+    error_message = "incomplete_upload_days must be a whole number of at least 1."
+  }
+}
