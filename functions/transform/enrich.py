@@ -19,6 +19,7 @@ _encode = msgspec.json.encode
 # Numbers with a fraction or exponent keep the text they were sent with.
 _decode_exact = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
 _NULL: Final = b"null"
+_CONTAINERS: Final = frozenset({dict, list})
 # More than the keys of any sane catalog and its producers; a stranger's keys only fill it once.
 _KNOWN_KEYS: Final = 4_096
 
@@ -138,8 +139,7 @@ class Enricher:
             event = parse_event(text, self._limits)
         except RejectedError as rejected:
             return rejected.reason
-        if self._suspicious(text):
-            event = self._without_nested_pii(event)
+        self._strip_nested_pii(event)
         line, row = self._apply(event, done.mismatched)
         out.append(line)
         done.rows.append(row)
@@ -195,7 +195,19 @@ class Enricher:
                 self._prefixes[key] = prefix
         return prefix
 
-    def _suspicious(self, text: bytes) -> bool:
+    def _strip_nested_pii(self, event: ParsedEvent) -> None:
+        """Write the objects and arrays that may hold a PII key anew, without it.
+
+        Anew even where the decoded value shows none: the text may hold one under a duplicate key.
+        """
+        for key, value in event.values.items():
+            if type(value) in _CONTAINERS:
+                text = bytes(event.fields[key])
+                if self._may_hold_pii(text):
+                    clean = _encode(self._strip(_decode_exact(text)))
+                    event.fields[key] = msgspec.Raw(clean)
+
+    def _may_hold_pii(self, text: bytes) -> bool:
         r"""Whether a PII key may stand in a text: plainly, with `\u` escapes, or in odd letters.
 
         Lower case changes some letters outside ASCII into ASCII ones (the Kelvin sign into k).
@@ -204,17 +216,6 @@ class Enricher:
             return True
         lowered = text.lower()
         return any(needle in lowered for needle in self._pii_needles)
-
-    def _without_nested_pii(self, event: ParsedEvent) -> ParsedEvent:
-        """Write every object and array of a suspicious event anew, without PII keys.
-
-        Anew even where the decoded value shows none: the text may hold one under a duplicate key.
-        """
-        for key, value in event.values.items():
-            if type(value) in {dict, list} and not self._catalog.is_pii(key):
-                clean = _encode(self._strip(_decode_exact(event.fields[key])))
-                event.fields[key] = msgspec.Raw(clean)
-        return event
 
     def _strip(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         if type(value) is dict:
