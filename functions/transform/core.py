@@ -67,12 +67,12 @@ class Stats:
 class TransformResult:
     """The local files of one raw object; JSON and Parquet are None where it was rejected whole.
 
-    `rejects` is None where nothing was rejected.
+    The rejects file is always there; it is empty where nothing was rejected.
     """
 
     json: Path | None
     parquet: Path | None
-    rejects: Path | None
+    rejects: Path
     stats: Stats
 
 
@@ -147,9 +147,7 @@ def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
     stats.bytes_json = json_path.stat().st_size
     stats.bytes_parquet = parquet_path.stat().st_size
     stats.bytes_rejects = rejects_path.stat().st_size
-    return TransformResult(
-        json_path, parquet_path, rejects_path if reject_output.rows else None, stats
-    )
+    return TransformResult(json_path, parquet_path, rejects_path, stats)
 
 
 def _counted(pieces: Iterator[bytes], stats: Stats) -> Iterator[bytes]:
