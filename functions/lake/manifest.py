@@ -38,11 +38,17 @@ class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MergedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One merged file of a generation, by its name in the generation's directory."""
+    """One merged file of a generation, by its name in the generation's directory.
+
+    Attributes:
+        bytes: size as stored.
+        schema_version: the catalog's when it was written; a file carried over keeps its own.
+    """
 
     name: Name
     rows: Count
     bytes: Count
+    schema_version: int
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,0 +1,140 @@
+# ruff: noqa: ANN401 - boto3 clients and their answers
+"""A lake to test the protocol on: real stores and publishers over any two clients."""
+
+import gzip
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from functions.lake.generations import Generations
+from functions.lake.layout import Format, Layout, Partition, Source
+from functions.lake.objects import ObjectStore
+from functions.lake.partitions import PartitionCatalog
+from functions.lake.publish import LandingFile, Publisher, PublishOutcome
+from functions.lake.schema import load_catalog
+
+BUCKET = "lake-bucket"
+DATABASE = "lake_database"
+DAY = Partition.parse("year=2025/month=11/day=26")
+TABLES = {
+    "json": "clickstream_events",
+    "parquet": "clickstream_events_parquet",
+    "rejects": "clickstream_rejects",
+}
+EARLY = "2025-11-26T10:00:00.000Z"
+LATE = "2025-11-26T11:00:00.000Z"
+
+
+@dataclass
+class Lake:
+    s3: Any
+    glue: Any
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.layout = Layout()
+        self.store = ObjectStore(self.s3, BUCKET)
+        self.partitions = PartitionCatalog(self.glue, DATABASE)
+        self.generations = Generations(self.store, self.partitions, self.layout, TABLES)
+        self.publisher = Publisher(self.generations)
+
+    def create_tables(self) -> None:
+        for fmt in ("json", "parquet", "rejects"):
+            self.glue.create_table(
+                DatabaseName=DATABASE, TableInput=load_catalog().glue_table_input(fmt, BUCKET)
+            )
+
+    def put_raw(self, name: str, content: bytes = b"one", partition: Partition = DAY) -> Source:
+        source = self.layout.source(f"raw/{partition.path}/{name}.gz")
+        self.store.put_bytes(source.key, content)
+        return source
+
+    def landing(
+        self,
+        fmt: Format,
+        source: Source,
+        rows: Iterable[str] = ("a", "b"),
+        *,
+        processed_ts: str = EARLY,
+        gzipped: bool = False,
+        raw_etag: str | None = None,
+    ) -> LandingFile:
+        """A landing file with one event per row id."""
+        rows = list(rows)
+        path = self.folder / f"{source.source_id}-{processed_ts}.{fmt}"
+        path.write_bytes(content_of(fmt, rows, processed_ts, gzipped=gzipped))
+        if raw_etag is None:
+            raw = self.store.head(source.key)
+            assert raw is not None
+            raw_etag = raw.etag
+        return LandingFile(
+            path=path,
+            raw_etag=raw_etag,
+            rows=len(rows),
+            lines=len(rows),
+            blank=0,
+            rejected=0,
+            processed_ts=processed_ts,
+            schema_version=1,
+            gzip=gzipped,
+        )
+
+    def publish(
+        self, fmt: Format, source: Source, rows: Iterable[str] = ("a", "b"), **options: Any
+    ) -> PublishOutcome:
+        return self.publisher.publish(fmt, source, self.landing(fmt, source, rows, **options))
+
+    def location(self, fmt: Format, partition: Partition = DAY) -> str | None:
+        state = self.generations.state(fmt, partition)
+        return state and state.location
+
+    def visible(self, fmt: Format, partition: Partition = DAY) -> list[str]:
+        """The row ids that a query over the partition reads, sorted."""
+        location = self.location(fmt, partition)
+        if location is None:
+            return []
+        prefix = location.removeprefix(f"s3://{BUCKET}/")
+        rows: list[str] = []
+        for found in self.store.list(prefix):
+            if not found.key.removeprefix(prefix).startswith(("_", ".")):
+                rows += [row for row, _ in rows_of(found.key, self.store.read(found.key))]
+        return sorted(rows)
+
+    def keys(self, prefix: str = "processed/") -> list[str]:
+        return [found.key for found in self.store.list(prefix)]
+
+
+def content_of(
+    fmt: Format, rows: Iterable[str], processed_ts: str, *, gzipped: bool = False
+) -> bytes:
+    events = [{"event_id": row, "processed_ts": processed_ts} for row in rows]
+    if fmt == "json":
+        text = b"".join(json.dumps(event).encode() + b"\n" for event in events)
+        return gzip.compress(text, mtime=0) if gzipped else text
+    schema = load_catalog().arrow_schema()
+    columns = {name: pa.nulls(len(events), schema.field(name).type) for name in schema.names}
+    columns["event_id"] = pa.array([event["event_id"] for event in events], pa.string())
+    columns["processed_ts"] = pa.array([processed_ts] * len(events), pa.string()).cast(
+        pa.timestamp("ms", tz="UTC")
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns, schema=schema), sink)
+    return sink.getvalue().to_pybytes()
+
+
+def rows_of(key: str, content: bytes) -> list[tuple[str, str]]:
+    """Row id and processed_ts of each row of a data file."""
+    if key.endswith(".parquet"):
+        table = pq.read_table(pa.BufferReader(content), columns=["event_id", "processed_ts"])
+        return [
+            (row["event_id"], row["processed_ts"].isoformat(timespec="milliseconds")[:23] + "Z")
+            for row in table.to_pylist()
+        ]
+    text = gzip.decompress(content) if key.endswith(".gz") else content
+    events = [json.loads(line) for line in text.splitlines()]
+    return [(event["event_id"], event["processed_ts"]) for event in events]
