@@ -1,0 +1,66 @@
+# Everything starts here; `make` alone lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TERRAFORM ?= terraform
+ARGS ?=
+
+.PHONY: help setup demo test test-all lint format package lock deploy destroy bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make the virtual environment with everything that the other targets need
+
+$(READY): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
+	@echo "Setting up $(VENV) (a minute or two, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## Watch events go producer -> Firehose -> transform -> tables -> SQL, on this machine
+	@$(BIN)/clickstream demo $(ARGS)
+
+test: $(READY) ## Run the tests that take minutes at most
+	@$(BIN)/pytest -q -n 2 -m "not slow and not e2e and not soak" $(ARGS)
+
+test-all: $(READY) ## Run every test but the soak, Terraform and the whole pipeline included
+	@$(BIN)/pytest -q -n 2 -m "not soak" $(ARGS)
+
+lint: $(READY) ## Check style, types and Terraform
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(TERRAFORM) fmt -check -recursive terraform
+
+format: $(READY) ## Format Python and Terraform
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(TERRAFORM) fmt -recursive terraform
+
+package: $(READY) ## Build dist/: a zip per function and the dependency layers
+	@$(BIN)/python -m functions.package $(ARGS)
+
+lock: $(READY) ## Resolve requirements/ anew from pyproject.toml
+	@$(BIN)/python -m functions.package --lock
+
+deploy: package ## Deploy to AWS with the credentials of the environment
+	@$(TERRAFORM) -chdir=terraform init -input=false
+	@$(TERRAFORM) -chdir=terraform apply $(ARGS)
+
+destroy: ## Remove the deployment from AWS
+	@$(TERRAFORM) -chdir=terraform destroy $(ARGS)
+
+bench: $(READY) ## Run the benchmarks and write their reports
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove what was built (not the virtual environment)
+	@rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
