@@ -1,0 +1,92 @@
+"""Where moto differs from AWS in ways that a pipeline notices: mended while a sandbox runs.
+
+Each fix replaces attributes of moto's own classes and puts them back at the end. They are:
+
+- SQS under several threads. moto's queues are plain lists: a delete that races with a send loses
+  the message, and two receivers can get the same one of a FIFO group. One lock makes each
+  operation whole; waiting for messages happens outside it.
+- Event source mappings. moto itself would consume a message as soon as it arrives and hand it to
+  a Lambda container. The sandbox has pollers of its own (`event_source.py`).
+- S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), moto encodes it, too.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote_plus
+
+from moto.s3 import notifications
+from moto.sqs.models import Queue, SQSBackend
+
+_POLL_SECONDS = 0.05
+
+# Every public operation that reads or changes a queue's messages.
+_SQS_OPERATIONS = (
+    "send_message",
+    "delete_message",
+    "change_message_visibility",
+    "purge_queue",
+)
+
+
+@contextmanager
+def moto_fixes() -> Iterator[None]:
+    """Mend moto until the context ends."""
+    lock = threading.RLock()
+    with ExitStack() as stack:
+        for name in _SQS_OPERATIONS:
+            operation = getattr(SQSBackend, name)
+            stack.enter_context(patch.object(SQSBackend, name, _locked(operation, lock)))
+        receive = _receive_outside_lock(SQSBackend.receive_message, lock)
+        stack.enter_context(patch.object(SQSBackend, "receive_message", receive))
+        stack.enter_context(
+            patch.object(
+                Queue, "lambda_event_source_mappings", property(_no_mappings, _ignore), create=True
+            )
+        )
+        stack.enter_context(patch.object(notifications, "quote_plus", _quote_key))
+        yield
+
+
+def _locked(operation: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:
+    def whole(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passes moto's own types through
+        with lock:
+            return operation(*args, **kwargs)
+
+    return whole
+
+
+def _receive_outside_lock(receive: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:
+    def waiting(
+        backend: SQSBackend,
+        queue_name: str,
+        count: int,
+        wait_seconds_timeout: int,
+        *args: Any,  # noqa: ANN401 - passes moto's own types through
+        **kwargs: Any,  # noqa: ANN401 - the same
+    ) -> Any:  # noqa: ANN401 - the same
+        deadline = time.monotonic() + wait_seconds_timeout
+        while True:
+            with lock:
+                messages = receive(backend, queue_name, count, 0, *args, **kwargs)
+            if messages or time.monotonic() >= deadline:
+                return messages
+            time.sleep(_POLL_SECONDS)
+
+    return waiting
+
+
+def _no_mappings(queue: Queue) -> dict[str, Any]:
+    del queue
+    return {}
+
+
+def _ignore(queue: Queue, value: object) -> None:
+    del queue, value
+
+
+def _quote_key(key: str) -> str:
+    return quote_plus(key, safe="/")
