@@ -115,7 +115,15 @@ class Generations:
     def landing_files(self, fmt: Format, partition: Partition) -> list[ObjectInfo]:
         """Everything that a query over the landing directory reads, in key order."""
         directory = self.layout.landing_dir(fmt, partition)
-        return [found for found in self.store.list(directory) if is_data(found.key, directory)]
+        return self._data(directory)
+
+    def name_of(self, fmt: Format, partition: Partition, landing_key: str) -> str:
+        """A landing file's name, which its loose copies have too."""
+        return landing_key.removeprefix(self.layout.landing_dir(fmt, partition))
+
+    def files_of(self, generation: Generation) -> list[ObjectInfo]:
+        """Everything that a query over a generation reads: merged files and loose copies."""
+        return self._data(generation.directory)
 
     def copy_missing(self, fmt: Format, partition: Partition, generation: Generation) -> list[str]:
         """Copy into a generation every landing file that it neither merged nor holds.
@@ -129,18 +137,26 @@ class Generations:
         """
         # The landing directory first: what lands later is its writer's business, and a file that
         # is copied by its writer between the two listings need not be copied twice.
-        landing_dir = self.layout.landing_dir(fmt, partition)
         landing_files = self.landing_files(fmt, partition)
-        held = {found.key: found for found in self.store.list(generation.directory)}
+        held = {found.key: found for found in self.files_of(generation)}
         copied = []
         for landing in landing_files:
-            name = landing.key.removeprefix(landing_dir)
+            name = self.name_of(fmt, partition, landing.key)
             loose = held.get(generation.directory + name)
-            if generation.names(landing.key) or (loose and _is_copy(loose, landing)):
+            if generation.names(landing.key) or is_copy(loose, landing):
                 continue
             self.copy_loose(landing.key, name, generation, size=landing.size)
             copied.append(name)
         return copied
+
+    def _data(self, directory: str) -> list[ObjectInfo]:
+        """The files of a directory, those left out that queries skip: hidden ones and markers."""
+        return [
+            found
+            for found in self.store.list(directory)
+            if not found.key.removeprefix(directory).startswith(("_", "."))
+            and not found.key.endswith("/")
+        ]
 
     def copy_loose(self, key: str, name: str, generation: Generation, *, size: int) -> None:
         """Copy one landing file into a generation, under the name it has.
@@ -154,15 +170,14 @@ class Generations:
             raise PartitionMovedError(f"{key!r} was cleaned up meanwhile") from error
 
 
-def is_data(key: str, directory: str) -> bool:
-    """Tell whether a query over a directory reads this file; hidden ones and markers it skips."""
-    return not key.removeprefix(directory).startswith(("_", ".")) and not key.endswith("/")
-
-
-def _is_copy(loose: ObjectInfo, landing: ObjectInfo) -> bool:
+def is_copy(loose: ObjectInfo | None, landing: ObjectInfo) -> bool:
     """Tell whether a loose copy was made of the landing file's present content.
 
     ETags cannot tell (a copy's may differ, by encryption or by parts), so size and time do. A
     landing file is replaced only with its raw object.
     """
-    return loose.size == landing.size and loose.last_modified >= landing.last_modified
+    return (
+        loose is not None
+        and loose.size == landing.size
+        and loose.last_modified >= landing.last_modified
+    )
