@@ -285,7 +285,7 @@ class _Files:
             self._paths.append(path)
             self._open = _OpenFile(path, _schema_of(rows, self._schema), rows, self._options)
         self._open.write(rows)
-        if self._open.bytes >= self._options.target_bytes:
+        if self._open.size >= self._options.target_bytes:
             self._finish(self._open)
 
     def _finish(self, file: "_OpenFile") -> None:
@@ -326,7 +326,7 @@ class _OpenFile:
             raise
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes written so far."""
         return int(self._sink.tell())
 
