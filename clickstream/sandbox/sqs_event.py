@@ -58,4 +58,4 @@ def failed_messages(payload: bytes, message_ids: Sequence[str]) -> set[str]:
         failed = {each["itemIdentifier"] for each in failures}
     except (ValueError, AttributeError, TypeError, KeyError):
         return everything
-    return min(failed, everything)
+    return failed if failed.issubset(everything) else everything
