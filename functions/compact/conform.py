@@ -25,6 +25,7 @@ class Conformer:
     Attributes:
         lifted: values moved out of `extra` so far.
         returned: values moved into `extra` so far.
+        is_aligned: the file has the catalog's columns already, so no value moves.
     """
 
     def __init__(self, catalog: "Catalog", found: pa.Schema) -> None:
@@ -38,14 +39,14 @@ class Conformer:
         self._gone = [name for name in found.names if name not in self._wanted.names]
         self._retyped = [name for name in kept if self._is_retyped(name, found.field(name).type)]
         self._fresh = [name for name in self._wanted.names if name not in found.names]
+        self.is_aligned = not (self._fresh or self._retyped or self._gone)
 
     def apply(self, table: pa.Table) -> pa.Table:
         """The same rows with the catalog's columns, in its order.
 
         String columns stay dictionary encoded where they came so.
         """
-        changing = {*self._fresh, *self._retyped}
-        columns = self._rewritten(table) if changing or self._gone else {}
+        columns = {} if self.is_aligned else self._rewritten(table)
         return pa.table(
             {
                 field.name: columns[field.name]
