@@ -1,5 +1,6 @@
 """Structured logs and metrics of both functions. Keys and counts only, never a payload."""
 
+import os
 from collections.abc import Mapping
 from typing import Final
 
@@ -9,14 +10,19 @@ from aws_lambda_powertools.metrics import MetricUnit
 NAMESPACE: Final = "Clickstream"
 
 
+def service_name(function: str) -> str:
+    """What logs and metrics call a function: lakes and streams of one account differ by it."""
+    return os.environ.get("POWERTOOLS_SERVICE_NAME") or function
+
+
 def make_logger(service: str) -> Logger:
     """A logger that writes one JSON object per line."""
-    return Logger(service=service, log_uncaught_exceptions=False)
+    return Logger(service=service_name(service), log_uncaught_exceptions=False)
 
 
 def make_metrics(service: str) -> Metrics:
     """Metrics in CloudWatch's embedded format, sent with the logs."""
-    return Metrics(namespace=NAMESPACE, service=service)
+    return Metrics(namespace=NAMESPACE, service=service_name(service))
 
 
 def flush(metrics: Metrics) -> None:
@@ -33,6 +39,6 @@ def count_by(name: str, dimension: str, counts: Mapping[str, int], service: str)
             unit=MetricUnit.Count,
             value=count,
             namespace=NAMESPACE,
-            default_dimensions={"service": service},
+            default_dimensions={"service": service_name(service)},
         ) as metric:
             metric.add_dimension(name=dimension, value=value)
