@@ -33,14 +33,19 @@ _SQS_OPERATIONS = (
 
 
 @contextmanager
-def moto_fixes() -> Iterator[None]:
-    """Mend moto until the context ends."""
+def moto_fixes() -> Iterator[threading.Event]:
+    """Mend moto until the context ends.
+
+    Yields:
+        An event that, once set, ends all waiting for messages.
+    """
     lock = threading.RLock()
+    ending = threading.Event()
     with ExitStack() as stack:
         for name in _SQS_OPERATIONS:
             operation = getattr(SQSBackend, name)
             stack.enter_context(patch.object(SQSBackend, name, _locked(operation, lock)))
-        receive = _receive_outside_lock(SQSBackend.receive_message, lock)
+        receive = _receive_outside_lock(SQSBackend.receive_message, lock, ending)
         stack.enter_context(patch.object(SQSBackend, "receive_message", receive))
         stack.enter_context(
             patch.object(
@@ -48,7 +53,7 @@ def moto_fixes() -> Iterator[None]:
             )
         )
         stack.enter_context(patch.object(notifications, "quote_plus", _quote_key))
-        yield
+        yield ending
 
 
 def _locked(operation: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:
@@ -59,7 +64,9 @@ def _locked(operation: Callable[..., Any], lock: threading.RLock) -> Callable[..
     return whole
 
 
-def _receive_outside_lock(receive: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:
+def _receive_outside_lock(
+    receive: Callable[..., Any], lock: threading.RLock, ending: threading.Event
+) -> Callable[..., Any]:
     def waiting(
         backend: SQSBackend,
         queue_name: str,
@@ -72,9 +79,8 @@ def _receive_outside_lock(receive: Callable[..., Any], lock: threading.RLock) ->
         while True:
             with lock:
                 messages = receive(backend, queue_name, count, 0, *args, **kwargs)
-            if messages or time.monotonic() >= deadline:
+            if messages or time.monotonic() >= deadline or ending.wait(_POLL_SECONDS):
                 return messages
-            time.sleep(_POLL_SECONDS)
 
     return waiting
 

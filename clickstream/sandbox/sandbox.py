@@ -113,7 +113,7 @@ class Sandbox:
         self._stack.close()
 
     def _start(self, stack: ExitStack) -> None:
-        stack.enter_context(moto_fixes())
+        ending = stack.enter_context(moto_fixes())
         moto_api_backend.reset()
         stack.callback(moto_api_backend.reset)
         if self._directory is None:
@@ -165,6 +165,7 @@ class Sandbox:
         stack.callback(self.event_sources.stop)
         self.scheduler.start()
         stack.callback(self.scheduler.stop)
+        stack.callback(ending.set)
 
     def _answer(self, environ: Any, start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types are in the front
         if self._front is None:

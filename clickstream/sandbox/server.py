@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
+_SHUTDOWN_POLL_SECONDS = 0.05
+
 
 class _QuietHandler(MotoRequestHandler):
     """Serves without a line per request, and keeps connections open as AWS does."""
@@ -41,7 +43,10 @@ class Server:
                 f"port {port} is in use: is another sandbox running? Choose another with --port"
             ) from None
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="sandbox-http", daemon=True
+            target=self._server.serve_forever,
+            args=(_SHUTDOWN_POLL_SECONDS,),
+            name="sandbox-http",
+            daemon=True,
         )
 
     @property
