@@ -33,6 +33,7 @@ JSON_COLUMNS_KEY: Final = b"lake.json_columns"
 """The same: names of its columns whose text is JSON, which Parquet's types cannot tell."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_PII_KEY: Final = re.compile(r"[a-z0-9._$-]+", re.ASCII)
 # The Hive JSON SerDe takes a key `_colN` for column N, whatever that column is called.
 _POSITIONAL: Final = re.compile(r"_col[0-9]+")
 
@@ -254,6 +255,10 @@ def _check(catalog: Catalog) -> None:
     extra = kinds.get(EXTRA)
     if extra is None or extra.type != "string" or extra.formats != ("parquet",):
         raise CatalogError(f'the catalog needs a string column {EXTRA!r} with formats ["parquet"]')
+    for key in catalog.pii_keys:
+        # The transform looks for them in undecoded text, where other characters may be escaped.
+        if not _PII_KEY.fullmatch(key):
+            raise CatalogError(f"PII key {key!r}: a key is ASCII letters, digits and . _ $ -")
     for name in kinds:
         if name in catalog.pii_keys:
             raise CatalogError(f"{name!r} is a PII key and a column: it can be one of them")

@@ -10,7 +10,7 @@ from functions.lake.config import Limits, OutputOptions
 from functions.lake.errors import ConservationError, CorruptObjectError
 from functions.lake.layout import Source, landing_name
 from functions.lake.schema import Catalog
-from functions.transform.enrich import Enricher
+from functions.transform.block import BlockEnricher
 from functions.transform.gunzip import Readable, gunzip
 from functions.transform.lines import blocks
 from functions.transform.outputs import JsonOutput, ParquetOutput, RejectOutput
@@ -117,7 +117,7 @@ def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
             processed_ts_text=text,
         ) as reject_output,
     ):
-        enricher = Enricher(
+        enricher = BlockEnricher(
             job.catalog,
             job.limits,
             processed_ts=millis(job.processed_ts),
@@ -127,12 +127,14 @@ def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
         try:
             pieces = _counted(gunzip(counting, job.limits), stats)
             for block in blocks(pieces, job.limits.max_line_bytes):
-                done = enricher.block(block)
+                done = enricher.enrich(block)
                 json_output.write(done.json)
-                parquet_output.write_rows(done.rows)
+                for batch in done.batches:
+                    parquet_output.write_batch(batch)
+                    stats.lines += batch.num_rows
                 reject_output.write(done.rejects)
                 stats.blank += done.blank
-                stats.lines += done.blank + len(done.rows) + len(done.rejects)
+                stats.lines += done.blank + len(done.rejects)
                 _add(stats.mismatched, done.mismatched)
                 for reject in done.rejects:
                     _add(stats.rejected, {reject.reason: 1})

@@ -11,7 +11,7 @@ import msgspec
 from functions.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
 from functions.lake.config import Limits
 from functions.lake.schema import EXTRA, PROCESSED_TS, Catalog
-from functions.transform.lines import WHITESPACE, Block, split_values
+from functions.transform.lines import WHITESPACE, split_values
 from functions.transform.reasons import LineReason
 from functions.transform.strict import ParsedEvent, RejectedError, parse_event
 
@@ -39,17 +39,17 @@ class RejectedLine:
 
 
 @dataclass(slots=True)
-class EnrichedBlock:
-    """What became of one block.
+class EnrichedLines:
+    """What became of some lines.
 
     Attributes:
-        json: the published events as NDJSON, each line ending in a newline.
+        json: the published events, each a JSON line with its newline.
         rows: the same events as Parquet rows, in the order of the catalog's Parquet columns.
         mismatched: column -> values that did not fit it.
     """
 
-    json: bytes
-    rows: list[list[Any]]
+    json: list[bytes] = field(default_factory=list)
+    rows: list[list[Any]] = field(default_factory=list)
     blank: int = 0
     rejects: list[RejectedLine] = field(default_factory=list)
     mismatched: dict[str, int] = field(default_factory=dict)
@@ -94,32 +94,21 @@ class Enricher:
         self._pii_needles = tuple(key.encode() for key in sorted(catalog.pii_keys))
         self._prefixes = {name: b',"%s":' % name.encode() for name in self._columns}
 
-    def block(self, block: Block) -> EnrichedBlock:
-        """Enrich every line of a block."""
-        done = EnrichedBlock(b"", [])
-        lines: list[bytes] = []
-        if block.too_long:
-            done.rejects.append(RejectedLine(block.line_number, block.offset, "line_too_long"))
-            return done
-        offset = block.offset
-        texts = block.data.split(b"\n")
-        if not texts[-1]:
-            texts.pop()
-        for line_number, text in enumerate(texts, block.line_number):
-            self._line(text, line_number, offset, done, lines)
-            offset += len(text) + 1
-        done.json = b"".join(lines)
-        return done
+    def line(self, line: bytes, number: int, offset: int, done: EnrichedLines) -> None:
+        """Enrich one line, without its newline, and add what became of it to `done`.
 
-    def _line(
-        self, line: bytes, number: int, offset: int, done: EnrichedBlock, out: list[bytes]
-    ) -> None:
+        Args:
+            line: any bytes.
+            number: of the line, counted from 1.
+            offset: where it starts in the decompressed object.
+            done: what became of the lines so far.
+        """
         text = line.strip(WHITESPACE)
         if not text:
             done.blank += 1
             return
         start = offset + len(line) - len(line.lstrip(WHITESPACE))
-        reason = self._publish(text, done, out)
+        reason = self._publish(text, done)
         if reason is None:
             return
         values = split_values(text)
@@ -127,21 +116,21 @@ class Enricher:
             done.rejects.append(RejectedLine(number, start, reason))
             return
         for position, value in values:
-            reason = self._publish(value, done, out)
+            reason = self._publish(value, done)
             if reason is not None:
                 done.rejects.append(RejectedLine(number, start + position, reason))
 
-    def _publish(self, text: bytes, done: EnrichedBlock, out: list[bytes]) -> LineReason | None:
-        """Add one event to the block, or say why not."""
+    def _publish(self, text: bytes, done: EnrichedLines) -> LineReason | None:
+        """Add one event, or say why not."""
         if len(text) > self._limits.max_line_bytes:
             return "line_too_long"
         try:
             event = parse_event(text, self._limits)
         except RejectedError as rejected:
             return rejected.reason
-        self._strip_nested_pii(event)
+        self._rewrite_nested(event)
         line, row = self._apply(event, done.mismatched)
-        out.append(line)
+        done.json.append(line)
         done.rows.append(row)
         return None
 
@@ -195,17 +184,23 @@ class Enricher:
                 self._prefixes[key] = prefix
         return prefix
 
-    def _strip_nested_pii(self, event: ParsedEvent) -> None:
-        """Write the objects and arrays that may hold a PII key anew, without it.
+    def _rewrite_nested(self, event: ParsedEvent) -> None:
+        """Write objects and arrays anew where they cannot stay as they were sent.
 
-        Anew even where the decoded value shows none: the text may hold one under a duplicate key.
+        Where they may hold a PII key they are encoded again without it, even if the decoded value
+        shows none: the text may hold one under a duplicate key. A carriage return between tokens
+        goes, because Hadoop's readers would end the line there.
         """
         for key, value in event.values.items():
             if type(value) in _CONTAINERS:
                 text = bytes(event.fields[key])
                 if self._may_hold_pii(text):
-                    clean = _encode(self._strip(_decode_exact(text)))
-                    event.fields[key] = msgspec.Raw(clean)
+                    text = _encode(self._strip(_decode_exact(text)))
+                elif b"\r" in text:
+                    text = compact(text)
+                else:
+                    continue
+                event.fields[key] = msgspec.Raw(text)
 
     def _may_hold_pii(self, text: bytes) -> bool:
         r"""Whether a PII key may stand in a text: plainly, with `\u` escapes, or in odd letters.

@@ -17,7 +17,7 @@ from functions.transform.reasons import OBJECT_REASONS, ObjectReason
 _MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # 15 bits of window, with a gzip header and trailer
 _READ_BYTES: Final = 256 * 1024
-PIECE_BYTES: Final = 1024 * 1024
+PIECE_BYTES: Final = 512 * 1024
 """Most bytes of one decompressed piece."""
 # Tiny objects may well be one repeated character: the ratio says something from here on.
 _RATIO_FROM_BYTES: Final = 4 * 1024 * 1024

@@ -50,7 +50,7 @@ def objects_of_body(body: str) -> list[ObjectRef]:
     """
     try:
         event = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotificationError("the message body is no JSON") from None
     if not isinstance(event, dict):
         raise NotificationError("the message body is no JSON object")
@@ -71,20 +71,21 @@ def objects_of(event: Json) -> list[ObjectRef]:
         if event.get("source") == "aws.s3":
             return _of_event_bridge(event)
         return _of_records(event["Records"])
-    except (KeyError, TypeError) as error:
-        raise NotificationError(f"the event is no S3 notification: it lacks {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise NotificationError(f"the event is no S3 notification: {error}") from error
 
 
 def _of_event_bridge(event: Json) -> list[ObjectRef]:
     if event["detail-type"] != "Object Created":
         return []
     # Unlike S3's own notifications, EventBridge has the key as it is.
-    return [ObjectRef(event["detail"]["bucket"]["name"], event["detail"]["object"]["key"])]
+    detail = event["detail"]
+    return [ObjectRef(str(detail["bucket"]["name"]), str(detail["object"]["key"]))]
 
 
 def _of_records(records: Sequence[Json]) -> list[ObjectRef]:
     return [
-        ObjectRef(record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"]))
+        ObjectRef(str(record["s3"]["bucket"]["name"]), unquote_plus(record["s3"]["object"]["key"]))
         for record in records
         if record["eventName"].startswith(("ObjectCreated:", "s3:ObjectCreated:"))
     ]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
 import msgspec
 import pyarrow as pa
@@ -13,9 +13,9 @@ from functions.lake.config import OutputOptions
 from functions.lake.schema import Catalog
 from functions.transform.enrich import RejectedLine
 
-_WRITE_BUFFER_BYTES: Final = 1024 * 1024
 _GZIP_LEVEL: Final = 1  # of ISA-L's 0 to 3
 _ZSTD_LEVEL: Final = 1
+_ROW_GROUP_BYTES: Final = 64 * 1024 * 1024
 _REJECTS_AT_ONCE: Final = 1_000
 # Values that never repeat: a dictionary of them would be built, found too large and thrown away.
 _DICTIONARY_NEVER: Final = frozenset({"event_id"})
@@ -40,7 +40,8 @@ class JsonOutput:
         """Open the file."""
         self.path = path
         self.rows = 0
-        self._below = path.open("wb", buffering=_WRITE_BUFFER_BYTES)
+        # Blocks are larger than the default buffer, and so are written without a copy.
+        self._below = path.open("wb")
         self._file: Writable = self._below
         if options.json_compression == "gzip":
             # No name and no time in the header: the same lines give the same bytes.
@@ -71,7 +72,8 @@ class JsonOutput:
 class ParquetOutput:
     """Parquet with the catalog's columns, in row groups of `row_group_rows` rows.
 
-    Holds at most one row group in memory, as Arrow data.
+    Holds at most one row group in memory, as Arrow data; a row group ends early where its rows are
+    so large that they come to 64 MiB.
     """
 
     def __init__(self, path: Path, catalog: Catalog, options: OutputOptions) -> None:
@@ -80,7 +82,7 @@ class ParquetOutput:
         self.schema = catalog.arrow_schema()
         self._row_group_rows = options.row_group_rows
         self._batches: list[pa.RecordBatch] = []
-        self._buffered = 0
+        self._buffered = self._buffered_bytes = 0
         level = options.parquet_level
         if level is None and options.parquet_compression == "zstd":
             level = _ZSTD_LEVEL
@@ -94,28 +96,19 @@ class ParquetOutput:
             store_schema=False,
         )
 
-    def write_rows(self, rows: list[list[Any]]) -> None:
-        """Add rows, each a list of Python values in the schema's order."""
-        if not rows:
-            return
-        arrays = [
-            pa.array(column, type=field.type)
-            for column, field in zip(zip(*rows, strict=True), self.schema, strict=True)
-        ]
-        self.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
-
     def write_batch(self, batch: pa.RecordBatch) -> None:
         """Add one batch of the schema."""
         self._batches.append(batch)
         self._buffered += batch.num_rows
-        if self._buffered >= self._row_group_rows:
+        self._buffered_bytes += batch.nbytes
+        if self._buffered >= self._row_group_rows or self._buffered_bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
         if self._batches:
             table = pa.Table.from_batches(self._batches, schema=self.schema)
             self._batches.clear()
-            self._buffered = 0
+            self._buffered = self._buffered_bytes = 0
             self._writer.write_table(table, row_group_size=table.num_rows)
 
     def finish(self) -> None:
@@ -152,7 +145,7 @@ class RejectOutput:
         self._raw_key = raw_key
         self._source_id = source_id
         self._processed_ts = processed_ts_text
-        self._file = path.open("wb", buffering=_WRITE_BUFFER_BYTES)
+        self._file = path.open("wb")
 
     def write(self, rejects: list[RejectedLine]) -> None:
         """Add rows."""
