@@ -16,7 +16,7 @@ from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from clickstream.athena.errors import QueryError, not_supported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 # Functions that differ from DuckDB's of the same meaning, or that DuckDB lacks.
 _MACROS = (
@@ -91,6 +91,27 @@ def parse(sql: str) -> exp.Expr:
     if len(statements) > 1:
         raise QueryError("INVALID_INPUT", "Only one sql statement is allowed")
     return statements[0]
+
+
+def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
+    """Fill execution parameters, which are SQL literals, into the `?` of a statement.
+
+    Raises:
+        QueryError: there are more or fewer parameters than places, or one is no literal.
+    """
+    if not parameters:
+        return sql
+    tree = parse(sql)
+    places = list(tree.find_all(exp.Placeholder, bfs=False))
+    if len(places) != len(parameters):
+        raise QueryError(
+            "INVALID_PARAMETER_USAGE",
+            f"Incorrect number of parameters: expected {len(places)} but found {len(parameters)}",
+        )
+    for place, text in zip(places, parameters, strict=True):
+        literal = parse(f"SELECT {text}")
+        place.replace(literal.expressions[0])
+    return tree.sql(dialect="trino")
 
 
 def connect() -> duckdb.DuckDBPyConnection:

@@ -9,8 +9,9 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from clickstream.athena.engine import QueryEngine
 from moto import mock_aws
+
+from clickstream.athena.engine import QueryEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,15 +21,16 @@ BUCKET = "lake"
 DATABASE = "web"
 JSON_SERDE = "org.apache.hive.hcatalog.data.JsonSerDe"
 PARQUET_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+# One session for all tests: it parses the services' descriptions once.
+_SESSION = boto3.Session("testing", "testing", region_name="us-east-1")
 
 
 class Lake:
     """A bucket and a database in memory, and an engine over them."""
 
     def __init__(self, cache: Path) -> None:
-        region = {"region_name": "us-east-1"}
-        self.s3 = boto3.client("s3", **region)
-        self.glue = boto3.client("glue", **region)
+        self.s3 = _SESSION.client("s3")
+        self.glue = _SESSION.client("glue")
         self.s3.create_bucket(Bucket=BUCKET)
         self.glue.create_database(DatabaseInput={"Name": DATABASE})
         self.engine = QueryEngine(s3=self.s3, glue=self.glue, cache_dir=cache)
@@ -72,7 +74,7 @@ class Lake:
         body = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
         return self.put(key, gzip.compress(body) if key.endswith(".gz") else body)
 
-    def put_parquet(self, key: str, table: pa.Table, **options: Any) -> int:
+    def put_parquet(self, key: str, table: pa.Table, **options: object) -> int:
         buffer = io.BytesIO()
         pq.write_table(table, buffer, **options)
         return self.put(key, buffer.getvalue())
@@ -86,8 +88,6 @@ class Lake:
 
 @pytest.fixture
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         yield Lake(tmp_path / "cache")

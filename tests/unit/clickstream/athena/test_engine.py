@@ -1,9 +1,11 @@
+# ruff: noqa: S608  # tests write statements for a table name of their own
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+
 from clickstream.athena.errors import QueryError
 
 if TYPE_CHECKING:
@@ -150,9 +152,7 @@ def test_a_query_without_tables_is_answered(lake: Lake) -> None:
     assert result.types == ["integer", "varchar", "array"]
 
 
-def test_a_file_that_goes_away_while_the_query_runs_fails_it(
-    events: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_goes_away_while_the_query_runs_fails_it(events: Lake) -> None:
     storage = events.engine._storage
     listed = list(storage.list("s3://lake/events/"))
     events.s3.delete_object(Bucket="lake", Key=listed[0].key)
