@@ -3,7 +3,7 @@
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +14,15 @@ from moto.firehose.models import firehose_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from clickstream.athena.api import AthenaApi
+from clickstream.athena.engine import QueryEngine
 from clickstream.sandbox.clients import CREDENTIALS, REGION, Clients
 from clickstream.sandbox.errors import SandboxError
 from clickstream.sandbox.event_source import EventSources
 from clickstream.sandbox.firehose import ACCOUNT, Firehose, Refuse
-from clickstream.sandbox.front import Front, JsonApi
+from clickstream.sandbox.front import Front
 from clickstream.sandbox.moto_fixes import moto_fixes
+from clickstream.sandbox.moto_terraform import terraform_fixes
 from clickstream.sandbox.provision import Provision, by_catalog
 from clickstream.sandbox.runtime.service import LambdaService
 from clickstream.sandbox.scheduler import Scheduler, Tick
@@ -114,6 +117,7 @@ class Sandbox:
 
     def _start(self, stack: ExitStack) -> None:
         ending = stack.enter_context(moto_fixes())
+        stack.enter_context(terraform_fixes())
         moto_api_backend.reset()
         stack.callback(moto_api_backend.reset)
         if self._directory is None:
@@ -145,7 +149,7 @@ class Sandbox:
             DomainDispatcherApplication(create_backend_app),
             firehose=self.firehose,
             functions=self.functions,
-            apis=self._apis(),
+            apis=[self._athena(stack)],
             admin=self._administer,
         )
         server.start()
@@ -172,8 +176,12 @@ class Sandbox:
             raise SandboxError("the sandbox is not ready yet")
         return self._front(environ, start_response)
 
-    def _apis(self) -> Sequence[JsonApi]:
-        return ()
+    def _athena(self, stack: ExitStack) -> AthenaApi:
+        self.engine = QueryEngine(s3=self.clients.s3, glue=self.clients.glue)
+        stack.callback(self.engine.close)
+        api = AthenaApi(engine=self.engine, s3=self.clients.s3, athena=self.clients.athena)
+        stack.callback(api.close)
+        return api
 
     @property
     def resources(self) -> "Resources":
@@ -229,6 +237,10 @@ class Sandbox:
         return self.firehose.pending + sum(
             self._messages(arn.split(":")[-1]) for arn in self.event_sources.queue_arns()
         )
+
+    def dead_letters(self) -> int:
+        """Messages about raw objects that failed too often."""
+        return self._messages(self.resources.dead_letter_url.rsplit("/", 1)[-1])
 
     def wait_idle(self, timeout: float = 120.0) -> None:
         """Flush Firehose and wait until everything in the lake has come to rest.

@@ -1,0 +1,46 @@
+"""Put the commands together, and turn known errors into one clear line."""
+
+import sys
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from clickstream.athena.errors import QueryError
+from clickstream.cli import compact, demo, generate, query, sandbox, transform
+from clickstream.cli.console import stderr
+from clickstream.cli.errors import CliError, explain
+from clickstream.generate import DeliveryError
+from clickstream.sandbox import SandboxError
+from functions.lake.errors import LakeError
+
+app = typer.Typer(
+    name="clickstream",
+    help="The operator's toolkit of the clickstream lake: try it, feed it, query it, compact it.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+for command in (demo, generate, transform, query, compact):
+    command.register(app)
+app.add_typer(sandbox.app, name="sandbox")
+
+_KNOWN = (
+    BotoCoreError,
+    ClientError,
+    CliError,
+    DeliveryError,
+    LakeError,
+    QueryError,
+    SandboxError,
+)
+
+
+def main() -> None:
+    """Run the command line; an error that we know ends it with status 1 and without a traceback."""
+    try:
+        app()
+    except _KNOWN as error:
+        stderr.print(f"[red]Error:[/red] {explain(error)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
