@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
+import msgspec
+
 from clickstream.sandbox.errors import ApiError
 from clickstream.sandbox.firehose import FIREHOSE_TARGET, Firehose
 
@@ -170,7 +172,7 @@ def _reply(
     content: dict[str, Any] | None,
     headers: Sequence[tuple[str, str]] = (),
 ) -> Iterable[bytes]:
-    body = b"" if content is None else json.dumps(content).encode()
+    body = b"" if content is None else msgspec.json.encode(content)
     return _send(start_response, status, body, "application/x-amz-json-1.1", headers)
 
 

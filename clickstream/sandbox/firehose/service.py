@@ -34,6 +34,7 @@ ACCOUNT = "123456789012"
 _GZIP_LEVEL = 2  # of ISA-L's 0 to 3
 _TICK_SECONDS = 0.05
 _DELIVERY_ATTEMPTS = 5
+_REFUSAL = {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "Slow down."}
 
 Describe = Callable[[str, str], dict[str, Any] | None]
 """(region, stream name) -> the `DeliveryStreamDescription` of moto, or None."""
@@ -109,7 +110,12 @@ class Firehose:
         """
         name, records = read_request(operation, body)
         refused = self._put(region, name, records)
-        responses = [_response(refused=refusal) for refusal in refused]
+        # One random id and a number: an id of its own for every record costs more than the rest.
+        call_id = uuid.uuid4().hex
+        responses: list[dict[str, Any]] = [
+            dict(_REFUSAL) if refusal else {"RecordId": f"{call_id}{number:08x}"}
+            for number, refusal in enumerate(refused)
+        ]
         if operation == "PutRecordBatch":
             return {
                 "FailedPutCount": sum(refused),
@@ -117,7 +123,7 @@ class Firehose:
                 "RequestResponses": responses,
             }
         if refused[0]:
-            raise ApiError("ServiceUnavailableException", "Slow down.", 503)
+            raise ApiError(_REFUSAL["ErrorCode"], _REFUSAL["ErrorMessage"], 503)
         return responses[0] | {"Encrypted": False}
 
     def flush(self, timeout: float = 60.0) -> None:
@@ -198,12 +204,6 @@ class Firehose:
                 self.stats.objects += 1
                 return
         self.stats.failed_deliveries += 1
-
-
-def _response(*, refused: bool) -> dict[str, Any]:
-    if refused:
-        return {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "Slow down."}
-    return {"RecordId": uuid.uuid4().hex}
 
 
 def _failed_records(function: str, chunk: Chunk) -> bytes:
