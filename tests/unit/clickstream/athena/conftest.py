@@ -22,15 +22,15 @@ DATABASE = "web"
 JSON_SERDE = "org.apache.hive.hcatalog.data.JsonSerDe"
 PARQUET_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 # One session for all tests: it parses the services' descriptions once.
-_SESSION = boto3.Session("testing", "testing", region_name="us-east-1")
+SESSION = boto3.Session("testing", "testing", region_name="us-east-1")
 
 
 class Lake:
     """A bucket and a database in memory, and an engine over them."""
 
     def __init__(self, cache: Path) -> None:
-        self.s3 = _SESSION.client("s3")
-        self.glue = _SESSION.client("glue")
+        self.s3 = SESSION.client("s3")
+        self.glue = SESSION.client("glue")
         self.s3.create_bucket(Bucket=BUCKET)
         self.glue.create_database(DatabaseInput={"Name": DATABASE})
         self.engine = QueryEngine(s3=self.s3, glue=self.glue, cache_dir=cache)

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from clickstream.athena.errors import QueryError
+from tests.unit.clickstream.athena.conftest import PARQUET_SERDE
 
 if TYPE_CHECKING:
     from tests.unit.clickstream.athena.conftest import Lake
@@ -88,7 +89,7 @@ def test_text_is_billed_by_whole_compressed_files(lake: Lake) -> None:
 
 
 def test_a_parquet_column_missing_in_a_file_is_null(lake: Lake) -> None:
-    lake.table("t", {"a": "string", "b": "double"}, serde=PARQUET)
+    lake.table("t", {"a": "string", "b": "double"}, serde=PARQUET_SERDE)
     lake.put_parquet("t/old.parquet", pa.table({"a": ["old"]}))
     lake.put_parquet("t/new.parquet", pa.table({"A": ["new"], "b": [1.5]}))
     assert lake.rows("SELECT a, b FROM t ORDER BY a") == [("new", 1.5), ("old", None)]
@@ -96,7 +97,7 @@ def test_a_parquet_column_missing_in_a_file_is_null(lake: Lake) -> None:
 
 
 def test_a_parquet_type_that_the_declared_one_cannot_hold_fails_the_query(lake: Lake) -> None:
-    lake.table("t", {"a": "string"}, serde=PARQUET)
+    lake.table("t", {"a": "string"}, serde=PARQUET_SERDE)
     lake.put_parquet("t/x.parquet", pa.table({"a": [1]}))
     with pytest.raises(QueryError, match=r"HIVE_BAD_DATA.*a's type int64.*type varchar"):
         lake.rows("SELECT a FROM t")
@@ -161,6 +162,3 @@ def test_a_file_that_goes_away_while_the_query_runs_fails_it(events: Lake) -> No
     events.put(listed[1].key, b"{}\n")
     with pytest.raises(QueryError, match="changed while the query ran"):
         storage.read(listed[1])
-
-
-PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
