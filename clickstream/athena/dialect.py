@@ -6,6 +6,7 @@ Approximate functions are computed exactly, so that equal data gives equal answe
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -114,13 +115,22 @@ def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
     return tree.sql(dialect="trino")
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Open an empty DuckDB with Trino's functions and Athena's time zone."""
-    connection = duckdb.connect(config={"autoload_known_extensions": False})
-    connection.execute("SET TimeZone = 'UTC'")
+@cache
+def _functions() -> duckdb.DuckDBPyConnection:
+    """Define Trino's functions once a process: each takes DuckDB a millisecond."""
+    database = duckdb.connect(config={"autoload_known_extensions": False})
+    database.execute("SET GLOBAL TimeZone = 'UTC'")
     for macro in _MACROS:
-        connection.execute(f"CREATE MACRO {macro}")
-    return connection
+        database.execute(f"CREATE MACRO {macro}")
+    return database
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Open a connection with Trino's functions, Athena's time zone, and no tables.
+
+    What is registered on it is its own, and goes when it is closed.
+    """
+    return _functions().cursor()
 
 
 def to_duckdb(tree: exp.Expr) -> str:

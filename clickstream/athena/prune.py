@@ -36,6 +36,7 @@ _MONOTONE_IN_TIME = (exp.Cast, exp.Date, exp.TsOrDsToDate, exp.DateTrunc, exp.Ti
 _INSTANTS = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")  # but no time of day
 _TEMPORAL = ("timestamp", "date")
 _OPAQUE = (exp.Query, exp.AggFunc, exp.Window, exp.Rand, exp.Lambda)
+_UNDERSTOOD = {"this", "expression", "expressions", "low", "high"}
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -106,6 +107,8 @@ class _Rewriter:
         if self._is_exact(node):
             value = exp.not_(_bare(node)) if negated else _bare(node)
             return exp.func("COALESCE", value, exp.false())
+        if {name for name, value in node.args.items() if value} - _UNDERSTOOD:
+            return exp.true()  # such as NOT LIKE, which is a Like with `negate`
         return self._leaf(node, negated=negated)
 
     def _is_exact(self, node: exp.Expr) -> bool:
