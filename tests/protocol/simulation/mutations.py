@@ -1,0 +1,152 @@
+"""Each protection of the protocol, taken out of the real code: by a switch here, not in there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.compact import wiring
+from functions.compact.cleanup import Cleaner
+from functions.compact.compactor import Compactor
+from functions.lake.generations import Generation, Generations
+from functions.lake.objects import ObjectStore
+from functions.lake.partitions import PartitionCatalog
+from functions.lake.publish import Publisher
+
+Mutation = Callable[[pytest.MonkeyPatch], None]
+
+
+def no_announcement(patch: pytest.MonkeyPatch) -> None:
+    """Swap without having told the writers."""
+
+    def swap(self: PartitionCatalog, table: str, partition: Any, *, location: str, now: Any) -> None:
+        parameters = {"became_current": now.isoformat()}
+        self._update(table, partition, lambda _: (location, parameters))
+
+    patch.setattr(Compactor, "_announce", lambda *_: None)
+    patch.setattr(PartitionCatalog, "swap", swap)
+
+
+def no_copy_after_the_announcement(patch: pytest.MonkeyPatch) -> None:
+    """Swap without having copied what landed before the writers knew."""
+    copy_missing = Generations.copy_missing
+
+    def only_into_current(
+        self: Generations, fmt: Any, partition: Any, generation: Generation
+    ) -> list[str]:
+        state = self.state(fmt, partition)
+        if state is None or not state.location.endswith(generation.directory):
+            return []
+        return copy_missing(self, fmt, partition, generation)
+
+    patch.setattr(Generations, "copy_missing", only_into_current)
+
+
+def no_manifest_check_by_writers(patch: pytest.MonkeyPatch) -> None:
+    """Copy a landing file into a generation that merged it."""
+
+    def only_loose(self: Publisher, generation: Generation, landing: Any, key: str) -> bool:
+        del landing
+        name = key.rsplit("/", 1)[-1]
+        return self._store.head(generation.directory + name) is not None
+
+    patch.setattr(Publisher, "_is_shown_by", only_loose)
+
+
+def no_manifest_check_by_compactors(patch: pytest.MonkeyPatch) -> None:
+    """Heal by copying every landing file, merged or not."""
+    patch.setattr(Generation, "names", lambda *_: False)
+
+
+def no_grace_period(patch: pytest.MonkeyPatch) -> None:
+    """Delete what was replaced while queries still read it."""
+    patch.setattr(
+        wiring, "Cleaner", lambda lake, _, now: Cleaner(lake, timedelta(), now)
+    )
+
+
+def no_grace_for_young_generations(patch: pytest.MonkeyPatch) -> None:
+    """Delete a generation that a compactor is building right now."""
+    reason = Cleaner._reason_to_keep
+
+    def ageless(self: Cleaner, *args: Any) -> str:
+        return reason(replace(self, grace=timedelta()), *args)
+
+    patch.setattr(Cleaner, "_reason_to_keep", ageless)
+
+
+def unmerged_landing_files_cleaned_up(patch: pytest.MonkeyPatch) -> None:
+    """Delete landing files whether or not they were merged."""
+    rubbish = Cleaner._rubbish
+
+    def everything(self: Cleaner, fmt: Any, partition: Any, *args: Any) -> Any:
+        return replace(
+            rubbish(self, fmt, partition, *args), landing=self.lake.landing_files(fmt, partition)
+        )
+
+    patch.setattr(Cleaner, "_rubbish", everything)
+
+
+def current_generation_cleaned_up(patch: pytest.MonkeyPatch) -> None:
+    """Delete generations whether or not they are in use."""
+    unused = Cleaner._unused
+
+    def everything(self: Cleaner, fmt: Any, partition: Any, state: Any) -> Any:
+        elsewhere = state.location.replace("/compacted/", "/").rsplit("/", 2)[0] + "/"
+        return unused(self, fmt, partition, replace(state, location=elsewhere, next_location=None))
+
+    patch.setattr(Cleaner, "_unused", everything)
+
+
+def no_copy_by_writers(patch: pytest.MonkeyPatch) -> None:
+    """Acknowledge a landing file that the partition may not read."""
+    patch.setattr(Generations, "in_use", lambda *_: [])
+
+
+def partition_read_before_the_put(patch: pytest.MonkeyPatch) -> None:
+    """Choose where to copy by what the partition was before the landing file was there."""
+    land = Publisher._land
+
+    def state_first(self: Publisher, fmt: Any, source: Any, landing: Any) -> Any:
+        state = self._lake.registered(fmt, source.partition)
+        landed = land(self, fmt, source, landing)
+        registered = self._lake.registered
+
+        def once(*_: Any) -> Any:
+            self._lake.registered = registered  # type: ignore[method-assign]
+            return state
+
+        self._lake.registered = once  # type: ignore[method-assign]
+        return landed
+
+    patch.setattr(Publisher, "_land", state_first)
+
+
+def last_attempt_wins(patch: pytest.MonkeyPatch) -> None:
+    """Put landing files whether or not there is one."""
+    put = ObjectStore.put_file
+
+    def always(self: ObjectStore, key: str, path: Any, **options: Any) -> None:
+        put(self, key, path, **{**options, "if_absent": False})
+
+    patch.setattr(ObjectStore, "put_file", always)
+
+
+MUTATIONS: dict[str, Mutation] = {
+    mutation.__name__: mutation
+    for mutation in (
+        no_announcement,
+        no_copy_after_the_announcement,
+        no_manifest_check_by_writers,
+        no_manifest_check_by_compactors,
+        no_grace_period,
+        no_grace_for_young_generations,
+        unmerged_landing_files_cleaned_up,
+        current_generation_cleaned_up,
+        no_copy_by_writers,
+        partition_read_before_the_put,
+        last_attempt_wins,
+    )
+}

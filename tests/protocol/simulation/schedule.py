@@ -1,0 +1,235 @@
+"""One seeded random schedule: who goes next, what breaks, how far the clock jumps."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from functions.lake.config import CompactSettings
+from functions.lake.layout import FORMATS
+from tests.protocol.simulation.stepping import Actor, Fault
+from tests.protocol.simulation.world import GRACE, Findings, World
+
+# The longest run of a function and of a query: together they must stay under the grace period.
+FUNCTION_LIMIT = timedelta(minutes=15)
+QUERY_LIMIT = timedelta(hours=1)
+TICK = timedelta(milliseconds=200)
+MAX_CALLS = 1200
+# Before an undeliverable message ends in the dead-letter queue.
+DELIVERIES = 5
+WEIGHTS = {"writer": 3.0, "compactor": 4.0, "clean-up": 1.0, "reader": 1.0}
+
+
+@dataclass
+class Figures:
+    """What schedules came to, added up."""
+
+    schedules: int = 0
+    calls: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    findings: Findings = field(default_factory=Findings)
+
+    def add(self, other: "Figures") -> None:
+        self.schedules += other.schedules
+        self.calls += other.calls
+        self.faults += other.faults
+        self.kinds += other.kinds
+        mine, theirs = self.findings, other.findings
+        for name in vars(mine):
+            setattr(mine, name, getattr(mine, name) + getattr(theirs, name))
+
+    def __str__(self) -> str:
+        found = self.findings
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
+        return (
+            f"{self.schedules} schedules, {self.calls} calls, {self.faults.total()} faults "
+            f"({kinds}), {found.queries} queries, {found.rows_checked} rows checked in "
+            f"{found.checks} states; lost {found.lost}, duplicated {found.duplicated}, "
+            f"invisible {found.invisible}, broken queries {found.broken_queries}"
+        )
+
+
+def run_schedule(seed: int, *, compactors: int = 1, replaces: bool = False) -> Figures:
+    """Run one schedule to its end; the same arguments always give the same figures."""
+    with TemporaryDirectory() as folder:
+        return _Schedule(seed, Path(folder), compactors=compactors, replaces=replaces).run()
+
+
+class _Schedule:
+    def __init__(self, seed: int, folder: Path, *, compactors: int, replaces: bool) -> None:
+        self.random = random = Random(seed)
+        settings = CompactSettings(
+            target_file_bytes=random.choice([600, 8_000, 1_048_576]),
+            min_files=random.choice([2, 3]),
+            grace_seconds=int(GRACE.total_seconds()),
+        )
+        self.world = World(
+            folder, settings, page_size=random.choice([2, 3, 1000]), may_hide=compactors > 1
+        )
+        self.fault_rate = random.choice([0.0, 0.02, 0.1])
+        self.faults: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self.calls = 0
+        self.replaces = replaces
+        check = self.world.check
+        self.writers = [Actor("writer 1", check), Actor("writer 2", check)]
+        self.compactors = [Actor(f"compactor {n}", check) for n in range(1, compactors + 1)]
+        self.cleaner, self.reader = Actor("clean-up", check), Actor("reader", check)
+        self.raw = [f"s{number}" for number in range(random.randint(2, 12))]
+        self.undelivered: list[str] = []
+        self.delivered: list[str] = []
+        self.in_delivery = ""
+
+    @property
+    def actors(self) -> list[Actor]:
+        return [*self.writers, *self.compactors, self.cleaner, self.reader]
+
+    def run(self) -> Figures:
+        length = self.random.randint(100, MAX_CALLS)
+        while self.calls < length:
+            self._turn()
+        self._drain()
+        self.world.finish()
+        found = self.world.findings
+        return Figures(1, self.calls, self.faults, self.kinds, replace(found, details=list(found.details)))
+
+    def _turn(self) -> None:
+        """One decision: step an actor some calls on, start one, or let time pass."""
+        choices: list[tuple[float, Callable[[], None]]] = [
+            *((10.0, lambda actor=actor: self._burst(actor)) for actor in self.actors if actor.busy),
+            (4.0, self._start_something),
+            (1.0, self._let_time_pass),
+        ]
+        weights = [weight for weight, _ in choices]
+        self.random.choices([choice for _, choice in choices], weights)[0]()
+
+    def _burst(self, actor: Actor) -> None:
+        for _ in range(self.random.choice([1, 1, 1, 2, 5, 20])):
+            if not actor.busy:
+                return
+            self._step(actor, self._fault(actor))
+
+    def _step(self, actor: Actor, fault: Fault | None) -> None:
+        self.calls += 1
+        self.kinds[f"{actor.name.split()[0]} {actor.waiting.name if actor.waiting else ''}"] += 1
+        self.world.now += TICK
+        if self.world.now - actor.started_at > FUNCTION_LIMIT and actor is not self.reader:
+            fault = Fault.KILL_BEFORE  # the function's time-out
+        if fault is not None:
+            self.faults[fault.value] += 1
+        actor.step(fault)
+
+    def _fault(self, actor: Actor) -> Fault | None:
+        if actor is self.reader or self.random.random() >= self.fault_rate:
+            return None
+        return self.random.choice(list(Fault))
+
+    def _start_something(self) -> None:
+        idle = [actor for actor in self.actors if not actor.busy]
+        if idle:
+            weights = [WEIGHTS[actor.name.split()[0]] for actor in idle]
+            self._start(self.random.choices(idle, weights)[0])
+
+    def _start(self, actor: Actor) -> None:
+        world, random = self.world, self.random
+        if actor in self.writers:
+            self._start_writer(actor)
+        elif actor in self.compactors:
+            # Each partition has one compactor at a time, unless the schedule is about two.
+            if world.messages and random.random() < 0.8:
+                message = random.choice(world.messages)
+                actor.start(lambda: world.compact(actor, message), world.now)
+            else:
+                force = random.random() < 0.5
+                actor.start(lambda: world.tick(actor, force=force), world.now)
+        elif actor is self.cleaner:
+            actor.start(lambda: world.clean_up(actor), world.now)
+        else:
+            fmt = random.choice(FORMATS)
+            actor.start(lambda: world.query(actor, fmt), world.now)
+
+    def _start_writer(self, actor: Actor) -> None:
+        random, world = self.random, self.world
+        if self.raw and random.random() < 0.5:
+            name = self.raw.pop()
+            rows = [f"{name}-v1-{row}" for row in range(random.randint(1, 3))]
+            self.undelivered.append(world.put_raw(name, rows))
+        elif self.replaces and self.delivered and random.random() < 0.3:
+            self._replace(random.choice(self.delivered))
+        if self.in_delivery and random.random() < 0.3:
+            key = self.in_delivery  # to the other writer, too, perhaps at the same time
+        elif self.undelivered and random.random() < 0.7:
+            key = random.choice(self.undelivered)
+        elif self.delivered:
+            key = random.choice(self.delivered)  # a redelivery
+        else:
+            return
+        self._deliver(actor, key)
+
+    def _replace(self, key: str) -> None:
+        name, version = key.rsplit("/", 1)[-1].removesuffix(".gz"), len(self.world.contents[key])
+        self.world.acknowledged.discard(key)
+        self.world.put_raw(name, [f"{name}-v{version + 1}-0"])
+        self.undelivered.append(key)
+
+    def _deliver(self, actor: Actor, key: str) -> None:
+        version = len(self.world.contents[key])
+        self.in_delivery = key
+
+        def work() -> None:
+            report = self.world.transform(actor, key)
+            if report is None or version != len(self.world.contents[key]):
+                return
+            if key in self.undelivered:
+                self.undelivered.remove(key)
+            if key not in self.delivered:
+                self.delivered.append(key)
+
+        actor.start(work, self.world.now)
+
+    def _let_time_pass(self) -> None:
+        """Jump ahead, but never so far that a run would outlast its limit."""
+        jump = timedelta(
+            seconds=self.random.choice([1, 60, 3600, 6 * 3600, GRACE.total_seconds() + 1])
+        )
+        for actor in self.actors:
+            if actor.busy:
+                limit = QUERY_LIMIT if actor is self.reader else FUNCTION_LIMIT
+                left = max(actor.started_at + limit - self.world.now, timedelta())
+                jump = min(jump, left * self.random.random())
+        self.world.now += jump
+
+    def _drain(self) -> None:
+        """Let all runs end without faults, deliver what is left, compact and clean up."""
+        self.fault_rate = 0.0
+        while busy := [actor for actor in self.actors if actor.busy]:
+            self._burst(self.random.choice(busy))
+        while self.raw:
+            name = self.raw.pop()
+            self.undelivered.append(self.world.put_raw(name, [f"{name}-v1-0"]))
+        writer, compactor = self.writers[0], self.compactors[0]
+        for key in list(self.undelivered):
+            for _ in range(DELIVERIES):
+                if key in self.undelivered:
+                    self._deliver(writer, key)
+                    self._finish(writer)
+        for _ in range(2):
+            compactor.start(lambda: self.world.tick(compactor, force=True), self.world.now)
+            self._finish(compactor)
+            for message in list(self.world.messages):
+                compactor.start(lambda m=message: self.world.compact(compactor, m), self.world.now)
+                self._finish(compactor)
+            self.world.may_hide = False
+            self.world._seen = None
+            self.world.check()
+            self.world.now += GRACE + timedelta(seconds=1)
+            self.cleaner.start(lambda: self.world.clean_up(self.cleaner), self.world.now)
+            self._finish(self.cleaner)
+
+    def _finish(self, actor: Actor) -> None:
+        while actor.busy:
+            self._step(actor, None)

@@ -1,0 +1,278 @@
+"""A small lake in memory, the processes that work on it, and an oracle that knows what is right.
+
+Everything above the clients is the product's own code. The oracle looks at the state behind the
+clients after every call that took effect.
+"""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.compact.messages import CompactQueue, decode
+from functions.compact.operations import Operations
+from functions.compact.wiring import wire
+from functions.lake.config import CompactSettings, Config
+from functions.lake.errors import LakeError
+from functions.lake.generations import Generations
+from functions.lake.layout import FORMATS, Format, Layout
+from functions.lake.objects import ObjectStore
+from functions.lake.partitions import PartitionCatalog
+from functions.lake.publish import Publisher
+from functions.lake.schema import load_catalog
+from functions.transform.process import RawObjectProcessor, Report
+from tests.protocol.fakes import FakeGlue, FakeS3, FakeSqs, StoredObject
+from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, rows_of
+from tests.protocol.simulation.stepping import Actor
+
+GRACE = timedelta(days=1)
+QUEUE_URL = "https://sqs/compact.fifo"
+
+
+@dataclass
+class Findings:
+    """What the oracle saw. The last four are the promises: all 0."""
+
+    rows_checked: int = 0
+    checks: int = 0
+    queries: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    invisible: int = 0
+    broken_queries: int = 0
+    details: list[str] = field(default_factory=list)
+
+    @property
+    def bad(self) -> int:
+        return self.lost + self.duplicated + self.invisible + self.broken_queries
+
+    def note(self, kind: str, count: int, detail: str) -> None:
+        setattr(self, kind, getattr(self, kind) + count)
+        self.details.append(f"{kind}: {detail}")
+
+
+@dataclass
+class World:
+    """The lake, its oracle and its clock."""
+
+    folder: Path
+    settings: CompactSettings
+    page_size: int = 1000
+    now: datetime = datetime(2025, 11, 26, 12, tzinfo=UTC)
+    # With two compactors at once a row may be invisible until the last of them is done.
+    may_hide: bool = False
+    objects: dict[str, StoredObject] = field(default_factory=dict)
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    partitions: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = field(default_factory=dict)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+    contents: dict[str, list[frozenset[str]]] = field(default_factory=dict)
+    acknowledged: set[str] = field(default_factory=set)
+    stale: set[str] = field(default_factory=set)
+    _ids: int = 0
+    _rows: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    _seen: Any = None
+
+    def __post_init__(self) -> None:
+        self.layout = Layout()
+        self.catalog = load_catalog()
+        self.config = Config(bucket=BUCKET, database=DATABASE, compact=self.settings)
+        for fmt in ("json", "parquet", "rejects"):
+            table = self.catalog.glue_table_input(fmt, BUCKET)
+            self.tables[table["Name"]] = table
+
+    # --- processes ---
+
+    def generations(self, actor: Actor) -> Generations:
+        """A fresh process's view of the lake: nothing is cached."""
+        s3: Any = FakeS3(actor, lambda: self.now, self.page_size, self.objects)
+        glue: Any = FakeGlue(actor, 100, self.tables, self.partitions)
+        return Generations(
+            ObjectStore(s3, BUCKET), PartitionCatalog(glue, DATABASE), self.layout, TABLES
+        )
+
+    def transform(self, actor: Actor, raw_key: str) -> Report | None:
+        """One invocation of the transform function; None if it has to be tried again."""
+        generations = self.generations(actor)
+        processor = RawObjectProcessor(
+            store=generations.store,
+            publisher=Publisher(generations),
+            catalog=self.catalog,
+            config=self.config,
+            now=lambda: self.now,
+            scratch=self.folder,
+        )
+        try:
+            report = processor.process(raw_key)
+        except LakeError:
+            return None
+        if report.stale:
+            self.stale.add(raw_key)
+        else:
+            self.acknowledged.add(raw_key)
+        return report
+
+    def operations(self, actor: Actor) -> Operations:
+        sqs: Any = FakeSqs(actor, self.messages)
+        return wire(
+            self.config,
+            self.catalog,
+            self.generations(actor),
+            queue=CompactQueue(sqs, QUEUE_URL),
+            now=lambda: self.now,
+            new_id=self.new_id,
+            downloads=1,
+            workdir=self.folder,
+        )
+
+    def tick(self, actor: Actor, *, force: bool) -> None:
+        """A schedule tick."""
+        # What SQS says stands for itself: the tick fails, and the next one makes up for it.
+        with suppress(LakeError, ClientError, BotoCoreError):
+            self.operations(actor).plan(
+                partitions=[DAY], force=force, occasion=str(self.now) if force else ""
+            )
+
+    def compact(self, actor: Actor, message: dict[str, Any]) -> None:
+        """One delivery of a queue message, which goes once it was worked on."""
+        order, partition = decode(message["MessageBody"])
+        try:
+            self.operations(actor).compactor.compact(order.format, partition, force=order.force)
+        except LakeError:
+            return
+        if message in self.messages:
+            self.messages.remove(message)
+
+    def clean_up(self, actor: Actor) -> None:
+        with suppress(LakeError):
+            self.operations(actor).clean_up(partitions=[DAY], dry_run=False)
+
+    def query(self, actor: Actor, fmt: Format) -> None:
+        """A query as an engine runs it: one look at the partition, then page by page, file by file."""
+        due = self._due()
+        s3 = FakeS3(actor, lambda: self.now, 2, self.objects)
+        glue = FakeGlue(actor, 100, self.tables, self.partitions)
+        try:
+            answer = glue.get_partition(TableName=TABLES[fmt], PartitionValues=DAY.values)
+        except Exception:  # noqa: BLE001 - there is no partition yet
+            rows: list[str] = []
+        else:
+            location = answer["Partition"]["StorageDescriptor"]["Location"]
+            rows = []
+            for key in _pages(s3, location.removeprefix(f"s3://{BUCKET}/")):
+                try:
+                    body = s3.get_object(Key=key)["Body"].read()
+                except Exception as error:  # noqa: BLE001 - whatever it is, the query is broken
+                    self.findings.note("broken_queries", 1, f"{fmt} {key}: {error}")
+                    return
+                rows += [row for row, _ in rows_of(key, body)]
+        self.findings.queries += 1
+        self._judge(fmt, Counter(rows), due, "a query")
+
+    # --- the world outside ---
+
+    def put_raw(self, name: str, rows: list[str]) -> str:
+        """A producer's events arrive; the same name again replaces them."""
+        key = f"raw/{DAY.path}/{name}.gz"
+        text = "".join(
+            json.dumps({"event_id": row, "event_type": "click", "user_id": "u"}) + "\n"
+            for row in rows
+        )
+        s3 = FakeS3(now=lambda: self.now, objects=self.objects)
+        s3.put_object(Key=key, Body=gzip.compress(text.encode(), mtime=0))
+        self.contents.setdefault(key, []).append(frozenset(rows))
+        # Until the new content is acknowledged, either may be seen, and for a moment both in turn.
+        return key
+
+    def new_id(self, now: datetime) -> str:
+        self._ids += 1
+        return f"{now:%Y%m%dT%H%M%SZ}-{self._ids:08x}"
+
+    # --- the oracle ---
+
+    def check(self) -> None:
+        """Judge what both tables show at this very moment."""
+        state = {
+            fmt: tuple((key, stored.etag) for key, stored in self._visible_files(fmt))
+            for fmt in FORMATS
+        }
+        judged = (state, frozenset(self.acknowledged))
+        if judged == self._seen:
+            return
+        self._seen = judged
+        for fmt in FORMATS:
+            self.findings.checks += 1
+            self._judge(fmt, Counter(row for row, _ in self.visible(fmt)), self._due(), "a look")
+
+    def visible(self, fmt: Format) -> list[tuple[str, str]]:
+        """Row ids and their processed_ts, as the table shows them."""
+        rows = []
+        for key, stored in self._visible_files(fmt):
+            at = f"{fmt}{stored.etag}"
+            if at not in self._rows:
+                self._rows[at] = rows_of(key, stored.body)
+            rows += self._rows[at]
+        return rows
+
+    def finish(self) -> None:
+        """Judge the end: everything acknowledged shows, once, alike in both tables."""
+        for key, versions in self.contents.items():
+            if key not in self.acknowledged | self.stale:
+                self.findings.note("lost", len(versions[-1]), f"{key} was never acknowledged")
+        shown = {fmt: dict(self.visible(fmt)) for fmt in FORMATS}
+        for fmt in FORMATS:
+            for key, versions in self.contents.items():
+                current = versions[-1]
+                if key in self.stale:
+                    current = max(versions, key=lambda rows: len(rows & shown[fmt].keys()))
+                gone = current - shown[fmt].keys()
+                if gone:
+                    self.findings.note("lost", len(gone), f"{fmt} {key}: {sorted(gone)}")
+        for row in shown["json"].keys() & shown["parquet"].keys():
+            if shown["json"][row] != shown["parquet"][row]:
+                self.findings.note("duplicated", 1, f"{row} has two values of processed_ts")
+
+    def _due(self) -> set[str]:
+        return set(self.acknowledged)
+
+    def _judge(self, fmt: Format, shown: Counter[str], due: set[str], what: str) -> None:
+        findings = self.findings
+        findings.rows_checked += shown.total()
+        doubled = [row for row, count in shown.items() if count > 1]
+        if doubled:
+            findings.note("duplicated", len(doubled), f"{what} at {fmt}: {sorted(doubled)}")
+        for key, versions in self.contents.items():
+            wholly = [version for version in versions if version <= shown.keys()]
+            partly = [version for version in versions if version & shown.keys()]
+            if len(wholly) > 1 or (partly and not wholly):
+                findings.note("duplicated", 1, f"{what} at {fmt} mixes {key}")
+            if key in due and not wholly and not self.may_hide:
+                findings.note("invisible", len(versions[-1]), f"{what} at {fmt} misses {key}")
+
+    def _visible_files(self, fmt: Format) -> Iterator[tuple[str, StoredObject]]:
+        entry = self.partitions.get((TABLES[fmt], tuple(DAY.values)))
+        if entry is None:
+            return
+        location = entry["StorageDescriptor"]["Location"].removeprefix(f"s3://{BUCKET}/")
+        for key, stored in self.objects.items():
+            if key.startswith(location) and not key.removeprefix(location).startswith(("_", ".")):
+                yield key, stored
+
+
+def _pages(s3: FakeS3, prefix: str) -> Iterator[str]:
+    token: dict[str, str] = {}
+    while True:
+        page = s3.list_objects_v2(Prefix=prefix, **token)
+        for entry in page.get("Contents", []):
+            if not entry["Key"].removeprefix(prefix).startswith(("_", ".")):
+                yield entry["Key"]
+        if not page["IsTruncated"]:
+            return
+        token = {"ContinuationToken": page["NextContinuationToken"]}
