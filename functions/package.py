@@ -1,0 +1,136 @@
+"""Build what Terraform deploys: `python -m functions.package`.
+
+Writes to `dist/`: one zip per function and one layer of their dependencies per architecture. The
+same inputs give the same bytes, so that Terraform redeploys only what changed.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from functions.packaging.layer import ARCHITECTURES, LayerError, layer_files
+from functions.packaging.lock import LockError, lock
+from functions.packaging.proof import ProofError, prove, this_architecture
+from functions.packaging.zips import unpacked_size, write_zip
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+FUNCTIONS: Final = ("transform", "compact")
+
+# Lambda's quota for a function with its layers, unpacked.
+UNPACKED_LIMIT: Final = 250 * 1024 * 1024
+_MIB: Final = 1024 * 1024
+
+
+class PackageError(RuntimeError):
+    """A package cannot be deployed; the message says why."""
+
+
+def function_files(name: str) -> dict[str, bytes]:
+    """The files of one function's zip: its own package, the lake's, and the catalog."""
+    source = PROJECT / "functions"
+    files = {"functions/__init__.py": source / "__init__.py"}
+    for package in ("lake", name):
+        for path in (source / package).rglob("*"):
+            if path.suffix in {".py", ".json"} and path.is_file():
+                files[path.relative_to(PROJECT).as_posix()] = path
+    return {target: path.read_bytes() for target, path in files.items()}
+
+
+def build(
+    out: Path, requirements: Path, architectures: Sequence[str], say: Callable[[str], None]
+) -> None:
+    """Build all zips and check their sizes; prove those that this machine can run.
+
+    Raises:
+        LayerError: a layer could not be built.
+        PackageError: a function with its layer is over Lambda's limit.
+        ProofError: a package does not work.
+    """
+    functions = {}
+    for name in FUNCTIONS:
+        functions[name] = out / f"{name}.zip"
+        write_zip(functions[name], function_files(name))
+        say(_sizes(functions[name]))
+    for architecture in architectures:
+        layer = out / f"layer-{architecture}.zip"
+        write_zip(layer, layer_files(requirements, architecture))
+        say(_sizes(layer))
+        _check_limit(layer, functions.values())
+        if architecture != this_architecture():
+            say(
+                f"  not tried: this machine does not run {architecture}; its shared objects are "
+                "of that architecture and find each other"
+            )
+            continue
+        seen = prove(layer, functions)
+        if isinstance(seen, str):
+            say(f"  not tried: {seen}")
+        else:
+            for name, facts in seen.items():
+                say(f"  {name} works: {facts}")
+
+
+def _sizes(path: Path) -> str:
+    packed, unpacked = path.stat().st_size / _MIB, unpacked_size(path) / _MIB
+    return f"{path.name:<18} {packed:6.1f} MiB zipped {unpacked:7.1f} MiB unpacked"
+
+
+def _check_limit(layer: Path, functions: Iterable[Path]) -> None:
+    sizes = [unpacked_size(path) for path in functions]
+    total = unpacked_size(layer) + max(sizes)
+    if total > UNPACKED_LIMIT:
+        raise PackageError(
+            f"{layer.name} and the largest function take {total / _MIB:.0f} MiB unpacked; Lambda "
+            f"allows {UNPACKED_LIMIT / _MIB:.0f}"
+        )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201  # a command reports
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the packages; 0 if they can be deployed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m functions.package",
+        description=__doc__,
+        epilog="example: python -m functions.package --architecture arm64",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=PROJECT / "dist", help="default: dist")
+    parser.add_argument(
+        "--requirements",
+        type=Path,
+        default=PROJECT / "requirements" / "layer.txt",
+        help="the locked dependencies; default: requirements/layer.txt",
+    )
+    parser.add_argument(
+        "--architecture",
+        choices=ARCHITECTURES,
+        action="append",
+        help="build this layer only (may be repeated); default: all",
+    )
+    parser.add_argument(
+        "--lock", action="store_true", help="resolve requirements/ anew and build nothing"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        if options.lock:
+            _say("\n".join(f"locked {path}" for path in lock(PROJECT)))
+            return 0
+        build(
+            options.out,
+            options.requirements,
+            options.architecture or ARCHITECTURES,
+            _say,
+        )
+    except (LayerError, LockError, PackageError, ProofError) as error:
+        print(f"package: {error}", file=sys.stderr)  # noqa: T201  # a command reports
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
