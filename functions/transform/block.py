@@ -64,7 +64,11 @@ class BlockEnricher:
             partition_keys=partition_keys,
         )
         self._fast = FastPath(
-            catalog, limits, processed_ts=processed_ts, processed_ts_text=processed_ts_text
+            catalog,
+            limits,
+            processed_ts=processed_ts,
+            processed_ts_text=processed_ts_text,
+            partition_keys=partition_keys,
         )
 
     def enrich(self, block: Block) -> EnrichedBlock:

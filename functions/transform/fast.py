@@ -1,8 +1,8 @@
 r"""The data rules for whole blocks at once, where they can be proven to hold.
 
-One strict, typed parse of the block (msgspec) shows that every line is a JSON object of the
-catalog's columns with values of their types; the columns come from what it decoded, and the JSON
-lines from the block's own bytes with the PII cut out. What has to be shown for that:
+One strict, typed parse of the block (msgspec) shows that every line is a JSON object whose columns
+have values of their types; the Parquet columns come from what it decoded, and the JSON lines from
+the block's own bytes with the PII cut out. What has to be shown for that:
 
 - *Framing*: every line starts with `{` and ends with `}`, and there are as many objects as lines.
   Inside an object `}`, white space, `{` is no JSON, so no object spans lines, and each line holds
@@ -11,8 +11,7 @@ lines from the block's own bytes with the PII cut out. What has to be shown for 
   block declines it. Then `"key":` occurs only where a key is spelt plainly, and equal counts of
   occurrences and of objects that carry the key show that each carries it once, at its top level,
   because the texts of nested values are searched as well.
-- *No surprises inside nested values*, which the parse passes over: valid UTF-8, no number that
-  might overflow, no nesting or number of keys that might be over the limits.
+- *No surprises inside nested values*, which the parse passes over: see `NestedTexts`.
 
 Whatever is not shown is declined (`None`), and goes through `functions.transform.enrich`. Tests
 hold the two together over hostile input.
@@ -26,9 +25,10 @@ from typing import Annotated, Any, Final
 import msgspec
 import pyarrow as pa
 
-from functions.lake.coercion import INT64_MAX, INT64_MIN, compact, parse_timestamp
+from functions.lake.coercion import INT64_MAX, INT64_MIN, parse_timestamp
 from functions.lake.config import Limits
 from functions.lake.schema import EXTRA, PROCESSED_TS, Catalog, Column
+from functions.transform.nested import Declined, NestedTexts
 from functions.transform.splice import append_field, remove_field, replace_field
 
 # Names are made of letters, digits and `_ . $ -`; the Kelvin sign is a k in lower case.
@@ -38,15 +38,8 @@ _ESCAPED_NAME: Final = re.compile(
 _TIMESTAMPS: Final = re.compile(
     r"(?:(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z\|)*", re.ASCII
 )
-# A number overflows with an exponent of three digits, or with more than 200 digits before a
-# smaller one. The first expression is quick, and also finds such letters in names and hashes.
-_EXPONENT: Final = re.compile(r"[0-9][eE]\+?[0-9]{3}")
-_LARGE_NUMBER: Final = re.compile(r"(?:^|[:,\[\s])-?[0-9][0-9.]*[eE]\+?[0-9]{3}", re.MULTILINE)
-_MANY_DIGITS: Final = 200
-_LONG_NUMBER: Final = re.compile(rf"[0-9]{{{_MANY_DIGITS}}}")
-# Long enough for a key that is over its limit.
-_LONGEST_TEXT: Final = 10_000
-_SPACES: Final = (" ", "\t")
+_OPENS: Final = ord("{")
+_CLOSES: Final = ord("}")
 _TYPES: Final[dict[str, Any]] = {
     "string": str | None,
     "timestamp": str | None,
@@ -58,15 +51,21 @@ _TYPES: Final[dict[str, Any]] = {
 _NULL: Final = msgspec.Raw(b"null")
 
 
-class Declined(Exception):  # noqa: N818 - no error: the block takes the other way
-    """Something about a block was not shown."""
+# Shapes of events that are remembered; producers have a handful.
+_KNOWN_SHAPES: Final = 1_024
 
 
 class FastPath:
     """Enriches blocks in which every line is proven to be plain."""
 
     def __init__(
-        self, catalog: Catalog, limits: Limits, *, processed_ts: int, processed_ts_text: str
+        self,
+        catalog: Catalog,
+        limits: Limits,
+        *,
+        processed_ts: int,
+        processed_ts_text: str,
+        partition_keys: tuple[str, ...],
     ) -> None:
         """Compile the catalog into a parser.
 
@@ -75,6 +74,7 @@ class FastPath:
             limits: what one event may ask for.
             processed_ts: UTC milliseconds.
             processed_ts_text: the same instant as ISO-8601 text.
+            partition_keys: names that would be read as a partition column.
         """
         self._limits = limits
         self._schema = catalog.arrow_schema()
@@ -83,6 +83,19 @@ class FastPath:
         parquet = catalog.table("parquet").columns
         self._sent = [column for column in parquet if column.name not in {EXTRA, PROCESSED_TS}]
         self._pii = sorted(catalog.pii_keys)
+        self._catalog = catalog
+        self._partition_keys = partition_keys
+        self._nested = NestedTexts(catalog, limits)
+        self._known = {column.name for column in self._sent} | catalog.pii_keys
+        self._shapes: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
+        self._parse_declared = self._decoder(forbid_unknown_fields=True).decode_lines
+        lenient = self._decoder(forbid_unknown_fields=False)
+        self._parse_any = lenient.decode_lines
+        self._parse_one = lenient.decode
+        self._parse_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode_lines
+
+    def _decoder(self, *, forbid_unknown_fields: bool) -> msgspec.json.Decoder[Any]:
+        """A typed parser of the catalog's columns and PII keys."""
         event = msgspec.defstruct(
             "Event",
             [
@@ -96,19 +109,17 @@ class FastPath:
                 **{f"c{i}": column.name for i, column in enumerate(self._sent)},
                 **{f"p{i}": key for i, key in enumerate(self._pii)},
             },
-            forbid_unknown_fields=True,
+            forbid_unknown_fields=forbid_unknown_fields,
             gc=False,
         )
-        decoder = msgspec.json.Decoder(event)
-        self._decode_lines = decoder.decode_lines
-        self._decode = decoder.decode
+        return msgspec.json.Decoder(event)
 
     def may_take(self, line: bytes) -> bool:
         """Tell whether one line, without its newline, is worth another try among plain ones."""
         if not (line.startswith(b"{") and line.endswith(b"}")) or _ESCAPED_NAME.search(line):
             return False
         try:
-            self._decode(line)
+            self._parse_one(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
         return True
@@ -146,16 +157,53 @@ class FastPath:
             lines = lines.replace(b"\r\n", b"\n")
             if b"\r" in lines:
                 raise Declined
-        if b"\\u" in lines and _ESCAPED_NAME.search(lines):
+        # Looking for one byte first takes a twentieth of the time.
+        if b"\\" in lines and _ESCAPED_NAME.search(lines):
             raise Declined
-        events = self._decode_lines(lines)
+        events, extras = self._parse(lines)
         columns = list(zip(*map(msgspec.structs.astuple, events), strict=True))
         if not columns:
             raise Declined
         sent = len(self._sent)
         arrays = list(map(self._array, self._sent, columns[:sent]))
         json = self._json_lines(lines, len(events), columns[sent:])
-        return json, self._batch(arrays, len(events))
+        return json, self._batch(arrays, extras)
+
+    def _parse(self, lines: bytes) -> tuple[list[Any], pa.Array]:
+        """Parse the lines; the events, and the `extra` column of their undeclared fields."""
+        try:
+            events = self._parse_declared(lines)
+        except msgspec.ValidationError:
+            events = self._parse_any(lines)
+            return events, pa.array(self._extras(self._parse_fields(lines)), type=pa.string())
+        return events, pa.nulls(len(events), pa.string())
+
+    def _extras(self, events: Sequence[dict[str, msgspec.Raw]]) -> list[str | None]:
+        shapes = self._shapes
+        texts = []
+        for event in events:
+            shape = tuple(event)
+            undeclared = shapes.get(shape)
+            if undeclared is None:
+                undeclared = self._undeclared(shape)
+            parts: list[bytes | msgspec.Raw] = []
+            for key, prefix in undeclared:
+                parts += (prefix, event[key])
+            texts.append(b"{%s}" % b"".join(parts)[1:])
+        return [None if text == "{}" else text for text in self._nested.compact_texts(texts)]
+
+    def _undeclared(self, shape: tuple[str, ...]) -> list[tuple[str, bytes]]:
+        """The keys of an event that are no column, each with how it is written behind others."""
+        undeclared = [key for key in shape if key not in self._known]
+        for key in undeclared:
+            if self._catalog.is_pii(key) or self._catalog.taken_for_column(
+                key, self._partition_keys
+            ):
+                raise Declined
+        found = [(key, b"," + msgspec.json.encode(key) + b":") for key in undeclared]
+        if len(self._shapes) < _KNOWN_SHAPES:
+            self._shapes[shape] = found
+        return found
 
     def _json_lines(self, lines: bytes, count: int, pii: Sequence[Sequence[object]]) -> bytes:
         """Cut the PII out, put `processed_ts` in, and show the framing.
@@ -180,10 +228,10 @@ class FastPath:
             return b"\n".join(append_field(split[:-1], lacking, self._field)) + b"\n"
         return lines
 
-    def _batch(self, arrays: list[pa.Array], count: int) -> pa.RecordBatch:
+    def _batch(self, arrays: list[pa.Array], extras: pa.Array) -> pa.RecordBatch:
         by_name = dict(zip((column.name for column in self._sent), arrays, strict=True))
-        by_name[PROCESSED_TS] = pa.repeat(self._processed_ts, count)
-        by_name[EXTRA] = pa.nulls(count, pa.string())
+        by_name[PROCESSED_TS] = pa.repeat(self._processed_ts, len(extras))
+        by_name[EXTRA] = extras
         return pa.RecordBatch.from_arrays(
             [by_name[name] for name in self._schema.names], schema=self._schema
         )
@@ -206,32 +254,8 @@ class FastPath:
         return pa.array(millis, type=kind)
 
     def _json_texts(self, values: Sequence[msgspec.Raw]) -> list[str | None]:
-        """The compact texts of a json column, shown to be free of what the parse passes over."""
-        # No JSON text of one line has a newline in it.
-        text = b"\n".join(values).decode()
-        self._show_harmless(text)
-        if any(space in text for space in _SPACES):
-            text = b"\n".join(compact(bytes(value)) for value in values).decode()
-        return [None if part == "null" else part for part in text.split("\n")]
-
-    def _show_harmless(self, text: str) -> None:
-        lowered = text.lower()
-        if any(key in lowered for key in self._pii):
-            raise Declined
-        if _EXPONENT.search(text) and _LARGE_NUMBER.search(text):
-            raise Declined
-        parts = text.split("\n")
-        longest = max(map(len, parts))
-        if longest >= _MANY_DIGITS and _LONG_NUMBER.search(text):
-            raise Declined
-        # A level takes two characters at least, a key with its value five.
-        if longest > _LONGEST_TEXT:
-            raise Declined
-        depth = self._limits.max_depth
-        if longest >= 2 * depth and max(p.count("{") + p.count("[") for p in parts) >= depth:
-            raise Declined
-        if longest // 5 + len(self._sent) + len(self._pii) > self._limits.max_keys:
-            raise Declined
+        texts = self._nested.compact_texts(values)
+        return [None if text == "null" else text for text in texts]
 
 
 def _field(column: Column) -> tuple[Any, Any]:
@@ -241,10 +265,10 @@ def _field(column: Column) -> tuple[Any, Any]:
 
 def _show_framing(lines: Sequence[bytes], count: int) -> None:
     """Each of `count` lines is one object and not empty; behind the last newline is nothing."""
-    framed = (
-        len(lines) == count + 1
-        and not lines[-1]
-        and all(line[:1] == b"{" and line[-1:] == b"}" and line != b"{}" for line in lines[:-1])
-    )
-    if not framed:
+    if len(lines) != count + 1 or lines[-1] or b"{}" in lines:
+        raise Declined
+    # Bytes taken one by one are numbers: 45 ms for 260,000 lines, against 64 ms as slices.
+    heads = [line[0] for line in lines[:-1] if line]
+    tails = [line[-1] for line in lines[:-1] if line]
+    if not heads.count(_OPENS) == tails.count(_CLOSES) == count:
         raise Declined

@@ -17,8 +17,12 @@ from functions.transform.reasons import OBJECT_REASONS, ObjectReason
 _MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # 15 bits of window, with a gzip header and trailer
 _READ_BYTES: Final = 256 * 1024
-PIECE_BYTES: Final = 512 * 1024
-"""Most bytes of one decompressed piece."""
+PIECE_BYTES: Final = 256 * 1024
+"""Most bytes of one decompressed piece.
+
+What is made of a piece has to stay in the cache: 260,000 events took 0.98 s of CPU with 256 KiB,
+1.05 with 128, 1.16 with 512 and 1.31 with 1,024 (best of five, in turn, within one run).
+"""
 # Tiny objects may well be one repeated character: the ratio says something from here on.
 _RATIO_FROM_BYTES: Final = 4 * 1024 * 1024
 
