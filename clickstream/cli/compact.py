@@ -15,13 +15,15 @@ from functions.compact.messages import CompactQueue
 from functions.compact.operations import Operations, PlannedPartition
 from functions.compact.wiring import wire
 from functions.lake.clients import open_lake, sqs_client
+from functions.lake.config import Config
 from functions.lake.layout import FORMATS, Format, Partition
 from functions.lake.schema import load_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
+_EMPTY_LOOKS = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +31,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "clickstream compact --dry-run",
-            "clickstream compact --partition year=2025/month=11/day=26 --format parquet --watch",
+            "clickstream compact --watch",
+            "clickstream compact --partition year=2025/month=11/day=26 --format json",
         )
     )(compact)
 
@@ -58,7 +61,8 @@ def compact(
 
     The queue keeps two compactors off one partition, whoever asks for them.
     """
-    operations = _operations(stream)
+    config = connection.lake_config(stream)
+    operations = _operations(config)
     partitions = [Partition.parse(path) for path in partition] if partition else None
     formats = _formats(fmt)
     plan = operations.plan(partitions=partitions, formats=formats, force=force, dry_run=True)
@@ -72,16 +76,16 @@ def compact(
     )
     stderr.print(f"queued {len(todo)}", style="dim")
     if watch:
-        before = {_name(planned): _Visible.of(operations, planned) for planned in todo}
-        after = _watch(operations, todo, before)
-        stdout.print(_result_table(before, after))
+        before = [_Visible.of(operations, planned) for planned in todo]
+        _wait_until_empty(config.compact.queue_url, len(todo))
+        after = [_Visible.of(operations, planned) for planned in todo]
+        stdout.print(_result_table(todo, before, after))
 
 
 @dataclass(frozen=True, slots=True)
 class _Visible:
-    """What queries see of a partition: where it is, and its files."""
+    """What queries see of a partition: its data files and their bytes."""
 
-    location: str
     files: int
     bytes: int
 
@@ -91,21 +95,20 @@ class _Visible:
         partition, fmt = Partition.parse(planned.partition), _format(planned.format)
         state = lake.partitions.get(lake.tables[fmt], partition)
         if state is None:
-            return cls("", 0, 0)
+            return cls(0, 0)
         key = state.location.split("/", 3)[3]
         found = [
             info
             for info in lake.store.list(key.rstrip("/") + "/")
             if not info.key.rsplit("/", 1)[-1].startswith(("_", "."))
         ]
-        return cls(state.location, len(found), sum(info.size for info in found))
+        return cls(len(found), sum(info.size for info in found))
 
 
-def _operations(stream: str) -> Operations:
-    config = connection.lake_config(stream)
-    catalog = load_catalog()
+def _operations(config: Config) -> Operations:
     if not config.compact.queue_url:
-        raise CliError(f"the compact function of {stream} has no LAKE_COMPACT_QUEUE_URL")
+        raise CliError("the lake's compact function has no LAKE_COMPACT_QUEUE_URL")
+    catalog = load_catalog()
     queue = CompactQueue(sqs_client(), config.compact.queue_url)
     return wire(config, catalog, open_lake(config, catalog).generations, queue=queue)
 
@@ -121,60 +124,56 @@ def _format(name: str) -> Format:
     raise CliError(f"{name!r} is no format: use {' or '.join(FORMATS)}")
 
 
-def _watch(
-    operations: Operations,
-    todo: list[PlannedPartition],
-    before: dict[str, _Visible],
-    pause: Callable[[float], None] = time.sleep,
-) -> dict[str, _Visible]:
-    """Wait until each partition has moved to a new generation; what they look like then."""
-    after: dict[str, _Visible] = {}
+def _wait_until_empty(
+    queue_url: str, total: int, pause: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait until the compact queue has been empty for a while: its counts are approximate."""
+    sqs = sqs_client()
+    empty_looks = 0
     with progress() as bars:
-        task = bars.add_task("partitions", total=len(todo), note="")
-        while len(after) < len(todo):
-            for planned in todo:
-                name = _name(planned)
-                now = _Visible.of(operations, planned)
-                if name not in after and now.location != before[name].location:
-                    after[name] = now
-                    bars.update(task, advance=1, note=name)
-            if len(after) < len(todo):
-                pause(_LOOK_SECONDS)
-    return after
-
-
-def _name(planned: PlannedPartition) -> str:
-    return f"{planned.format} {planned.partition}"
+        task = bars.add_task("partitions", total=total, note="Ctrl-C leaves the work to the queue")
+        while empty_looks < _EMPTY_LOOKS:
+            pause(_LOOK_SECONDS)
+            counts = sqs.get_queue_attributes(
+                QueueUrl=queue_url,
+                AttributeNames=[
+                    "ApproximateNumberOfMessages",
+                    "ApproximateNumberOfMessagesNotVisible",
+                ],
+            )["Attributes"]
+            waiting = sum(map(int, counts.values()))
+            empty_looks = 0 if waiting else empty_looks + 1
+            bars.update(task, completed=max(0, total - waiting))
 
 
 def _plan_table(partitions: tuple[PlannedPartition, ...]) -> Table:
-    table = Table(title="Plan", title_justify="left")
-    table.add_column("format")
+    table = Table(title="Plan", title_justify="left", title_style="bold")
     table.add_column("partition", no_wrap=True)
-    for name in ("landing files", "size", "merged files", "after"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table.add_column("small files", justify="right")
+    table.add_column("merged", justify="right")
+    table.add_column("to do")
     for each in partitions:
+        verdict = f"[green]{each.reason}[/green]" if each.queued else f"[dim]{each.reason}[/dim]"
         table.add_row(
-            each.format,
-            each.partition,
-            f"{each.landing_files:,}",
-            size(each.landing_bytes),
-            f"{each.merged_files:,}",
-            f"{each.expected_files:,}",
-            f"[green]compact[/green]: {each.reason}"
-            if each.queued
-            else f"[dim]{each.reason}[/dim]",
+            f"{each.format} {each.partition}",
+            f"{each.landing_files:,} ({size(each.landing_bytes)})",
+            f"{each.merged_files:,} → {each.expected_files:,}",
+            verdict,
         )
     return table
 
 
-def _result_table(before: dict[str, _Visible], after: dict[str, _Visible]) -> Table:
-    table = Table(title="Result", title_justify="left")
+def _result_table(
+    todo: list[PlannedPartition], before: list[_Visible], after: list[_Visible]
+) -> Table:
+    table = Table(title="Result", title_justify="left", title_style="bold")
     table.add_column("partition", no_wrap=True)
-    for name in ("files before", "after", "bytes before", "after"):
-        table.add_column(name, justify="right")
-    for name, old in before.items():
-        new = after[name]
-        table.add_row(name, f"{old.files:,}", f"{new.files:,}", size(old.bytes), size(new.bytes))
+    table.add_column("files", justify="right")
+    table.add_column("bytes", justify="right")
+    for planned, old, new in zip(todo, before, after, strict=True):
+        table.add_row(
+            f"{planned.format} {planned.partition}",
+            f"{old.files:,} → {new.files:,}",
+            f"{size(old.bytes)} → {size(new.bytes)}",
+        )
     return table

@@ -25,7 +25,7 @@ def explain(error: Exception) -> str:
         case EndpointConnectionError():
             text = f"{error} Is `clickstream sandbox up` still running, on that port?"
         case NoCredentialsError() | PartialCredentialsError() | NoRegionError():
-            text = f"{error}. Set AWS credentials and a region. {_SANDBOX_HINT}"
+            text = f"{str(error).rstrip('.')}. Set AWS credentials and a region. {_SANDBOX_HINT}"
         case ClientError():
             details = error.response["Error"]
             code = details.get("Code", "")

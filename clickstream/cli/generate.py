@@ -23,8 +23,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "clickstream generate events.json --count 100000",
-            "clickstream generate raw/year=2025/month=11/day=26/events.gz --start 2025-11-26",
-            "clickstream generate --stream clickstream-events --count 10000 --malformed 0.01",
+            "clickstream generate events.gz --start 2025-11-26 --days 7",
+            "clickstream generate --stream clickstream-events --malformed 0.01",
         )
     )(generate)
 

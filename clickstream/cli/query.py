@@ -20,9 +20,9 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         epilog=examples(
-            'clickstream query "SELECT event_type, COUNT(*) FROM clickstream_events GROUP BY 1"',
-            'clickstream query "SHOW PARTITIONS clickstream_events_parquet"',
-            'clickstream query "SELECT * FROM clickstream_rejects" --format csv --limit 0',
+            'clickstream query "SELECT COUNT(*) FROM clickstream_events_parquet"',
+            'clickstream query "SHOW PARTITIONS clickstream_events"',
+            'clickstream query "SELECT * FROM clickstream_rejects" --format csv',
         )
     )(query)
 
@@ -48,9 +48,10 @@ def query(
     else:
         stdout.print(_table(answer))
     more = f" (the first {limit:,}; --limit 0 shows all)" if answer.more else ""
+    rows = "1 row" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows"
     cost = billing.dollars(billing.billed_bytes(answer.bytes_scanned))
     stderr.print(
-        f"{len(answer.rows):,} rows{more}, {size(answer.bytes_scanned)} scanned, "
+        f"{rows}{more}, {size(answer.bytes_scanned)} scanned, "
         f"{answer.milliseconds:,} ms; ${cost:.5f} in Athena",
         style="dim",
         highlight=False,

@@ -109,8 +109,12 @@ def _place(result: TransformResult, source: Source, out: Path) -> dict[str, str]
     for fmt, path in zip(FORMATS, (result.json, result.parquet), strict=True):
         if path is not None:
             moved[fmt] = _move(path, out / layout.landing_key(fmt, source))
+    rejects = out / layout.reject_key(source)
     if result.stats.rejected:
-        moved["rejected"] = _move(result.rejects, out / layout.reject_key(source))
+        moved["rejected"] = _move(result.rejects, rejects)
+    else:
+        # Those of an earlier version of the same file would be untrue now.
+        rejects.unlink(missing_ok=True)
     return moved
 
 

@@ -27,7 +27,7 @@ def terraform_fixes() -> Iterator[None]:
         stack.enter_context(patch.object(Queue, "redrive_allow_policy", None, create=True))
         names = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
         stack.enter_context(patch.object(Queue, "BASE_ATTRIBUTES", names))
-        attributes = property(_compact_redrive_policy(Queue.attributes.fget))
+        attributes = property(_compact_redrive_policy(vars(Queue)["attributes"].fget))
         stack.enter_context(patch.object(Queue, "attributes", attributes))
         permitted = _over_tls(IAMPolicyStatement.is_action_permitted)
         stack.enter_context(patch.object(IAMPolicyStatement, "is_action_permitted", permitted))

@@ -25,6 +25,7 @@ COMPACT_HANDLER = "functions.compact.handler.handler"
 
 _FIREHOSE_LETTERS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
 _VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
+_SLACK_SECONDS = 10  # the compact queue has no batch window, and nobody wants to wait for a retry
 
 Provision = Callable[["Clients"], Resources]
 """Creates a lake through the sandbox's clients and says what its parts are called."""
@@ -82,7 +83,7 @@ class _Provisioner:
         visibility = settings.visibility_timeout or _VISIBILITY_TIMES * settings.timeout
         queue_url, queue_arn, dead_url = self._create_queues("transform", visibility)
         compact_url, compact_arn, _ = self._create_queues(
-            "compact", _VISIBILITY_TIMES * settings.compact_timeout, fifo=True
+            "compact", settings.compact_timeout + _SLACK_SECONDS, fifo=True
         )
         self._notify(queue_arn)
         self._create_stream(role)
