@@ -1,0 +1,219 @@
+"""The real handlers, run as on Lambda: Firehose or S3 -> SQS -> transform -> both tables."""
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from clickstream.generate import FirehoseSink, generate_events
+from clickstream.sandbox import LakeSettings, Sandbox, by_catalog
+
+PARTITION = "year=2025/month=11/day=26"
+SEED = (
+    b'{"event_id":"e1","event_type":"click","event_ts":"2025-11-26T10:00:00Z",'
+    b'"page_url":"/p","user_id":"u1"}\n'
+)
+COUNT = (
+    "SELECT event_type, COUNT(*) FROM {table} WHERE year='2025' AND month='11' AND day='26' "
+    "GROUP BY event_type"
+)
+TABLES = ("clickstream_events", "clickstream_events_parquet")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    # Raw objects of all tests of the module pass through one transform function, in its process.
+    settings = LakeSettings(visibility_timeout=1, max_receives=2, batch_size=10, timeout=30)
+    with Sandbox(provision=by_catalog(settings)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def lake(running: Sandbox) -> Sandbox:
+    """The running lake, without what earlier tests left in it."""
+    s3, glue = running.client("s3"), running.client("glue")
+    for key in keys(running, ""):
+        s3.delete_object(Bucket=running.bucket, Key=key)
+    for table in TABLES:
+        found = glue.get_partitions(DatabaseName=running.database, TableName=table)["Partitions"]
+        for partition in found:
+            glue.delete_partition(
+                DatabaseName=running.database, TableName=table, PartitionValues=partition["Values"]
+            )
+    return running
+
+
+def keys(lake: Sandbox, prefix: str) -> list[str]:
+    listed = lake.client("s3").list_objects_v2(Bucket=lake.bucket, Prefix=prefix)
+    return [entry["Key"] for entry in listed.get("Contents", [])]
+
+
+def put_raw(lake: Sandbox, name: str, content: bytes) -> str:
+    key = f"raw/{PARTITION}/{name}.gz"
+    lake.client("s3").put_object(Bucket=lake.bucket, Key=key, Body=content)
+    return key
+
+
+def read(lake: Sandbox, key: str) -> bytes:
+    body: bytes = lake.client("s3").get_object(Bucket=lake.bucket, Key=key)["Body"].read()
+    return body
+
+
+def json_rows(lake: Sandbox) -> list[dict[str, Any]]:
+    files = keys(lake, "processed/json/")
+    return [json.loads(line) for key in files for line in read(lake, key).splitlines()]
+
+
+def parquet_rows(lake: Sandbox) -> list[dict[str, Any]]:
+    files = keys(lake, "processed/parquet/")
+    return [row for key in files for row in pq.read_table(io.BytesIO(read(lake, key))).to_pylist()]
+
+
+def count_by_type(lake: Sandbox, table: str) -> dict[str, int]:
+    rows = lake.engine.execute(COUNT.format(table=table), lake.database).rows
+    return dict(rows)
+
+
+def test_the_seed_case(lake: Sandbox) -> None:
+    put_raw(lake, "file", gzip.compress(SEED))
+    lake.wait_idle()
+
+    (json_key,) = keys(lake, "processed/json/")
+    assert json_key.startswith(f"processed/json/{PARTITION}/")
+    assert json_key.endswith(".json")
+    (row,) = json_rows(lake)
+    processed_ts = row.pop("processed_ts")
+    assert row == {
+        "event_id": "e1",
+        "event_type": "click",
+        "event_ts": "2025-11-26T10:00:00Z",
+        "page_url": "/p",
+    }
+    (columns,) = parquet_rows(lake)
+    assert columns["event_ts"] == datetime(2025, 11, 26, 10, tzinfo=UTC)
+    assert columns["processed_ts"] == datetime.fromisoformat(processed_ts)
+    assert {name: columns[name] for name in ("event_id", "event_type", "page_url")} == {
+        "event_id": "e1",
+        "event_type": "click",
+        "page_url": "/p",
+    }
+    assert "user_id" not in columns
+    for table in TABLES:
+        assert count_by_type(lake, table) == {"click": 1}
+
+
+def test_the_same_message_five_times_leaves_each_event_once(lake: Sandbox) -> None:
+    key = put_raw(lake, "file", gzip.compress(SEED))
+    lake.wait_idle()
+    before = {each: read(lake, each) for each in keys(lake, "processed/")}
+    message = {
+        "Records": [
+            {
+                "eventSource": "aws:s3",
+                "eventName": "ObjectCreated:Put",
+                "s3": {
+                    "bucket": {"name": lake.bucket},
+                    "object": {"key": key.replace("=", "%3D")},
+                },
+            }
+        ]
+    }
+
+    for _ in range(5):
+        lake.client("sqs").send_message(QueueUrl=lake.queue_url, MessageBody=json.dumps(message))
+    lake.wait_idle()
+
+    assert {each: read(lake, each) for each in keys(lake, "processed/")} == before
+    for table in TABLES:
+        assert count_by_type(lake, table) == {"click": 1}
+
+
+def test_a_corrupt_object_in_a_batch_is_rejected_and_the_good_ones_are_published(
+    lake: Sandbox,
+) -> None:
+    lines = list(generate_events(1, 300, datetime(2025, 11, 26, tzinfo=UTC)))
+    for number in range(3):
+        put_raw(lake, f"good-{number}", gzip.compress(b"".join(lines[number * 100 :][:100])))
+    corrupt = put_raw(lake, "corrupt", gzip.compress(b"".join(lines))[:-20])
+    lake.wait_idle()
+
+    expected = sorted(json.loads(line)["event_id"] for line in lines)
+    assert sorted(row["event_id"] for row in json_rows(lake)) == expected
+    assert sorted(row["event_id"] for row in parquet_rows(lake)) == expected
+    (reject_key,) = keys(lake, "rejected/")
+    reject = json.loads(read(lake, reject_key))
+    assert (reject["raw_key"], reject["line_number"]) == (corrupt, 0)
+    assert lake.dead_letters() == 0
+
+
+def test_a_message_that_can_never_be_processed_ends_as_a_dead_letter_and_holds_up_nobody(
+    lake: Sandbox,
+) -> None:
+    sqs = lake.client("sqs")
+    sqs.send_message(QueueUrl=lake.queue_url, MessageBody="no notification at all")
+    put_raw(lake, "file", gzip.compress(SEED))
+    dead = sqs.receive_message(
+        QueueUrl=lake.resources.dead_letter_url, WaitTimeSeconds=20, MaxNumberOfMessages=10
+    )["Messages"]
+    lake.wait_idle()
+
+    assert [message["Body"] for message in dead] == ["no notification at all"]
+    assert count_by_type(lake, "clickstream_events") == {"click": 1}
+    sqs.purge_queue(QueueUrl=lake.resources.dead_letter_url)
+
+
+def test_every_event_that_firehose_took_is_in_both_tables_or_in_the_rejects(lake: Sandbox) -> None:
+    lines = generate_events(5, 4_000, datetime(2025, 11, 26, tzinfo=UTC), malformed=0.02)
+
+    FirehoseSink(lake.client("firehose"), lake.stream).send(line.rstrip(b"\n") for line in lines)
+    lake.wait_idle()
+
+    rejects = [
+        json.loads(line) for key in keys(lake, "rejected/") for line in read(lake, key).splitlines()
+    ]
+    in_json, in_parquet = json_rows(lake), parquet_rows(lake)
+    assert len(in_json) + len(rejects) == 4_000
+    assert 40 < len(rejects) < 120
+    assert sorted(row["event_id"] for row in in_json) == sorted(
+        row["event_id"] for row in in_parquet
+    )
+    assert not any("user_id" in row for row in in_json)
+    assert all(key.split("/")[2].startswith("year=") for key in keys(lake, "processed/json/"))
+
+
+def test_a_tick_of_the_schedule_compacts_and_queries_notice_nothing(lake: Sandbox) -> None:
+    lines = list(generate_events(3, 2_000, datetime(2025, 11, 26, tzinfo=UTC)))
+    # Today's partition: the look-back window of the schedule ends today.
+    prefix = datetime.now(UTC).strftime("raw/year=%Y/month=%m/day=%d")
+    for number in range(10):
+        lake.client("s3").put_object(
+            Bucket=lake.bucket,
+            Key=f"{prefix}/part-{number}.gz",
+            Body=gzip.compress(b"".join(lines[number * 200 :][:200])),
+        )
+    lake.wait_idle()
+    sql = "SELECT event_type, COUNT(*), SUM(price) FROM {} GROUP BY 1 ORDER BY 1"
+    before = [lake.engine.execute(sql.format(table), lake.database).rows for table in TABLES]
+
+    ticks = lake.tick("compact")
+    lake.wait_idle()
+
+    after = [lake.engine.execute(sql.format(table), lake.database).rows for table in TABLES]
+    assert [tick.outcome.failed for tick in ticks] == [False]
+    assert sum(row[1] for row in before[0]) == 2_000
+    assert [[row[:2] for row in rows] for rows in after] == [
+        [row[:2] for row in rows] for rows in before
+    ]
+    for table in TABLES:
+        (partition,) = lake.client("glue").get_partitions(
+            DatabaseName=lake.database, TableName=table
+        )["Partitions"]
+        location = partition["StorageDescriptor"]["Location"]
+        assert "/compacted/" in location
+        names = [key.rsplit("/", 1)[-1] for key in keys(lake, location.split("/", 3)[3])]
+        assert len([name for name in names if not name.startswith("_")]) == 1

@@ -1,0 +1,81 @@
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from clickstream.sandbox import Sandbox, SandboxError
+from clickstream.sandbox.state import claim, restore, save
+
+EVENT = b'{"event_id":"e1","event_type":"click"}\n'
+
+
+def count(sandbox: Sandbox) -> int:
+    (row,) = sandbox.engine.execute(
+        "SELECT COUNT(*) FROM clickstream_events_parquet", sandbox.database
+    ).rows
+    found: int = row[0]
+    return found
+
+
+def test_a_lake_comes_back_as_it_was_and_nothing_is_transformed_twice(tmp_path: Path) -> None:
+    directory = tmp_path / "lake"
+    with Sandbox() as first:
+        first.client("s3").put_object(
+            Bucket=first.bucket,
+            Key="raw/year=2025/month=11/day=26/a.gz",
+            Body=gzip.compress(EVENT),
+        )
+        first.wait_idle()
+        saved = save(first.clients, first.resources, directory)
+
+    with Sandbox() as second:
+        restored = restore(second.clients, second.resources, directory)
+        second.wait_idle()
+
+        assert saved == restored == 3
+        assert count(second) == 1
+        listed = second.client("s3").list_objects_v2(Bucket=second.bucket)["Contents"]
+        heads = [
+            second.client("s3").head_object(Bucket=second.bucket, Key=entry["Key"])
+            for entry in listed
+            if entry["Key"].startswith("processed/")
+        ]
+        assert all("raw-etag" in head["Metadata"] for head in heads)
+        # Only S3's test event: the raw object was not announced again.
+        assert all(stats.failures == 0 for stats in second.functions.stats.values())
+
+        second.client("s3").put_object(
+            Bucket=second.bucket,
+            Key="raw/year=2025/month=11/day=26/b.gz",
+            Body=gzip.compress(EVENT),
+        )
+        second.wait_idle()
+        assert count(second) == 2
+
+
+def test_a_directory_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(SandboxError, match="neither empty nor a sandbox's"):
+        claim(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_new_directory_restores_to_nothing(tmp_path: Path) -> None:
+    claim(tmp_path / "new")
+
+    assert json.loads((tmp_path / "new/state.json").read_text()) == {
+        "metadata": {},
+        "partitions": {},
+    }
+
+
+def test_a_second_sandbox_in_one_process_is_refused() -> None:
+    with (
+        Sandbox(),
+        pytest.raises(SandboxError, match="running in this process already"),
+        Sandbox(),
+    ):
+        pass
