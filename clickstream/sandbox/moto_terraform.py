@@ -1,7 +1,7 @@
 """Where moto differs from AWS in ways that only Terraform notices: mended while a sandbox runs.
 
-- SQS forgets `RedriveAllowPolicy`, for which the provider then waits for ever, and spells
-  `RedrivePolicy` with spaces, which shows up as drift.
+- SQS forgets `RedriveAllowPolicy`, keeps policies that were taken away as empty texts, and spells
+  `RedrivePolicy` with spaces: the provider waits for ever, or sees drift.
 - S3 reads a statement that denies plain HTTP as one that denies everything. The sandbox speaks
   plain HTTP inside one machine; here that counts as TLS.
 - Athena cannot delete a saved query.
@@ -27,7 +27,7 @@ def terraform_fixes() -> Iterator[None]:
         stack.enter_context(patch.object(Queue, "redrive_allow_policy", None, create=True))
         names = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
         stack.enter_context(patch.object(Queue, "BASE_ATTRIBUTES", names))
-        attributes = property(_compact_redrive_policy(vars(Queue)["attributes"].fget))
+        attributes = property(_as_aws_spells_them(vars(Queue)["attributes"].fget))
         stack.enter_context(patch.object(Queue, "attributes", attributes))
         permitted = _over_tls(IAMPolicyStatement.is_action_permitted)
         stack.enter_context(patch.object(IAMPolicyStatement, "is_action_permitted", permitted))
@@ -37,15 +37,17 @@ def terraform_fixes() -> Iterator[None]:
         yield
 
 
-def _compact_redrive_policy(attributes: Callable[..., Any]) -> Callable[..., Any]:
-    def compact(queue: Any) -> Any:  # noqa: ANN401 - moto's types
-        found = attributes(queue)
-        if found.get("RedrivePolicy"):
+def _as_aws_spells_them(attributes: Callable[..., Any]) -> Callable[..., Any]:
+    def spelled(queue: Any) -> dict[str, Any]:  # noqa: ANN401 - moto's types
+        found = {
+            name: value for name, value in attributes(queue).items() if value not in ("", None)
+        }
+        if "RedrivePolicy" in found:
             policy = json.loads(found["RedrivePolicy"])
             found["RedrivePolicy"] = json.dumps(policy, separators=(",", ":"))
         return found
 
-    return compact
+    return spelled
 
 
 def _over_tls(is_action_permitted: Callable[..., Any]) -> Callable[..., Any]:
