@@ -1,0 +1,104 @@
+"""`clickstream sandbox up` as another program sees it: one JSON line, an endpoint, a clean end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+COMMAND = (sys.executable, "-m", "clickstream")
+PROMISED = {"endpoint", "bucket", "stream", "database", "workgroup", "queue_url"}
+
+
+@contextmanager
+def sandbox(directory: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "sandbox", "up", "--port", "0", "--json", "--dir", str(directory)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def clickstream(ready: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    # No credentials: on a loopback endpoint they may be left out.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("AWS_")
+    } | {"AWS_ENDPOINT_URL": ready["endpoint"], "AWS_CONFIG_FILE": "/nowhere"}
+    return subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def count(ready: dict[str, Any], table: str) -> int:
+    sql = f"SELECT COUNT(*) FROM {table}"  # noqa: S608 - our own table
+    answer = clickstream(ready, "query", sql, "--format", "csv")
+    return int(answer.stdout.splitlines()[1]) if answer.returncode == 0 else -1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_works_with_any_client_stops_cleanly_and_keeps_the_lake(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with sandbox(tmp_path / "lake") as (process, ready):
+        assert set(ready) >= PROMISED
+        buckets = boto3.client(
+            "s3",
+            endpoint_url=ready["endpoint"],
+            aws_access_key_id=ready["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=ready["AWS_SECRET_ACCESS_KEY"],
+            region_name=ready["AWS_DEFAULT_REGION"],
+        ).list_buckets()["Buckets"]
+        assert [bucket["Name"] for bucket in buckets] == [ready["bucket"]]
+        sent = clickstream(ready, "generate", "--stream", ready["stream"], "--count", "2000")
+        assert sent.returncode == 0, sent.stderr
+        # Firehose's buffer is flushed by the clock here, as in AWS.
+        deadline = time.monotonic() + 60
+        while count(ready, "clickstream_events") != 2_000 and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert count(ready, "clickstream_events") == 2_000
+        assert count(ready, "clickstream_events_parquet") == 2_000
+        wrong = clickstream(ready, "query", "SELECT nothing FROM clickstream_events")
+        assert (wrong.returncode, "COLUMN_NOT_FOUND" in wrong.stderr) == (1, True)
+        planned = clickstream(ready, "compact", "--force", "--watch")
+        assert planned.returncode == 0, planned.stderr
+        assert "json year=" in planned.stdout
+
+        process.send_signal(number)
+        assert process.wait(60) == 0
+
+    with sandbox(tmp_path / "lake") as (process, ready):
+        assert count(ready, "clickstream_events_parquet") == 2_000
+        process.send_signal(number)
+        assert process.wait(60) == 0
+
+
+def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
+    with sandbox(tmp_path) as (_, ready):
+        port = ready["endpoint"].rsplit(":", 1)[1]
+        second = subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, "sandbox", "up", "--port", port],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert second.returncode == 1
+    assert f"port {port} is in use" in second.stderr
+    assert "Traceback" not in second.stderr
