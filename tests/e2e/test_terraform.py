@@ -148,9 +148,7 @@ def left_behind(sandbox: Sandbox) -> list[str]:
     """Everything that a destroy should have taken with it, by service."""
     client = sandbox.client
     found = {
-        "bucket": [
-            b["Name"] for b in client("s3").list_buckets()["Buckets"] if b["Name"] == bucket
-        ],
+        "bucket": [b["Name"] for b in client("s3").list_buckets()["Buckets"]],
         "queue": client("sqs").list_queues().get("QueueUrls", []),
         "function": [f["FunctionName"] for f in client("lambda").list_functions()["Functions"]],
         "layer": [layer["LayerName"] for layer in client("lambda").list_layers()["Layers"]],
