@@ -11,7 +11,7 @@ from clickstream.cli.console import progress, stdout
 from clickstream.cli.demo_report import Counts, Report, Scan, show
 from clickstream.generate import FirehoseSink, generate_events
 from clickstream.sandbox import LakeSettings, Sandbox, SandboxError, by_catalog, by_terraform
-from clickstream.sandbox.state import claim, save
+from clickstream.sandbox.state import forget, save
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -48,7 +48,7 @@ def run(settings: DemoSettings) -> Report:
         SandboxError: the pipeline did not come to rest, or a message became a dead letter.
     """
     began = time.monotonic()
-    claim(settings.directory)
+    forget(settings.directory)
     with progress() as bars:
         starting = bars.add_task("local AWS", total=None, note="starting")
         with Sandbox(

@@ -6,7 +6,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream.athena.errors import QueryError
-from clickstream.cli import compact, demo, generate, query, sandbox, transform
+from clickstream.cli import bench, compact, demo, estimate, generate, query, sandbox, transform
 from clickstream.cli.console import stderr
 from clickstream.cli.errors import CliError, explain
 from clickstream.generate import DeliveryError
@@ -20,9 +20,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (demo, generate, transform, query, compact):
+for command in (demo, generate, transform, query, estimate, compact):
     command.register(app)
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(bench.app, name="bench")
 
 _KNOWN = (
     BotoCoreError,

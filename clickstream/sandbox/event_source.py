@@ -6,6 +6,7 @@ brings them back, and its redrive policy takes them to the dead-letter queue.
 """
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from clickstream.sandbox.runtime.function import Outcome
 
+_LOG = logging.getLogger(__name__)
 _REFRESH_SECONDS = 1.0
 _WAIT_SECONDS = 1
 _RECEIVE_LIMIT = 10  # of ReceiveMessage and DeleteMessageBatch
@@ -99,7 +101,10 @@ class EventSources:
 
     def _watch(self) -> None:
         while not self._stopping.wait(_REFRESH_SECONDS):
-            self.refresh()
+            try:
+                self.refresh()
+            except (BotoCoreError, ClientError) as error:
+                _LOG.warning("event source mappings could not be read: %s", error)
 
     def _read(self) -> list[Mapping]:
         listed = self._functions.list_event_source_mappings()["EventSourceMappings"]
@@ -135,15 +140,16 @@ class _Poller(threading.Thread):
         self._stopping.set()
 
     def run(self) -> None:
-        url = self._sqs.get_queue_url(QueueName=self._mapping.queue_name)["QueueUrl"]
         while not self._stopping.is_set():
             try:
+                url = self._sqs.get_queue_url(QueueName=self._mapping.queue_name)["QueueUrl"]
                 messages = self._collect(url)
                 if messages:
                     self._process(url, messages)
-            except (BotoCoreError, ClientError):
+            except Exception as error:  # noqa: BLE001 - a poller outlives whatever happens
                 # The queue or the function is gone, or the sandbox is stopping. Lambda's pollers
                 # go on until the mapping is deleted, and so does this one.
+                _LOG.warning("poller of %s: %s", self._mapping.queue_name, error)
                 self._stopping.wait(_REFRESH_SECONDS)
 
     def _collect(self, url: str) -> "list[MessageTypeDef]":

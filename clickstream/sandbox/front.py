@@ -124,22 +124,21 @@ class Front:
         payload = _body(environ) or b"{}"
         kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
 
-        def not_found(error: ApiError) -> Iterable[bytes]:
-            content = {"Type": "User", "Message": error.message}
-            headers = [("x-amzn-ErrorType", error.code)]
-            return _reply(start_response, error.status, content, headers)
-
-        if kind == "Event":
-            threading.Thread(
-                target=self._functions.invoke, args=(name, payload), daemon=True
-            ).start()
-            return _reply(start_response, 202, None)
-        if kind == "DryRun":
-            return _reply(start_response, 204, None)
         try:
+            if kind == "DryRun":
+                self._functions.find(name)
+                return _reply(start_response, 204, None)
+            if kind == "Event":
+                self._functions.find(name)
+                work = threading.Thread(
+                    target=self._functions.invoke, args=(name, payload), daemon=True
+                )
+                work.start()
+                return _reply(start_response, 202, None)
             outcome = self._functions.invoke(name, payload)
         except ApiError as error:
-            return not_found(error)
+            content = {"Type": "User", "Message": error.message}
+            return _reply(start_response, error.status, content, [("x-amzn-ErrorType", error.code)])
         headers = [("X-Amz-Executed-Version", "$LATEST")]
         if outcome.failed:
             headers.append(("X-Amz-Function-Error", "Unhandled"))

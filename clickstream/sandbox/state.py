@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _BUCKET_DIR = "bucket"
 _STATE_FILE = "state.json"
+_EMPTY: dict[str, Any] = {"bucket": "", "metadata": {}, "partitions": {}}
+# Answers to queries, and packages that Terraform put there, are no part of a lake.
+_NOT_KEPT = ("athena-results/", "artifacts/")
 # What Glue returns of a partition but does not take back.
 _OWNED_BY_GLUE = frozenset({"DatabaseName", "TableName", "CreationTime", "CatalogId"})
 
@@ -39,13 +42,19 @@ def save(clients: "Clients", resources: "Resources", directory: Path) -> int:
         shutil.rmtree(files)
     metadata: dict[str, dict[str, str]] = {}
     for key in _keys(clients, resources.bucket):
+        if key.startswith(_NOT_KEPT):
+            continue
         answer = clients.s3.get_object(Bucket=resources.bucket, Key=key)
         path = files / key
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as sink:
             shutil.copyfileobj(answer["Body"], sink, 1024 * 1024)
         metadata[key] = answer["Metadata"]
-    state = {"metadata": metadata, "partitions": _partitions(clients, resources.database)}
+    state = {
+        "bucket": resources.bucket,
+        "metadata": metadata,
+        "partitions": _partitions(clients, resources.database),
+    }
     (directory / _STATE_FILE).write_text(json.dumps(state))
     return len(metadata)
 
@@ -62,7 +71,19 @@ def claim(directory: Path) -> None:
             f"{directory} is neither empty nor a sandbox's: choose another directory"
         )
     if not (directory / _STATE_FILE).exists():
-        (directory / _STATE_FILE).write_text(json.dumps({"metadata": {}, "partitions": {}}))
+        (directory / _STATE_FILE).write_text(json.dumps(_EMPTY))
+
+
+def forget(directory: Path) -> None:
+    """Delete everything that a sandbox has written to its directory.
+
+    Raises:
+        SandboxError: it holds something that no sandbox wrote.
+    """
+    claim(directory)
+    for name in (_BUCKET_DIR, "logs", "terraform"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+    (directory / _STATE_FILE).write_text(json.dumps(_EMPTY))
 
 
 def restore(clients: "Clients", resources: "Resources", directory: Path) -> int:
@@ -74,7 +95,10 @@ def restore(clients: "Clients", resources: "Resources", directory: Path) -> int:
     file = directory / _STATE_FILE
     if not file.exists():
         return 0
-    state = json.loads(file.read_text())
+    text = file.read_text()
+    # A lake that Terraform made has another bucket, and partitions name theirs.
+    was = json.loads(text)["bucket"]
+    state = json.loads(text.replace(f"s3://{was}/", f"s3://{resources.bucket}/"))
     s3, bucket = clients.s3, resources.bucket
     # What was transformed in an earlier life must not be announced again.
     notifications = s3.get_bucket_notification_configuration(Bucket=bucket)

@@ -60,7 +60,7 @@ class LambdaService:
         Raises:
             ApiError: there is no such function.
         """
-        function = self._function(name)
+        function = self.find(name)
         request = Request.of(payload)
         handler = self._handlers.get(function.handler)
         if handler is not None:
@@ -87,7 +87,12 @@ class LambdaService:
         with self._lock:
             return [worker.pid for worker in self._busy]
 
-    def _function(self, name: str) -> Function:
+    def find(self, name: str) -> Function:
+        """The function of that name or ARN.
+
+        Raises:
+            ApiError: there is none.
+        """
         try:
             configuration = self._client().get_function_configuration(FunctionName=name)
         except ClientError as error:

@@ -1,11 +1,10 @@
 import gzip
-import json
 from pathlib import Path
 
 import pytest
 
-from clickstream.sandbox import Sandbox, SandboxError
-from clickstream.sandbox.state import claim, restore, save
+from clickstream.sandbox import LakeSettings, Sandbox, SandboxError, by_catalog
+from clickstream.sandbox.state import claim, forget, restore, save
 
 EVENT = b'{"event_id":"e1","event_type":"click"}\n'
 
@@ -29,7 +28,8 @@ def test_a_lake_comes_back_as_it_was_and_nothing_is_transformed_twice(tmp_path: 
         first.wait_idle()
         saved = save(first.clients, first.resources, directory)
 
-    with Sandbox() as second:
+    # Under another name, as a lake that Terraform made has it.
+    with Sandbox(provision=by_catalog(LakeSettings(name="other"))) as second:
         restored = restore(second.clients, second.resources, directory)
         second.wait_idle()
 
@@ -66,10 +66,8 @@ def test_a_directory_with_something_else_in_it_is_left_alone(tmp_path: Path) -> 
 def test_a_new_directory_restores_to_nothing(tmp_path: Path) -> None:
     claim(tmp_path / "new")
 
-    assert json.loads((tmp_path / "new/state.json").read_text()) == {
-        "metadata": {},
-        "partitions": {},
-    }
+    with Sandbox() as sandbox:
+        assert restore(sandbox.clients, sandbox.resources, tmp_path / "new") == 0
 
 
 def test_a_second_sandbox_in_one_process_is_refused() -> None:
@@ -79,3 +77,15 @@ def test_a_second_sandbox_in_one_process_is_refused() -> None:
         Sandbox(),
     ):
         pass
+
+
+def test_a_demo_starts_with_an_empty_directory_and_deletes_nobody_else_s(tmp_path: Path) -> None:
+    claim(tmp_path / "mine")
+    (tmp_path / "mine/bucket").mkdir()
+    forget(tmp_path / "mine")
+    (tmp_path / "other/bucket").mkdir(parents=True)
+
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["state.json"]
+    with pytest.raises(SandboxError, match="neither empty nor a sandbox's"):
+        forget(tmp_path / "other")
+    assert (tmp_path / "other/bucket").exists()
