@@ -1,6 +1,7 @@
 """A block of lines through the fast path where it is proven, and line by line where it is not."""
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Final
 
 import pyarrow as pa
@@ -11,8 +12,8 @@ from functions.transform.enrich import EnrichedLines, Enricher, RejectedLine
 from functions.transform.fast import FastPath
 from functions.transform.lines import Block
 
-# A run of plain lines that is declined as a whole is halved down to this many, which then go line
-# by line: one odd line costs its neighbours little.
+# Lines that look plain but are declined together are halved down to this many, which then go one
+# by one: an odd line costs its neighbours little.
 _SMALLEST_RUN: Final = 32
 
 
@@ -33,13 +34,27 @@ class EnrichedBlock:
     mismatched: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Neighbouring lines that take the same way."""
+@dataclass(slots=True)
+class _Mixed:
+    """What became of the lines of a block that took different ways, in the order they came back.
 
-    lines: list[bytes]
-    number: int
-    offset: int
+    Attributes:
+        places: index in the block of the line that each published event is from.
+        json: its JSON line, with the newline.
+        batches: its Parquet row.
+    """
+
+    places: list[int] = field(default_factory=list)
+    json: list[bytes] = field(default_factory=list)
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+
+    def in_order(self) -> tuple[bytes, list[pa.RecordBatch]]:
+        """The events in the order they were sent."""
+        if not self.places:
+            return b"", []
+        order = sorted(range(len(self.places)), key=self.places.__getitem__)
+        batch = pa.concat_batches(self.batches).take(pa.array(order))
+        return b"".join([self.json[place] for place in order]), [batch]
 
 
 class BlockEnricher:
@@ -83,57 +98,50 @@ class BlockEnricher:
         if proven is not None:
             json, batch = proven
             return EnrichedBlock(json, [batch])
-        return self._line_by_line(data, block)
+        return self._mixed(data.split(b"\n")[:-1], block)
 
-    def _line_by_line(self, data: bytes, block: Block) -> EnrichedBlock:
-        """Plain lines in runs, the others one at a time, all in their order."""
-        done = EnrichedBlock()
-        parts: list[bytes] = []
-        lines = data.split(b"\n")[:-1]
-        number, offset, start = block.line_number, block.offset, 0
-        plain = [self._fast.may_take(line) for line in lines]
-        while start < len(lines):
-            end = start + 1
-            while end < len(lines) and plain[end] == plain[start]:
-                end += 1
-            run = _Run(lines[start:end], number, offset)
-            if plain[start]:
-                self._plain_run(run, done, parts)
-            else:
-                self._odd_run(run, done, parts)
-            offset += sum(map(len, run.lines)) + len(run.lines)
-            number += len(run.lines)
-            start = end
-        done.json = b"".join(parts)
+    def _mixed(self, lines: list[bytes], block: Block) -> EnrichedBlock:
+        """Plain lines together, the others one at a time, all back in their order."""
+        done, mixed = EnrichedBlock(), _Mixed()
+        plain: list[int] = []
+        odd: list[int] = []
+        for place, line in enumerate(lines):
+            (plain if self._fast.may_take(line) else odd).append(place)
+        odd += self._plain(lines, plain, mixed)
+        self._odd(lines, sorted(odd), block, done, mixed)
+        done.json, done.batches = mixed.in_order()
         return done
 
-    def _plain_run(self, run: _Run, done: EnrichedBlock, parts: list[bytes]) -> None:
-        proven = self._fast.enrich(b"\n".join(run.lines) + b"\n")
-        if proven is not None:
-            parts.append(proven[0])
-            done.batches.append(proven[1])
-        elif len(run.lines) <= _SMALLEST_RUN:
-            self._odd_run(run, done, parts)
-        else:
-            middle = len(run.lines) // 2
-            first, second = run.lines[:middle], run.lines[middle:]
-            self._plain_run(_Run(first, run.number, run.offset), done, parts)
-            behind = run.offset + sum(map(len, first)) + len(first)
-            self._plain_run(_Run(second, run.number + middle, behind), done, parts)
+    def _plain(self, lines: list[bytes], places: list[int], mixed: _Mixed) -> list[int]:
+        """Enrich lines that look plain; the places of those that are not, after all."""
+        if len(places) < _SMALLEST_RUN:
+            return places
+        proven = self._fast.enrich(b"".join([lines[place] + b"\n" for place in places]))
+        if proven is None:
+            middle = len(places) // 2
+            first = self._plain(lines, places[:middle], mixed)
+            return first + self._plain(lines, places[middle:], mixed)
+        json, batch = proven
+        mixed.places += places
+        mixed.json += json.splitlines(keepends=True)
+        mixed.batches.append(batch)
+        return []
 
-    def _odd_run(self, run: _Run, done: EnrichedBlock, parts: list[bytes]) -> None:
-        odd = EnrichedLines()
-        offset = run.offset
-        for number, line in enumerate(run.lines, run.number):
-            self._enricher.line(line, number, offset, odd)
-            offset += len(line) + 1
-        parts += odd.json
-        if odd.rows:
-            done.batches.append(self._batch(odd.rows))
-        done.blank += odd.blank
-        done.rejects += odd.rejects
-        for column, count in odd.mismatched.items():
-            done.mismatched[column] = done.mismatched.get(column, 0) + count
+    def _odd(
+        self, lines: list[bytes], odd: list[int], block: Block, done: EnrichedBlock, mixed: _Mixed
+    ) -> None:
+        """Enrich lines one at a time."""
+        enriched = EnrichedLines()
+        offsets = list(accumulate((len(line) + 1 for line in lines), initial=block.offset))
+        for place in odd:
+            before = len(enriched.rows)
+            self._enricher.line(lines[place], block.line_number + place, offsets[place], enriched)
+            mixed.places += [place] * (len(enriched.rows) - before)
+        mixed.json += enriched.json
+        if enriched.rows:
+            mixed.batches.append(self._batch(enriched.rows))
+        done.blank, done.rejects = enriched.blank, enriched.rejects
+        done.mismatched = enriched.mismatched
 
     def _batch(self, rows: list[list[Any]]) -> pa.RecordBatch:
         arrays = [

@@ -88,11 +88,18 @@ class FastPath:
         self._nested = NestedTexts(catalog, limits)
         self._known = {column.name for column in self._sent} | catalog.pii_keys
         self._shapes: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
-        self._parse_declared = self._decoder(forbid_unknown_fields=True).decode_lines
+        self._timestamp_fields = [
+            f"c{i}" for i, column in enumerate(self._sent) if column.type == "timestamp"
+        ]
+        strict = self._decoder(forbid_unknown_fields=True)
+        self._parse_declared = strict.decode_lines
+        self._parse_one_declared = strict.decode
         lenient = self._decoder(forbid_unknown_fields=False)
         self._parse_any = lenient.decode_lines
         self._parse_one = lenient.decode
-        self._parse_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode_lines
+        fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        self._parse_fields = fields.decode_lines
+        self._parse_one_fields = fields.decode
 
     def _decoder(self, *, forbid_unknown_fields: bool) -> msgspec.json.Decoder[Any]:
         """A typed parser of the catalog's columns and PII keys."""
@@ -115,14 +122,33 @@ class FastPath:
         return msgspec.json.Decoder(event)
 
     def may_take(self, line: bytes) -> bool:
-        """Tell whether one line, without its newline, is worth another try among plain ones."""
-        if not (line.startswith(b"{") and line.endswith(b"}")) or _ESCAPED_NAME.search(line):
+        """Tell whether one line, without its newline, is worth another try among plain ones.
+
+        A guess: it looks for what usually makes a block be declined, at a few microseconds a line.
+        """
+        if not (line.startswith(b"{") and line.endswith(b"}")):
+            return False
+        if b"\\" in line and _ESCAPED_NAME.search(line):
             return False
         try:
-            self._parse_one(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            event = self._declared_or_any(line)
+        except (Declined, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
+        for name in self._timestamp_fields:
+            time = getattr(event, name)
+            if not (time is None or _TIMESTAMPS.fullmatch(time + "|") or parse_timestamp(time)):
+                return False
         return True
+
+    def _declared_or_any(self, line: bytes) -> Any:  # noqa: ANN401 - the class is made at run time
+        try:
+            return self._parse_one_declared(line)
+        except msgspec.ValidationError as error:
+            if "unknown field" not in str(error):
+                raise
+            event = self._parse_one(line)
+            self._extras([self._parse_one_fields(line)])
+            return event
 
     def enrich(self, lines: bytes) -> tuple[bytes, pa.RecordBatch] | None:
         """Enrich whole lines, each with its newline.
@@ -173,7 +199,9 @@ class FastPath:
         """Parse the lines; the events, and the `extra` column of their undeclared fields."""
         try:
             events = self._parse_declared(lines)
-        except msgspec.ValidationError:
+        except msgspec.ValidationError as error:
+            if "unknown field" not in str(error):
+                raise
             events = self._parse_any(lines)
             return events, pa.array(self._extras(self._parse_fields(lines)), type=pa.string())
         return events, pa.nulls(len(events), pa.string())
