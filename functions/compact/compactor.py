@@ -13,7 +13,7 @@ from secrets import token_hex
 
 from functions.compact.build import Builder
 from functions.compact.planner import Decision, decide
-from functions.compact.survey import Survey, survey
+from functions.compact.survey import Survey, replaced, survey
 from functions.lake.config import CompactSettings
 from functions.lake.errors import PartitionMovedError
 from functions.lake.generations import Generation, Generations
@@ -139,8 +139,9 @@ class Compactor:
             return replace(before, reason="nothing but foreign files to merge")
         # 4. Announce it: from here on every writer publishes there too.
         self._announce(found, generation)
-        # 5. Copy what landed before they knew.
+        # 5. Copy what landed before they knew; give up if what was merged is outdated by now.
         loose = self.lake.copy_missing(fmt, partition, generation)
+        self._check_replaced(found, generation)
         # 6. Swap: queries read it from now on.
         self._swap(found, generation)
         # 7. Once more, for what only a racing compactor can have left out.
@@ -171,6 +172,16 @@ class Compactor:
             current=found.state.location,
             next_location=self._location(generation),
         )
+
+    def _check_replaced(self, found: Survey, generation: Generation) -> None:
+        """Make sure that no merged source was replaced before its writer knew of the merge.
+
+        From the announcement on, the writer itself finds its source merged, and reports it.
+        """
+        landing = self.lake.landing_files(found.format, found.partition)
+        outdated = replaced(self.lake, generation, landing)
+        if outdated:
+            raise PartitionMovedError(f"{outdated[0]!r} was replaced while it was merged")
 
     def _swap(self, found: Survey, generation: Generation) -> None:
         self.lake.partitions.swap(

@@ -1,13 +1,17 @@
 """Look at one partition of one format without changing anything: what is there to compact?"""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from functions.lake.generations import Generation, Generations, is_copy
 from functions.lake.layout import Format, Partition, source_id_of
 from functions.lake.manifest import MergedFile
 from functions.lake.objects import ObjectInfo
 from functions.lake.partitions import PartitionState
+
+# Between S3's clock, which stamps files, and this machine's, which stamps manifests.
+_CLOCK_SKEW: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def survey(lake: Generations, fmt: Format, partition: Partition) -> Survey | Non
             if current and not is_copy(held.get(names[found.key]), found)
         ),
         foreign=tuple(names[found.key] for found in unmerged if source_id_of(found.key) is None),
-        stale=tuple(_stale(lake, current, landing)) if current else (),
+        stale=tuple(replaced(lake, current, landing)) if current else (),
         visible_files=len(shown),
         visible_bytes=sum(found.size for found in shown),
     )
@@ -96,18 +100,18 @@ def one_per_source(landing: list[ObjectInfo]) -> list[ObjectInfo]:
     return list(found.values())
 
 
-def _stale(lake: Generations, current: Generation, landing: list[ObjectInfo]) -> list[str]:
-    """Sources that were replaced while they were being merged.
+def replaced(lake: Generations, generation: Generation, landing: list[ObjectInfo]) -> list[str]:
+    """Raw keys whose landing file holds another content than the one that was merged.
 
-    Only a landing file written after the manifest can differ from what was merged, so there is
-    seldom one to look at.
+    Only a landing file written since the generation was begun can, so there is seldom one to look
+    at.
     """
-    created = datetime.fromisoformat(current.manifest.created_at).replace(microsecond=0)
+    begun = datetime.fromisoformat(generation.manifest.created_at) - _CLOCK_SKEW
     found = []
     for entry in landing:
-        if not current.names(entry.key) or entry.last_modified < created:
+        if not generation.names(entry.key) or entry.last_modified < begun:
             continue
-        merged = current.manifest.sources[str(source_id_of(entry.key))]
+        merged = generation.manifest.sources[str(source_id_of(entry.key))]
         head = lake.store.head(entry.key)
         if head is not None and head.metadata.get("raw-etag") != merged.raw_etag:
             found.append(merged.raw_key)

@@ -10,7 +10,11 @@ from moto import mock_aws
 from tests.protocol.fakes import FakeGlue, FakeS3
 from tests.protocol.lake import BUCKET, DATABASE
 
-CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+OPTIONS: dict[str, Any] = {
+    "region_name": "us-east-1",
+    "aws_access_key_id": "testing",
+    "aws_secret_access_key": "testing",
+}
 
 
 @contextmanager
@@ -21,8 +25,8 @@ def memory() -> Iterator[tuple[Any, Any]]:
 @contextmanager
 def moto() -> Iterator[tuple[Any, Any]]:
     with mock_aws():
-        s3 = boto3.client("s3", region_name="us-east-1", **CREDENTIALS)
-        glue = boto3.client("glue", region_name="us-east-1", **CREDENTIALS)
+        s3 = boto3.client("s3", **OPTIONS)
+        glue = boto3.client("glue", **OPTIONS)
         s3.create_bucket(Bucket=BUCKET)
         glue.create_database(DatabaseInput={"Name": DATABASE})
         yield s3, glue

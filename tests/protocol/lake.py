@@ -91,7 +91,7 @@ class Lake:
 
     def location(self, fmt: Format, partition: Partition = DAY) -> str | None:
         state = self.generations.state(fmt, partition)
-        return state and state.location
+        return state.location if state else None
 
     def visible(self, fmt: Format, partition: Partition = DAY) -> list[str]:
         """The row ids that a query over the partition reads, sorted."""
@@ -124,7 +124,7 @@ def content_of(
     )
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns, schema=schema), sink)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def rows_of(key: str, content: bytes) -> list[tuple[str, str]]:

@@ -126,7 +126,8 @@ def test_in_memory_listings_go_page_by_page() -> None:
         s3.page_size = 2
         for number in range(5):
             put(s3, f"p/{number}", b"")
-        pages, token = [], {}
+        pages: list[list[str]] = []
+        token: dict[str, str] = {}
         while True:
             page = s3.list_objects_v2(**B, Prefix="p/", **token)
             pages.append([entry["Key"] for entry in page["Contents"]])

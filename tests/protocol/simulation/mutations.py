@@ -1,3 +1,4 @@
+# ruff: noqa: ANN401 - stand-ins take what the methods they replace take
 """Each protection of the protocol, taken out of the real code: by a switch here, not in there."""
 
 from collections.abc import Callable
@@ -7,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from functions.compact import wiring
+from functions.compact import compactor, wiring
+from functions.compact import survey as survey_module
 from functions.compact.cleanup import Cleaner
 from functions.compact.compactor import Compactor
 from functions.lake.generations import Generation, Generations
@@ -21,7 +23,9 @@ Mutation = Callable[[pytest.MonkeyPatch], None]
 def no_announcement(patch: pytest.MonkeyPatch) -> None:
     """Swap without having told the writers."""
 
-    def swap(self: PartitionCatalog, table: str, partition: Any, *, location: str, now: Any) -> None:
+    def swap(
+        self: PartitionCatalog, table: str, partition: Any, *, location: str, now: Any
+    ) -> None:
         parameters = {"became_current": now.isoformat()}
         self._update(table, partition, lambda _: (location, parameters))
 
@@ -62,9 +66,7 @@ def no_manifest_check_by_compactors(patch: pytest.MonkeyPatch) -> None:
 
 def no_grace_period(patch: pytest.MonkeyPatch) -> None:
     """Delete what was replaced while queries still read it."""
-    patch.setattr(
-        wiring, "Cleaner", lambda lake, _, now: Cleaner(lake, timedelta(), now)
-    )
+    patch.setattr(wiring, "Cleaner", lambda lake, _, now: Cleaner(lake, timedelta(), now))
 
 
 def no_grace_for_young_generations(patch: pytest.MonkeyPatch) -> None:
@@ -118,7 +120,7 @@ def partition_read_before_the_put(patch: pytest.MonkeyPatch) -> None:
             self._lake.registered = registered  # type: ignore[method-assign]
             return state
 
-        self._lake.registered = once  # type: ignore[method-assign]
+        self._lake.registered = once  # type: ignore[method-assign,assignment]
         return landed
 
     patch.setattr(Publisher, "_land", state_first)
@@ -132,6 +134,23 @@ def last_attempt_wins(patch: pytest.MonkeyPatch) -> None:
         put(self, key, path, **{**options, "if_absent": False})
 
     patch.setattr(ObjectStore, "put_file", always)
+
+
+def replaced_sources_swapped_in(patch: pytest.MonkeyPatch) -> None:
+    """Swap although a source was replaced, and acknowledged, while its old content was merged."""
+    patch.setattr(Compactor, "_check_replaced", lambda *_: None)
+    survey = survey_module.survey
+
+    def unaware(*args: Any) -> Any:
+        found = survey(*args)
+        return found and replace(found, stale=())
+
+    patch.setattr(compactor, "survey", unaware)
+
+
+def outdated_content_published(patch: pytest.MonkeyPatch) -> None:
+    """Let a slow invocation replace newer content by the older that it read."""
+    patch.setattr(Publisher, "_check_raw", lambda *_: None)
 
 
 MUTATIONS: dict[str, Mutation] = {
@@ -148,5 +167,9 @@ MUTATIONS: dict[str, Mutation] = {
         no_copy_by_writers,
         partition_read_before_the_put,
         last_attempt_wins,
+        replaced_sources_swapped_in,
+        outdated_content_published,
     )
 }
+# These show only where raw objects are replaced.
+REPLACING = {replaced_sources_swapped_in.__name__, outdated_content_published.__name__}

@@ -1,17 +1,21 @@
 """One seeded random schedule: who goes next, what breaks, how far the clock jumps."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from functions.lake.config import CompactSettings
 from functions.lake.layout import FORMATS
 from tests.protocol.simulation.stepping import Actor, Fault
 from tests.protocol.simulation.world import GRACE, Findings, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # The longest run of a function and of a query: together they must stay under the grace period.
 FUNCTION_LIMIT = timedelta(minutes=15)
@@ -61,7 +65,7 @@ def run_schedule(seed: int, *, compactors: int = 1, replaces: bool = False) -> F
 
 class _Schedule:
     def __init__(self, seed: int, folder: Path, *, compactors: int, replaces: bool) -> None:
-        self.random = random = Random(seed)
+        self.random = random = Random(seed)  # noqa: S311 - to replay, not to keep secrets
         settings = CompactSettings(
             target_file_bytes=random.choice([600, 8_000, 1_048_576]),
             min_files=random.choice([2, 3]),
@@ -95,12 +99,18 @@ class _Schedule:
         self._drain()
         self.world.finish()
         found = self.world.findings
-        return Figures(1, self.calls, self.faults, self.kinds, replace(found, details=list(found.details)))
+        return Figures(
+            1, self.calls, self.faults, self.kinds, replace(found, details=list(found.details))
+        )
 
     def _turn(self) -> None:
         """One decision: step an actor some calls on, start one, or let time pass."""
         choices: list[tuple[float, Callable[[], None]]] = [
-            *((10.0, lambda actor=actor: self._burst(actor)) for actor in self.actors if actor.busy),
+            *(
+                (10.0, lambda actor=actor: self._burst(actor))
+                for actor in self.actors
+                if actor.busy
+            ),
             (4.0, self._start_something),
             (1.0, self._let_time_pass),
         ]
@@ -177,12 +187,10 @@ class _Schedule:
         self.undelivered.append(key)
 
     def _deliver(self, actor: Actor, key: str) -> None:
-        version = len(self.world.contents[key])
         self.in_delivery = key
 
         def work() -> None:
-            report = self.world.transform(actor, key)
-            if report is None or version != len(self.world.contents[key]):
+            if self.world.transform(actor, key) is None:
                 return
             if key in self.undelivered:
                 self.undelivered.remove(key)
@@ -221,7 +229,7 @@ class _Schedule:
             compactor.start(lambda: self.world.tick(compactor, force=True), self.world.now)
             self._finish(compactor)
             for message in list(self.world.messages):
-                compactor.start(lambda m=message: self.world.compact(compactor, m), self.world.now)
+                compactor.start(partial(self.world.compact, compactor, message), self.world.now)
                 self._finish(compactor)
             self.world.may_hide = False
             self.world._seen = None

@@ -6,15 +6,22 @@ whoever steps it. So a schedule is a list of choices, and the same choices repla
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from greenlet import getcurrent, greenlet
+from greenlet import (  # type: ignore[import-untyped]  # it ships no types
+    getcurrent,
+    greenlet,
+)
 
 from tests.protocol.fakes import Steps, client_error
 
 T = TypeVar("T")
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Fault(StrEnum):
@@ -47,19 +54,18 @@ class Actor(Steps):
     name: str
     on_effect: Callable[[], None] = lambda: None
     waiting: Call | None = None
-    started_at: Any = None
+    started_at: datetime = _NEVER
     calls: int = 0
-    outcome: Any = None
     _run: greenlet | None = field(default=None, repr=False)
 
     @property
     def busy(self) -> bool:
         return self._run is not None
 
-    def start(self, work: Callable[[], Any], at: Any) -> None:
+    def start(self, work: Callable[[], Any], at: datetime) -> None:
         """Begin a run, up to its first call."""
         assert not self.busy
-        self.started_at, self.calls, self.outcome = at, 0, None
+        self.started_at, self.calls = at, 0
         self._run = greenlet(work)
         self._resume()
 
@@ -99,12 +105,12 @@ class Actor(Steps):
             raise EndpointConnectionError(endpoint_url="https://simulated")
         return answer
 
-    def _resume(self, *values: Any) -> None:
+    def _resume(self, *values: Fault | None) -> None:
         assert self._run is not None
         try:
             self._run.switch(*values)
         except KilledError:
-            self.outcome = KilledError
+            pass
         except BaseException:
             self._run = None
             raise

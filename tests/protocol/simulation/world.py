@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,6 +89,14 @@ class World:
             table = self.catalog.glue_table_input(fmt, BUCKET)
             self.tables[table["Name"]] = table
 
+    def fork(self) -> "World":
+        """The same lake at the same moment, to go on separately."""
+        other = copy(self)
+        for name in ("objects", "partitions", "messages", "contents", "acknowledged", "stale"):
+            setattr(other, name, deepcopy(getattr(self, name)))
+        other.findings = Findings()
+        return other
+
     # --- processes ---
 
     def generations(self, actor: Actor) -> Generations:
@@ -109,10 +118,13 @@ class World:
             now=lambda: self.now,
             scratch=self.folder,
         )
+        version = len(self.contents[raw_key])
         try:
             report = processor.process(raw_key)
         except LakeError:
             return None
+        if version != len(self.contents[raw_key]):
+            return None  # replaced meanwhile: news of the new content is under way
         if report.stale:
             self.stale.add(raw_key)
         else:
@@ -143,10 +155,12 @@ class World:
     def compact(self, actor: Actor, message: dict[str, Any]) -> None:
         """One delivery of a queue message, which goes once it was worked on."""
         order, partition = decode(message["MessageBody"])
+        compactor = self.operations(actor).compactor
         try:
-            self.operations(actor).compactor.compact(order.format, partition, force=order.force)
+            result = compactor.compact(order.format, partition, force=order.force)
         except LakeError:
             return
+        self.stale.update(result.stale)
         if message in self.messages:
             self.messages.remove(message)
 
@@ -155,7 +169,7 @@ class World:
             self.operations(actor).clean_up(partitions=[DAY], dry_run=False)
 
     def query(self, actor: Actor, fmt: Format) -> None:
-        """A query as an engine runs it: one look at the partition, then page by page, file by file."""
+        """A query as an engine runs it: one look at the partition, then a page, its files, …"""
         due = self._due()
         s3 = FakeS3(actor, lambda: self.now, 2, self.objects)
         glue = FakeGlue(actor, 100, self.tables, self.partitions)
