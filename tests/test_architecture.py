@@ -17,7 +17,8 @@ ALLOWED = {
     "functions.lake": {"functions.lake"},
     "functions.transform": {"functions.lake", "functions.transform"},
     "functions.compact": {"functions.lake", "functions.compact"},
-    "functions.package": {"functions.package"},
+    "functions.package": {"functions.packaging"},
+    "functions.packaging": {"functions.packaging"},
     "clickstream": {"clickstream", "functions", "benchmarks"},
     "benchmarks": {"benchmarks", "clickstream", "functions"},
 }
