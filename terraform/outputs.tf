@@ -34,11 +34,12 @@ output "functions" {
 }
 
 output "queues" {
-  description = "URLs of the queues of each stream, and of their dead-letter queues."
+  description = "URLs of the queues of each stream: work, dead letters, and what Firehose could not deliver."
   value = {
     for key in keys(local.streams) : key => {
       transform      = aws_sqs_queue.transform[key].id
       transform_dead = aws_sqs_queue.transform_dead[key].id
+      undelivered    = aws_sqs_queue.undelivered[key].id
       compact        = aws_sqs_queue.compact[key].id
       compact_dead   = aws_sqs_queue.compact_dead[key].id
     }

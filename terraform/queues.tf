@@ -79,6 +79,17 @@ resource "aws_sqs_queue_redrive_allow_policy" "compact_dead" {
   })
 }
 
+# One message for each object that Firehose wrote to errors/: what nobody has looked at yet.
+resource "aws_sqs_queue" "undelivered" {
+  for_each = local.streams
+
+  name                      = "${each.value.name}-undelivered"
+  message_retention_seconds = 14 * 86400
+  sqs_managed_sse_enabled   = var.kms_enabled ? null : true
+  kms_master_key_id         = local.kms_key_arn
+  tags                      = local.tags
+}
+
 # Ticks that the scheduler could not hand over, and ticks that the compact function failed on.
 resource "aws_sqs_queue" "schedule_dead" {
   name                      = "${var.name}-schedule-dead"
@@ -91,6 +102,12 @@ resource "aws_sqs_queue" "schedule_dead" {
 locals {
   transform_visibility_seconds = var.transform_visibility_seconds != null ? var.transform_visibility_seconds : 6 * var.transform_timeout_seconds + var.transform_batch_window_seconds
 
+  # Queues that the bucket sends to.
+  notified_queues = merge(
+    { for key in keys(local.streams) : "${key}-transform" => aws_sqs_queue.transform[key] },
+    { for key in keys(local.streams) : "${key}-undelivered" => aws_sqs_queue.undelivered[key] },
+  )
+
   tls_only_queues = merge(
     { for key in keys(local.streams) : "${key}-transform-dead" => aws_sqs_queue.transform_dead[key] },
     { for key in keys(local.streams) : "${key}-compact" => aws_sqs_queue.compact[key] },
@@ -99,13 +116,13 @@ locals {
   )
 }
 
-data "aws_iam_policy_document" "transform_queue" {
-  for_each = local.streams
+data "aws_iam_policy_document" "notified_queue" {
+  for_each = local.notified_queues
 
   statement {
     sid       = "TheBucketNotifies"
     actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.transform[each.key].arn]
+    resources = [each.value.arn]
 
     principals {
       type        = "Service"
@@ -129,7 +146,7 @@ data "aws_iam_policy_document" "transform_queue" {
     sid       = "OnlyOverTls"
     effect    = "Deny"
     actions   = ["sqs:*"]
-    resources = [aws_sqs_queue.transform[each.key].arn]
+    resources = [each.value.arn]
 
     principals {
       type        = "*"
@@ -144,11 +161,11 @@ data "aws_iam_policy_document" "transform_queue" {
   }
 }
 
-resource "aws_sqs_queue_policy" "transform" {
-  for_each = local.streams
+resource "aws_sqs_queue_policy" "notified" {
+  for_each = local.notified_queues
 
-  queue_url = aws_sqs_queue.transform[each.key].id
-  policy    = data.aws_iam_policy_document.transform_queue[each.key].json
+  queue_url = each.value.id
+  policy    = data.aws_iam_policy_document.notified_queue[each.key].json
 }
 
 data "aws_iam_policy_document" "tls_only_queue" {

@@ -236,6 +236,17 @@ resource "aws_s3_bucket_notification" "lake" {
     }
   }
 
+  dynamic "queue" {
+    for_each = local.streams
+
+    content {
+      id            = "${queue.key}-errors"
+      queue_arn     = aws_sqs_queue.undelivered[queue.key].arn
+      events        = ["s3:ObjectCreated:*"]
+      filter_prefix = queue.value.errors_prefix
+    }
+  }
+
   # S3 sends a test message to each queue before it takes the configuration.
-  depends_on = [aws_sqs_queue_policy.transform]
+  depends_on = [aws_sqs_queue_policy.notified]
 }

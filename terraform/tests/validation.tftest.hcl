@@ -679,3 +679,64 @@ run "refuses_permissions_boundary_arn" {
 
   expect_failures = [var.permissions_boundary_arn]
 }
+
+run "refuses_alarm_topic_arn" {
+  command = plan
+
+  variables {
+    alarm_topic_arn = "pager"
+  }
+
+  expect_failures = [var.alarm_topic_arn]
+}
+
+run "refuses_alarm_emails" {
+  command = plan
+
+  variables {
+    alarm_emails = ["nobody"]
+  }
+
+  expect_failures = [var.alarm_emails]
+}
+
+run "refuses_emails_without_a_topic" {
+  command = plan
+
+  variables {
+    alarm_emails   = ["a@example.com"]
+    alarms_enabled = false
+  }
+
+  expect_failures = [var.alarm_emails]
+}
+
+run "refuses_alarm_reject_percent" {
+  command = plan
+
+  variables {
+    alarm_reject_percent = 0
+  }
+
+  expect_failures = [var.alarm_reject_percent]
+}
+
+run "refuses_alarm_queue_age_seconds" {
+  command = plan
+
+  variables {
+    alarm_queue_age_seconds = 30
+  }
+
+  expect_failures = [var.alarm_queue_age_seconds]
+}
+
+run "refuses_alarm_compaction_lag_hours" {
+  command = plan
+
+  variables {
+    alarm_compaction_lag_hours = 0
+  }
+
+  expect_failures = [var.alarm_compaction_lag_hours]
+}

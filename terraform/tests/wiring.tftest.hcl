@@ -38,6 +38,14 @@ override_resource {
 }
 
 override_resource {
+  target = aws_sqs_queue.undelivered
+  values = {
+    arn = "arn:aws:sqs:eu-central-1:123456789012:undelivered"
+    id  = "https://sqs.eu-central-1.amazonaws.com/123456789012/undelivered"
+  }
+}
+
+override_resource {
   target = aws_sqs_queue.schedule_dead
   values = {
     arn = "arn:aws:sqs:eu-central-1:123456789012:schedule-dead"
@@ -121,10 +129,12 @@ run "raw_objects_reach_the_transform_function" {
 
   assert {
     condition = alltrue([
-      one(aws_s3_bucket_notification.lake.queue).filter_prefix == "raw/",
-      one(aws_s3_bucket_notification.lake.queue).filter_suffix == ".gz",
-      one(aws_s3_bucket_notification.lake.queue).queue_arn == aws_sqs_queue.transform["events"].arn,
-      one(aws_s3_bucket_notification.lake.queue).events == toset(["s3:ObjectCreated:*"]),
+      aws_s3_bucket_notification.lake.queue[0].filter_prefix == "raw/",
+      aws_s3_bucket_notification.lake.queue[0].filter_suffix == ".gz",
+      aws_s3_bucket_notification.lake.queue[0].queue_arn == aws_sqs_queue.transform["events"].arn,
+      aws_s3_bucket_notification.lake.queue[0].events == toset(["s3:ObjectCreated:*"]),
+      aws_s3_bucket_notification.lake.queue[1].filter_prefix == "errors/",
+      aws_s3_bucket_notification.lake.queue[1].queue_arn == aws_sqs_queue.undelivered["events"].arn,
     ])
     error_message = "The bucket must notify the transform queue of .gz objects under raw/."
   }
@@ -402,7 +412,7 @@ run "least_privilege" {
 
   assert {
     condition = alltrue([
-      for statement in data.aws_iam_policy_document.transform_queue["events"].statement :
+      for statement in data.aws_iam_policy_document.notified_queue["events-transform"].statement :
       toset([for condition in statement.condition : condition.variable]) == toset(["aws:SourceArn", "aws:SourceAccount"]) if statement.effect == "Allow"
     ])
     error_message = "Only this account's lake bucket may send to the transform queue."

@@ -1,0 +1,95 @@
+# Who is told what, and the dashboard.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  package_dir = "tests/packages"
+}
+
+run "alarms_go_to_a_topic_of_their_own" {
+  command = apply
+
+  variables {
+    alarm_emails = ["team@example.com"]
+  }
+
+  assert {
+    condition     = alltrue([for alarm in merge(aws_cloudwatch_metric_alarm.lake, aws_cloudwatch_metric_alarm.reject_ratio) : alarm.alarm_actions == toset([aws_sns_topic.alarms[0].arn])])
+    error_message = "Every alarm must reach the topic."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in merge(aws_cloudwatch_metric_alarm.lake, aws_cloudwatch_metric_alarm.reject_ratio) : length(alarm.alarm_description) > 40])
+    error_message = "Every alarm must say what to do."
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.alarms["team@example.com"].topic_arn == aws_sns_topic.alarms[0].arn
+    error_message = "Addresses must be subscribed."
+  }
+
+  assert {
+    condition     = toset([for condition in data.aws_iam_policy_document.alarms[0].statement[0].condition : condition.variable]) == toset(["aws:SourceArn", "aws:SourceAccount"])
+    error_message = "Only this lake's alarms may publish."
+  }
+}
+
+run "alarms_watch_each_stream" {
+  command = plan
+
+  variables {
+    streams = {
+      events = {}
+      orders = { prefix = "orders/", buffer_seconds = 60 }
+    }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.lake["orders-firehose-freshness"].threshold == 360 && aws_cloudwatch_metric_alarm.lake["events-firehose-freshness"].threshold == 600
+    error_message = "Freshness must be measured against the stream's own buffer."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.lake) == 2 * (10 + 6) + 1
+    error_message = "Each stream must have all of its alarms."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.lake["orders-transform-duration"].threshold == 270000
+    error_message = "Duration must be measured against nine tenths of the timeout, in milliseconds."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.lake[0].dashboard_body).widgets) == 2 * 12 + 2
+    error_message = "The dashboard must show each stream."
+  }
+}
+
+run "an_own_topic_is_used" {
+  command = plan
+
+  variables {
+    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:pager"
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.lake : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:pager"])])
+    error_message = "With a topic given, none may be created."
+  }
+}
+
+run "alarms_and_dashboard_off" {
+  command = plan
+
+  variables {
+    alarms_enabled    = false
+    dashboard_enabled = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.lake) + length(aws_cloudwatch_metric_alarm.reject_ratio) + length(aws_sns_topic.alarms) + length(aws_cloudwatch_dashboard.lake) == 0
+    error_message = "Off, they must cost nothing."
+  }
+}

@@ -1,0 +1,263 @@
+# Every optional feature, on and off.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  package_dir = "tests/packages"
+}
+
+run "streams_have_prefixes_and_tables_of_their_own" {
+  command = plan
+
+  variables {
+    streams = {
+      events = {}
+      orders = { prefix = "shop/orders/", buffer_mb = 8, buffer_seconds = 60, transform_max_concurrency = 2 }
+    }
+  }
+
+  assert {
+    condition     = one(aws_kinesis_firehose_delivery_stream.events["orders"].extended_s3_configuration).prefix == "shop/orders/raw/year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
+    error_message = "A stream must deliver to its own prefix."
+  }
+
+  assert {
+    condition     = one(aws_kinesis_firehose_delivery_stream.events["orders"].extended_s3_configuration).buffering_size == 8 && one(aws_kinesis_firehose_delivery_stream.events["events"].extended_s3_configuration).buffering_size == 64
+    error_message = "A stream must take its own buffer, or the common one."
+  }
+
+  assert {
+    condition     = toset([for table in aws_glue_catalog_table.lake : table.name]) == toset(["clickstream_events", "clickstream_events_parquet", "clickstream_rejects", "orders_clickstream_events", "orders_clickstream_events_parquet", "orders_clickstream_rejects"])
+    error_message = "A stream must have tables of its own."
+  }
+
+  assert {
+    condition     = one(aws_glue_catalog_table.lake["orders-parquet"].storage_descriptor).location == "s3://clickstream-123456789012-eu-central-1/shop/orders/processed/parquet/"
+    error_message = "A stream's tables must lie under its prefix."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_notification.lake.queue) == 4
+    error_message = "The bucket must notify of each stream's raw objects and errors."
+  }
+
+  assert {
+    condition     = aws_lambda_function.transform["orders"].environment[0].variables.LAKE_RAW_PREFIX == "shop/orders/raw/" && aws_lambda_function.transform["orders"].environment[0].variables.LAKE_PARQUET_TABLE == "orders_clickstream_events_parquet"
+    error_message = "A stream's functions must work on its prefix and tables."
+  }
+
+  assert {
+    condition     = one(aws_lambda_event_source_mapping.transform["orders"].scaling_config).maximum_concurrency == 2
+    error_message = "A stream must have its own concurrency."
+  }
+
+  assert {
+    condition     = length(aws_scheduler_schedule.compact) == 4
+    error_message = "Each stream must be compacted and cleaned up."
+  }
+}
+
+run "one_streams_functions_cannot_touch_the_others_files" {
+  command = apply
+
+  variables {
+    streams = {
+      events = {}
+      orders = { prefix = "orders/" }
+    }
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for statement in concat(data.aws_iam_policy_document.transform["orders"].statement, data.aws_iam_policy_document.compact["orders"].statement) : [
+        for resource in statement.resources : strcontains(resource, "/orders/") if startswith(resource, "arn:aws:s3:::lake/")
+      ]
+    ]))
+    error_message = "The functions of orders must stay under orders/."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for statement in concat(data.aws_iam_policy_document.transform["events"].statement, data.aws_iam_policy_document.compact["events"].statement) : [
+        for resource in statement.resources : !strcontains(resource, "orders")
+      ]
+    ]))
+    error_message = "The functions of events must not reach orders."
+  }
+}
+
+run "hour_partitions" {
+  command = plan
+
+  variables {
+    hour_partition = true
+  }
+
+  assert {
+    condition     = endswith(one(aws_kinesis_firehose_delivery_stream.events["events"].extended_s3_configuration).prefix, "day=!{timestamp:dd}/hour=!{timestamp:HH}/")
+    error_message = "Firehose must add the hour to the prefix."
+  }
+
+  assert {
+    condition     = alltrue([for table in aws_glue_catalog_table.lake : [for key in table.partition_keys : key.name] == ["year", "month", "day", "hour"]])
+    error_message = "All tables must be partitioned by hour."
+  }
+
+  assert {
+    condition     = aws_lambda_function.transform["events"].environment[0].variables.LAKE_PARTITION_KEYS == "year,month,day,hour" && aws_lambda_function.compact["events"].environment[0].variables.LAKE_PARTITION_KEYS == "year,month,day,hour"
+    error_message = "Both functions must know of the hour."
+  }
+}
+
+run "kms_on" {
+  command = apply
+
+  variables {
+    kms_enabled = true
+  }
+
+  assert {
+    condition = alltrue([
+      one(one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms",
+      one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).bucket_key_enabled,
+      aws_kms_key.lake[0].enable_key_rotation,
+      alltrue([for queue in [aws_sqs_queue.transform["events"], aws_sqs_queue.transform_dead["events"], aws_sqs_queue.undelivered["events"], aws_sqs_queue.compact["events"], aws_sqs_queue.compact_dead["events"], aws_sqs_queue.schedule_dead] : queue.kms_master_key_id == aws_kms_key.lake[0].arn]),
+      alltrue([for group in [aws_cloudwatch_log_group.transform["events"], aws_cloudwatch_log_group.compact["events"], aws_cloudwatch_log_group.firehose["events"]] : group.kms_key_id == aws_kms_key.lake[0].arn]),
+      aws_lambda_function.transform["events"].kms_key_arn == aws_kms_key.lake[0].arn,
+      aws_sns_topic.alarms[0].kms_master_key_id == aws_kms_key.lake[0].arn,
+      one(aws_kinesis_firehose_delivery_stream.events["events"].server_side_encryption).key_type == "CUSTOMER_MANAGED_CMK",
+      one(one(one(aws_athena_workgroup.lake.configuration).result_configuration).encryption_configuration).encryption_option == "SSE_KMS",
+    ])
+    error_message = "The key must encrypt bucket, queues, logs, topic, functions, stream and results."
+  }
+
+  assert {
+    condition     = alltrue([for document in [data.aws_iam_policy_document.transform["events"], data.aws_iam_policy_document.compact["events"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] : contains([for statement in document.statement : statement.sid], "Encrypt")])
+    error_message = "Every role must be allowed to use the key."
+  }
+}
+
+run "kms_off" {
+  command = plan
+
+  assert {
+    condition     = length(aws_kms_key.lake) == 0 && output.kms_key_arn == null && aws_sqs_queue.transform["events"].sqs_managed_sse_enabled
+    error_message = "Without the option no key may be created, and queues must use SQS's own."
+  }
+}
+
+run "kms_with_an_own_key" {
+  command = plan
+
+  variables {
+    kms_enabled = true
+    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111"
+  }
+
+  assert {
+    condition     = length(aws_kms_key.lake) == 0 && aws_sqs_queue.transform["events"].kms_master_key_id == "arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111"
+    error_message = "With a key given, none may be created."
+  }
+}
+
+run "tracing_on" {
+  command = apply
+
+  variables {
+    tracing_enabled = true
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.transform["events"].tracing_config).mode == "Active" && contains([for statement in data.aws_iam_policy_document.transform["events"].statement : statement.sid], "Trace")
+    error_message = "Traces must be recorded and allowed."
+  }
+}
+
+run "schedules_off" {
+  command = plan
+
+  variables {
+    compact_enabled = false
+    cleanup_enabled = false
+  }
+
+  assert {
+    condition     = alltrue([for schedule in aws_scheduler_schedule.compact : schedule.state == "DISABLED"])
+    error_message = "Off, no schedule may run."
+  }
+}
+
+run "legal_retention" {
+  command = apply
+
+  variables {
+    raw_legal_retention_days = 300
+  }
+
+  assert {
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : rule.filter[0].prefix => rule.noncurrent_version_expiration[0].noncurrent_days if length(rule.noncurrent_version_expiration) > 0 } == { "raw/" = 300, "processed/" = 7, "rejected/" = 7, "errors/" = 7, "athena-results/" = 7, "artifacts/" = 7 }
+    error_message = "No version of a raw object may expire before the law allows."
+  }
+
+  assert {
+    condition     = contains([for statement in data.aws_iam_policy_document.lake_bucket.statement : statement.sid], "RawObjectsStayForTheLaw")
+    error_message = "Nobody may delete raw objects by hand."
+  }
+}
+
+run "raw_objects_for_ever" {
+  command = plan
+
+  variables {
+    raw_glacier_days        = null
+    raw_retention_days      = null
+    rejected_retention_days = null
+  }
+
+  assert {
+    condition     = !anytrue([for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : contains(["events-raw", "events-rejected"], rule.id)])
+    error_message = "Without a period nothing may expire."
+  }
+}
+
+run "x86_64" {
+  command = plan
+
+  variables {
+    architecture = "x86_64"
+  }
+
+  assert {
+    condition     = aws_lambda_function.transform["events"].architectures == tolist(["x86_64"]) && startswith(aws_lambda_layer_version.dependencies.s3_key, "artifacts/layer-x86_64-")
+    error_message = "Function and layer must be of the same architecture."
+  }
+}
+
+run "settings_reach_the_functions" {
+  command = plan
+
+  variables {
+    lake_settings    = { LAKE_MAX_RATIO = "800" }
+    json_compression = "gzip"
+  }
+
+  assert {
+    condition     = aws_lambda_function.transform["events"].environment[0].variables.LAKE_MAX_RATIO == "800" && aws_lambda_function.transform["events"].environment[0].variables.LAKE_JSON_COMPRESSION == "gzip"
+    error_message = "Settings must reach the functions."
+  }
+}
+
+run "a_boundary_bounds_every_role" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = alltrue([for role in [aws_iam_role.transform["events"], aws_iam_role.compact["events"], aws_iam_role.firehose["events"], aws_iam_role.scheduler] : role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"])
+    error_message = "Every role must have the boundary."
+  }
+}
