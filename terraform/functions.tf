@@ -30,6 +30,8 @@ locals {
 
 # The layer is over the 50 MB that Lambda takes directly, so it goes through the bucket.
 resource "aws_s3_object" "layer" {
+  count = var.code_signing_enabled ? 0 : 1
+
   bucket      = aws_s3_bucket.lake.id
   key         = "${local.artifacts_prefix}layer-${var.architecture}-${substr(filesha256(local.layer_zip), 0, 16)}.zip"
   source      = local.layer_zip
@@ -46,8 +48,8 @@ resource "aws_s3_object" "layer" {
 resource "aws_lambda_layer_version" "dependencies" {
   layer_name               = "${var.name}-dependencies-${replace(var.architecture, "_", "-")}"
   description              = "pyarrow and what else both functions import"
-  s3_bucket                = aws_s3_object.layer.bucket
-  s3_key                   = aws_s3_object.layer.key
+  s3_bucket                = aws_s3_bucket.lake.id
+  s3_key                   = var.code_signing_enabled ? local.signed_keys["layer"] : aws_s3_object.layer[0].key
   source_code_hash         = filebase64sha256(local.layer_zip)
   compatible_runtimes      = [local.runtime]
   compatible_architectures = [var.architecture]
@@ -75,8 +77,11 @@ resource "aws_lambda_function" "transform" {
   runtime                        = local.runtime
   architectures                  = [var.architecture]
   handler                        = "functions.transform.handler.handler"
-  filename                       = local.function_zips["transform"]
+  filename                       = var.code_signing_enabled ? null : local.function_zips["transform"]
+  s3_bucket                      = var.code_signing_enabled ? aws_s3_bucket.lake.id : null
+  s3_key                         = var.code_signing_enabled ? local.signed_keys["transform"] : null
   source_code_hash               = filebase64sha256(local.function_zips["transform"])
+  code_signing_config_arn        = var.code_signing_enabled ? aws_lambda_code_signing_config.lake[0].arn : null
   layers                         = [aws_lambda_layer_version.dependencies.arn]
   memory_size                    = var.transform_memory_mb
   timeout                        = var.transform_timeout_seconds
@@ -135,8 +140,11 @@ resource "aws_lambda_function" "compact" {
   runtime                        = local.runtime
   architectures                  = [var.architecture]
   handler                        = "functions.compact.handler.handler"
-  filename                       = local.function_zips["compact"]
+  filename                       = var.code_signing_enabled ? null : local.function_zips["compact"]
+  s3_bucket                      = var.code_signing_enabled ? aws_s3_bucket.lake.id : null
+  s3_key                         = var.code_signing_enabled ? local.signed_keys["compact"] : null
   source_code_hash               = filebase64sha256(local.function_zips["compact"])
+  code_signing_config_arn        = var.code_signing_enabled ? aws_lambda_code_signing_config.lake[0].arn : null
   layers                         = [aws_lambda_layer_version.dependencies.arn]
   memory_size                    = var.compact_memory_mb
   timeout                        = var.compact_timeout_seconds

@@ -5,6 +5,16 @@ resource "aws_glue_catalog_database" "lake" {
   name        = var.database_name
   description = "Click events as JSON and Parquet, and what was rejected"
   tags        = local.tags
+
+  # By default every principal of the account with IAM permission may use a new table; with Lake
+  # Formation only those whom it lets in.
+  dynamic "create_table_default_permission" {
+    for_each = var.lake_formation_enabled ? [1] : []
+
+    content {
+      permissions = []
+    }
+  }
 }
 
 locals {

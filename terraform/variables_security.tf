@@ -49,3 +49,45 @@ variable "permissions_boundary_arn" {
     error_message = "permissions_boundary_arn must be the ARN of an IAM policy."
   }
 }
+
+variable "code_signing_enabled" {
+  description = "Sign the packages with AWS Signer, and let the functions run nothing else."
+  type        = bool
+  default     = false
+}
+
+variable "lake_formation_enabled" {
+  description = "Register the bucket with Lake Formation and grant access to the tables there. Whoever applies this must be a Lake Formation administrator."
+  type        = bool
+  default     = false
+}
+
+variable "lake_formation_readers" {
+  description = "Principals (ARNs of roles, users or groups) that may read the tables through Lake Formation."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.lake_formation_readers : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user|group|saml-provider)/.+$", arn))])
+    error_message = "lake_formation_readers must be ARNs of IAM principals."
+  }
+
+  validation {
+    condition     = length(var.lake_formation_readers) == 0 || var.lake_formation_enabled
+    error_message = "lake_formation_readers have no effect unless lake_formation_enabled is true."
+  }
+}
+
+variable "lake_formation_excluded_columns" {
+  description = "Columns that those readers do not see."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition = alltrue([
+      for name in var.lake_formation_excluded_columns :
+      contains(concat([for column in local.catalog.columns : column.name], [for column in local.catalog.reject_columns : column.name]), name)
+    ])
+    error_message = "lake_formation_excluded_columns must be columns of the catalog."
+  }
+}

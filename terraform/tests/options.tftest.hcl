@@ -261,3 +261,86 @@ run "a_boundary_bounds_every_role" {
     error_message = "Every role must have the boundary."
   }
 }
+
+run "code_signing_on" {
+  command = apply
+
+  variables {
+    code_signing_enabled = true
+  }
+
+  override_resource {
+    target = aws_signer_signing_job.package
+    values = {
+      signed_object = [{ s3 = [{ bucket = "lake", key = "artifacts/signed/package.zip" }] }]
+    }
+  }
+
+  assert {
+    condition = alltrue([
+      for function in [aws_lambda_function.transform["events"], aws_lambda_function.compact["events"]] :
+      function.filename == null && function.s3_key == "artifacts/signed/package.zip" && function.code_signing_config_arn == aws_lambda_code_signing_config.lake[0].arn
+    ])
+    error_message = "The functions must run signed code only."
+  }
+
+  assert {
+    condition     = aws_lambda_layer_version.dependencies.s3_key == "artifacts/signed/package.zip" && length(aws_s3_object.layer) == 0 && toset(keys(aws_signer_signing_job.package)) == toset(["compact", "layer", "transform"])
+    error_message = "Layer and functions must be signed."
+  }
+
+  assert {
+    condition     = one(aws_lambda_code_signing_config.lake[0].policies).untrusted_artifact_on_deployment == "Enforce"
+    error_message = "Unsigned code must be refused, not only reported."
+  }
+}
+
+run "code_signing_off" {
+  command = plan
+
+  assert {
+    condition     = length(aws_signer_signing_profile.lake) + length(aws_s3_object.unsigned) == 0 && aws_lambda_function.transform["events"].filename == "tests/packages/transform.zip"
+    error_message = "Without the option nothing may be signed."
+  }
+}
+
+run "lake_formation_on" {
+  command = apply
+
+  variables {
+    lake_formation_enabled          = true
+    lake_formation_readers          = ["arn:aws:iam::123456789012:role/analyst"]
+    lake_formation_excluded_columns = ["user_agent", "extra"]
+  }
+
+  assert {
+    condition = jsonencode({
+      for key, grant in aws_lakeformation_permissions.reader : split(" ", key)[0] => sort(tolist(one(grant.table_with_columns).excluded_column_names))
+    }) == jsonencode({ events-json = ["user_agent"], events-parquet = ["extra", "user_agent"], events-rejects = [] })
+    error_message = "Readers must not see the excluded columns, of those that each table has."
+  }
+
+  assert {
+    condition     = alltrue([for grant in aws_lakeformation_permissions.reader : toset(grant.permissions) == toset(["SELECT"])])
+    error_message = "Readers may only read."
+  }
+
+  assert {
+    condition     = length(aws_lakeformation_permissions.writer) == 5 && length(aws_lakeformation_permissions.location) == 2
+    error_message = "Both functions must be able to register partitions."
+  }
+
+  assert {
+    condition     = aws_lakeformation_resource.lake[0].arn == aws_s3_bucket.lake.arn
+    error_message = "The bucket must be registered."
+  }
+}
+
+run "lake_formation_off" {
+  command = plan
+
+  assert {
+    condition     = length(aws_lakeformation_resource.lake) + length(aws_lakeformation_permissions.writer) + length(aws_iam_role.lake_formation) == 0
+    error_message = "Without the option Lake Formation must stay out of it."
+  }
+}

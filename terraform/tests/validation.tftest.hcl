@@ -740,3 +740,34 @@ run "refuses_alarm_compaction_lag_hours" {
 
   expect_failures = [var.alarm_compaction_lag_hours]
 }
+
+run "refuses_lake_formation_readers" {
+  command = plan
+
+  variables {
+    lake_formation_enabled = true
+    lake_formation_readers = ["analyst"]
+  }
+
+  expect_failures = [var.lake_formation_readers]
+}
+
+run "refuses_readers_without_lake_formation" {
+  command = plan
+
+  variables {
+    lake_formation_readers = ["arn:aws:iam::123456789012:role/analyst"]
+  }
+
+  expect_failures = [var.lake_formation_readers]
+}
+
+run "refuses_lake_formation_excluded_columns" {
+  command = plan
+
+  variables {
+    lake_formation_excluded_columns = ["password"]
+  }
+
+  expect_failures = [var.lake_formation_excluded_columns]
+}

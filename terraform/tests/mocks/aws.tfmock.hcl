@@ -97,3 +97,9 @@ mock_resource "aws_signer_signing_profile" {
     version_arn = "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/profile/0123456789"
   }
 }
+
+mock_resource "aws_lakeformation_resource" {
+  defaults = {
+    arn = "arn:aws:s3:::lake"
+  }
+}
