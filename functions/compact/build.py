@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from urllib.parse import unquote
 
 from functions.compact import binpack
+from functions.compact.duplicates import NO_DUPLICATES, Duplicates
 from functions.compact.merging import Input, MergeResult
 from functions.compact.survey import Survey
 from functions.lake.errors import ConservationError
@@ -41,6 +42,7 @@ class Merge(Protocol):
 class _Fetched:
     """One input on disk; `source` is None for a merged file of the generation before."""
 
+    file: binpack.File
     path: Path
     rows: int
     schema_version: int
@@ -80,6 +82,7 @@ class Builder:
         self,
         found: Survey,
         plan: binpack.Plan,
+        duplicates: Duplicates = NO_DUPLICATES,
         *,
         generation_id: str,
         now: datetime,
@@ -106,7 +109,7 @@ class Builder:
                 left += [file for file in group if file.merged]
             else:
                 stem = f"merged-{generation_id}-{number:03d}"
-                self._merge_bin(found, group, directory, stem, contents)
+                self._merge_bin(found, group, duplicates, directory + stem, contents)
         if not contents.merged:
             return None
         self._carry(found, left, directory, contents)
@@ -127,23 +130,27 @@ class Builder:
         self,
         found: Survey,
         group: Sequence[binpack.File],
-        directory: str,
-        stem: str,
+        duplicates: Duplicates,
+        prefix: str,
         contents: _Contents,
     ) -> None:
         """Merge one bin: its files come down, the merged ones go up, the disk is free again."""
+        directory, _, stem = prefix.rpartition("/")
         with TemporaryDirectory(dir=self.workdir) as folder:
-            fetched = self._fetch_all(found, group, Path(folder))
+            fetched = self._fetch_all(found, group, duplicates, Path(folder))
             if not fetched:
                 return
             out = Path(folder) / "out"
             out.mkdir()
-            inputs = [Input(entry.path, entry.schema_version) for entry in fetched]
+            inputs = [
+                Input(entry.path, entry.schema_version, duplicates.drops.get(entry.file.name))
+                for entry in fetched
+            ]
             result = self.merges[found.format](inputs, out, stem=stem)
             _check_rows(stem, sum(entry.rows for entry in fetched), result)
             for file in result.files:
                 self.lake.store.put_file(
-                    directory + file.path.name,
+                    f"{directory}/{file.path.name}",
                     file.path,
                     metadata={"rows": str(file.rows)},
                     content_type=_CONTENT_TYPES[found.format],
@@ -158,20 +165,29 @@ class Builder:
         )
 
     def _fetch_all(
-        self, found: Survey, group: Sequence[binpack.File], folder: Path
+        self,
+        found: Survey,
+        group: Sequence[binpack.File],
+        duplicates: Duplicates,
+        folder: Path,
     ) -> list[_Fetched]:
         landing = {
             self.lake.name_of(found.format, found.partition, info.key): info
             for info in found.inputs
         }
         merged = {file.name: file for file in found.merged}
+        directory = found.current.directory if found.current else ""
 
         def fetch(numbered: tuple[int, binpack.File]) -> _Fetched | None:
             number, file = numbered
             path = folder / f"{number:06d}-{file.name[-40:]}"
+            key = directory + file.name if file.merged else landing[file.name].key
+            info = self.lake.store.download(key, path)
+            duplicates.check(file.name, info.etag)
             if file.merged:
-                return self._fetch_merged(found, merged[file.name], path)
-            return self._fetch_landing(landing[file.name], path)
+                entry = merged[file.name]
+                return _Fetched(file, path, entry.rows, entry.schema_version)
+            return _read_landing(file, path, info)
 
         if self.downloads == 1:
             fetched = [fetch(numbered) for numbered in enumerate(group)]
@@ -179,30 +195,6 @@ class Builder:
             with ThreadPoolExecutor(self.downloads) as pool:
                 fetched = list(pool.map(fetch, enumerate(group)))
         return [entry for entry in fetched if entry is not None]
-
-    def _fetch_merged(self, found: Survey, file: MergedFile, path: Path) -> _Fetched:
-        directory = found.current.directory if found.current else ""
-        self.lake.store.download(directory + file.name, path)
-        return _Fetched(path, file.rows, file.schema_version)
-
-    def _fetch_landing(self, landing: ObjectInfo, path: Path) -> _Fetched | None:
-        """A landing file with its source; None for one without the transform's figures.
-
-        The figures come with the very content that is merged: were the landing file replaced in
-        between, either both are the old ones or both the new.
-        """
-        info = self.lake.store.download(landing.key, path)
-        try:
-            source = MergedSource(
-                raw_key=unquote(info.metadata["raw-key"]),
-                raw_etag=info.metadata["raw-etag"],
-                rows=int(info.metadata["rows"]),
-                processed_ts=info.metadata["processed-ts"],
-            )
-            version = int(info.metadata["schema-version"])
-        except (KeyError, ValueError):
-            return None  # a stranger's file: it stays a loose copy, and the survey reports it
-        return _Fetched(path, source.rows, version, str(source_id_of(landing.key)), source)
 
     def _carry(
         self,
@@ -216,6 +208,25 @@ class Builder:
         for file in files:
             self.lake.store.copy(before + file.name, directory + file.name, size=file.size)
             contents.files.append(entries[file.name])
+
+
+def _read_landing(file: binpack.File, path: Path, info: ObjectInfo) -> _Fetched | None:
+    """A landing file with its source; None for one without the transform's figures.
+
+    The figures came with the very content that is merged: were the landing file replaced in
+    between, either both are the old ones or both the new.
+    """
+    try:
+        source = MergedSource(
+            raw_key=unquote(info.metadata["raw-key"]),
+            raw_etag=info.metadata["raw-etag"],
+            rows=int(info.metadata["rows"]),
+            processed_ts=info.metadata["processed-ts"],
+        )
+        version = int(info.metadata["schema-version"])
+    except (KeyError, ValueError):
+        return None  # a stranger's file: it stays a loose copy
+    return _Fetched(file, path, source.rows, version, str(source_id_of(info.key)), source)
 
 
 def _check_rows(stem: str, expected: int, result: MergeResult) -> None:

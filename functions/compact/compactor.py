@@ -5,13 +5,14 @@ them and another may start over: no row is lost, doubled or hidden.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from secrets import token_hex
 
 from functions.compact.build import Builder
+from functions.compact.duplicates import DuplicateFinder, Duplicates
 from functions.compact.planner import Decision, decide
 from functions.compact.survey import Survey, replaced, survey
 from functions.lake.config import CompactSettings
@@ -80,6 +81,7 @@ class Compactor:
 
     lake: Generations
     builder: Builder
+    duplicates: DuplicateFinder
     settings: CompactSettings
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[datetime], str] = new_generation_id
@@ -127,14 +129,15 @@ class Compactor:
             return CompactionResult(fmt, partition.path, outcome, "not registered")
         healed = self._heal(found)
         # 2. Choose the inputs, or leave it.
-        decision = decide(
-            found, self.settings, schema_version=self.builder.schema_version, force=force
-        )
+        decision = self._decide(found, force=force)
         before = self._describe(found, decision, healed)
         if not decision.worth:
             return before
+        duplicates = self.duplicates.find(found)
+        if duplicates.drops:
+            decision = self._decide(found, force=force, rewrite=duplicates.drops)
         # 3. Build a new generation, its manifest last.
-        generation = self._build(found, decision, out_of_time)
+        generation = self._build(found, decision, duplicates, out_of_time)
         if generation is None:
             return replace(before, reason="nothing but foreign files to merge")
         # 4. Announce it: from here on every writer publishes there too.
@@ -153,13 +156,27 @@ class Compactor:
             return 0
         return len(self.lake.copy_missing(found.format, found.partition, found.current))
 
+    def _decide(self, found: Survey, *, force: bool, rewrite: Container[str] = ()) -> Decision:
+        return decide(
+            found,
+            self.settings,
+            schema_version=self.builder.schema_version,
+            force=force,
+            rewrite=rewrite,
+        )
+
     def _build(
-        self, found: Survey, decision: Decision, out_of_time: Callable[[], bool]
+        self,
+        found: Survey,
+        decision: Decision,
+        duplicates: Duplicates,
+        out_of_time: Callable[[], bool],
     ) -> Generation | None:
         now = self.now()
         return self.builder.build(
             found,
             decision.plan,
+            duplicates,
             generation_id=self.new_id(now),
             now=now,
             out_of_time=out_of_time,

@@ -1,6 +1,6 @@
 """Is a partition worth compacting, and how? Pure decisions over what a survey found."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -29,7 +29,12 @@ class Decision:
 
 
 def decide(
-    found: Survey, settings: CompactSettings, *, schema_version: int, force: bool = False
+    found: Survey,
+    settings: CompactSettings,
+    *,
+    schema_version: int,
+    force: bool = False,
+    rewrite: Container[str] = (),
 ) -> Decision:
     """Decide whether and how to compact a partition.
 
@@ -38,10 +43,14 @@ def decide(
         settings: what counts as worth it, and the target size.
         schema_version: the catalog's; merged files of another one are rewritten with the rest.
         force: compact whatever there is to merge.
+        rewrite: merged files that have to be rewritten, because rows of them are dropped.
     """
     files = [binpack.File(info.key.rsplit("/", 1)[-1], info.size) for info in found.inputs] + [
         binpack.File(
-            file.name, file.bytes, merged=True, stale=file.schema_version != schema_version
+            file.name,
+            file.bytes,
+            merged=True,
+            stale=file.schema_version != schema_version or file.name in rewrite,
         )
         for file in found.merged
     ]

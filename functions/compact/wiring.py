@@ -8,6 +8,7 @@ from pathlib import Path
 from functions.compact.build import DOWNLOADS, Builder
 from functions.compact.cleanup import Cleaner
 from functions.compact.compactor import Compactor, new_generation_id
+from functions.compact.duplicates import DuplicateFinder
 from functions.compact.merge_json import JsonOptions, merge_json
 from functions.compact.merge_parquet import ParquetOptions, merge_parquet
 from functions.compact.messages import CompactQueue
@@ -65,7 +66,9 @@ def wire(
     )
     return Operations(
         lake=lake,
-        compactor=Compactor(lake, builder, settings, now, new_id),
+        compactor=Compactor(
+            lake, builder, DuplicateFinder(lake, catalog, workdir), settings, now, new_id
+        ),
         cleaner=Cleaner(lake, timedelta(seconds=settings.grace_seconds), now),
         settings=settings,
         queue=queue,
