@@ -60,6 +60,9 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "transform" {
+  #checkov:skip=CKV_AWS_338:Logs hold keys and counts, never events; log_retention_days keeps them as long as the operator wants
+  #checkov:skip=CKV_AWS_158:Encrypted with the lake's key when kms_enabled; otherwise with the service's own
+
   for_each = local.streams
 
   name              = "/aws/lambda/${each.value.name}-transform"
@@ -69,6 +72,13 @@ resource "aws_cloudwatch_log_group" "transform" {
 }
 
 resource "aws_lambda_function" "transform" {
+  #checkov:skip=CKV_AWS_116:SQS invokes it, and the queue's redrive policy keeps what fails
+  #checkov:skip=CKV_AWS_272:Optional: code_signing_enabled
+  #checkov:skip=CKV_AWS_117:The function reaches S3, Glue and SQS only, by their public endpoints over TLS; a VPC would add cost and nothing to protect
+  #checkov:skip=CKV_AWS_173:Its settings are names and limits, no secrets; they are encrypted with the lake's key when kms_enabled
+  #checkov:skip=CKV_AWS_50:Tracing costs per invocation; tracing_enabled turns it on
+  #checkov:skip=CKV_AWS_115:The event source's maximum concurrency bounds it; reserved concurrency is a variable
+
   for_each = local.streams
 
   function_name                  = "${each.value.name}-transform"
@@ -123,6 +133,9 @@ resource "aws_lambda_event_source_mapping" "transform" {
 }
 
 resource "aws_cloudwatch_log_group" "compact" {
+  #checkov:skip=CKV_AWS_338:Logs hold keys and counts, never events; log_retention_days keeps them as long as the operator wants
+  #checkov:skip=CKV_AWS_158:Encrypted with the lake's key when kms_enabled; otherwise with the service's own
+
   for_each = local.streams
 
   name              = "/aws/lambda/${each.value.name}-compact"
@@ -132,6 +145,13 @@ resource "aws_cloudwatch_log_group" "compact" {
 }
 
 resource "aws_lambda_function" "compact" {
+  #checkov:skip=CKV_AWS_116:What fails is kept by the queue's redrive policy, and for ticks by the failure destination
+  #checkov:skip=CKV_AWS_272:Optional: code_signing_enabled
+  #checkov:skip=CKV_AWS_117:The function reaches S3, Glue and SQS only, by their public endpoints over TLS; a VPC would add cost and nothing to protect
+  #checkov:skip=CKV_AWS_173:Its settings are names and limits, no secrets; they are encrypted with the lake's key when kms_enabled
+  #checkov:skip=CKV_AWS_50:Tracing costs per invocation; tracing_enabled turns it on
+  #checkov:skip=CKV_AWS_115:The event source's maximum concurrency bounds it; reserved concurrency is a variable
+
   for_each = local.streams
 
   function_name                  = "${each.value.name}-compact"
