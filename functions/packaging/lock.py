@@ -19,7 +19,8 @@ class LockError(RuntimeError):
 def lock(project: Path) -> list[Path]:
     """Resolve pyproject.toml anew into requirements/layer.txt and requirements/dev.txt.
 
-    The second takes the first one's versions, so that tests run on what ships.
+    dev.txt takes layer.txt's versions, so that tests run on what ships. checkov.txt
+    locks the tool that checks Terraform.
 
     Raises:
         LockError: uv is not installed, or there is no solution.
@@ -29,10 +30,14 @@ def lock(project: Path) -> list[Path]:
     _compile(project, layer, f"--python-version={PYTHON}", "--upgrade")
     arguments = ("--extra=dev", f"--constraint={layer.relative_to(project)}", "--upgrade")
     _compile(project, dev, f"--python-version={_OLDEST}", *arguments)
-    return [layer, dev]
+    # In an environment of its own: it pins versions of what the project uses, too.
+    checkov = directory / "checkov.txt"
+    arguments = (f"--python-version={_OLDEST}", "--upgrade")
+    _compile(project, checkov, *arguments, source=directory / "checkov.in")
+    return [layer, dev, checkov]
 
 
-def _compile(project: Path, target: Path, *arguments: str) -> None:
+def _compile(project: Path, target: Path, *arguments: str, source: Path | None = None) -> None:
     # uv beside this interpreter first: the project's own.
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
@@ -40,7 +45,8 @@ def _compile(project: Path, target: Path, *arguments: str) -> None:
         raise LockError("uv is not installed: run `make setup`")
     command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
     command += ["--no-emit-index-url", "--no-emit-find-links", "--no-annotate"]
-    command += ["--custom-compile-command=make lock", *arguments, "pyproject.toml"]
+    command += ["--custom-compile-command=make lock", *arguments]
+    command += [str((source or project / "pyproject.toml").relative_to(project))]
     command += [f"--output-file={target}"]
     done = subprocess.run(  # noqa: S603  # the program and its arguments are ours
         command, check=False, capture_output=True, text=True, cwd=project

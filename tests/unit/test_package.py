@@ -47,7 +47,7 @@ def test_over_lambdas_limit_nothing_deploys(
     package._check_limit(tmp_path / "layer.zip", [tmp_path / "transform.zip"])
 
 
-@pytest.mark.parametrize("name", ["layer.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["layer.txt", "dev.txt", "checkov.txt"])
 def test_locks_pin_every_package_with_hashes_and_name_no_index(name: str) -> None:
     text = (REQUIREMENTS / name).read_text()
     pins = re.findall(r"^[a-z0-9][a-z0-9._-]*(?:\[[^\]]*\])?==\S+", text, re.MULTILINE)
