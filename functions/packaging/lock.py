@@ -32,8 +32,8 @@ def lock(project: Path) -> list[Path]:
     _compile(project, dev, f"--python-version={_OLDEST}", *arguments)
     # In an environment of its own: it pins versions of what the project uses, too.
     checkov = directory / "checkov.txt"
-    arguments = (f"--python-version={_OLDEST}", "--upgrade")
-    _compile(project, checkov, *arguments, source=directory / "checkov.in")
+    oldest = f"--python-version={_OLDEST}"
+    _compile(project, checkov, oldest, "--upgrade", source=directory / "checkov.in")
     return [layer, dev, checkov]
 
 
