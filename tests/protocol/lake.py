@@ -4,13 +4,16 @@
 import gzip
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from functions.compact.operations import Operations
+from functions.compact.wiring import wire
+from functions.lake.config import CompactSettings, Config
 from functions.lake.generations import Generations
 from functions.lake.layout import Format, Layout, Partition, Source
 from functions.lake.objects import ObjectStore
@@ -48,6 +51,19 @@ class Lake:
             self.glue.create_table(
                 DatabaseName=DATABASE, TableInput=load_catalog().glue_table_input(fmt, BUCKET)
             )
+
+    def operations(self, **options: Any) -> Operations:
+        """The compact function's operations; any settings of `CompactSettings`, and `wire`'s."""
+        names = {field.name for field in fields(CompactSettings)} & options.keys()
+        settings = CompactSettings(**{name: options.pop(name) for name in names})
+        catalog = options.pop("catalog", load_catalog())
+        config = Config(bucket=BUCKET, database=DATABASE, compact=settings)
+        return wire(
+            config,
+            catalog,
+            self.generations,
+            **{"queue": None, "downloads": 1, "workdir": self.folder, **options},
+        )
 
     def put_raw(self, name: str, content: bytes = b"one", partition: Partition = DAY) -> Source:
         source = self.layout.source(f"raw/{partition.path}/{name}.gz")
