@@ -19,6 +19,16 @@ from clickstream.sandbox.resources import Resources
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
+# Metrics of ours that a short healthy run has no occasion to count.
+ONLY_WITH_TROUBLE = {
+    "FilesAfter",
+    "FilesBefore",
+    "FilesDeleted",
+    "ObjectsFailed",
+    "PartitionsCompacted",
+    "PartitionsFailed",
+}
+
 # What a second plan would change although nothing changed: address without its key -> attributes.
 # Each entry is a fault of the stand-in, named; the list is empty because `moto_terraform` mends
 # those that were found.
@@ -36,7 +46,14 @@ class Configuration:
 
 
 CONFIGURATIONS = {
-    "defaults": Configuration("terraform", {"force_destroy": True}),
+    "minimal": Configuration("terraform/examples/minimal"),
+    "production": Configuration(
+        "terraform/examples/production",
+        # What the law wants kept cannot be destroyed.
+        {"raw_legal_retention_days": None, "force_destroy": True},
+        streams=("web", "orders"),
+        partition_keys=("year", "month", "day", "hour"),
+    ),
 }
 
 
@@ -74,6 +91,8 @@ def test_it_applies_carries_events_does_not_drift_and_goes_without_a_trace(
         ticks = sandbox.tick("compact")
         assert len(ticks) == len(configuration.streams)
         assert not [tick for tick in ticks if tick.outcome.failed]
+        sandbox.wait_idle()
+        check_dashboard(sandbox)
         drift = terraform.plan_drift(tmp_path, root=configuration.root)
         assert [each for each in drift if not misreported(each)] == []
         terraform.destroy(tmp_path, root=configuration.root)
@@ -90,7 +109,7 @@ def applied(
         outputs.update(
             terraform.apply(
                 clients.endpoint, workdir, configuration.variables, root=configuration.root
-            )
+            )["lake"]
         )
         key = configuration.streams[0]
         return Resources(
@@ -121,6 +140,29 @@ def send(sandbox: Sandbox, stream: str, events: int) -> None:
             DeliveryStreamName=stream, Records=batch
         )
         assert answer["FailedPutCount"] == 0
+
+
+def check_dashboard(sandbox: Sandbox) -> None:
+    """Every metric of ours that the dashboard draws was really counted by a function."""
+    cloudwatch = sandbox.client("cloudwatch")
+    counted = {
+        name
+        for log in sandbox.log_dir.glob("*.log")
+        for line in log.read_text().splitlines()
+        if '"_aws"' in line
+        for directive in json.loads(line[line.index("{") :])["_aws"]["CloudWatchMetrics"]
+        for name in (metric["Name"] for metric in directive["Metrics"])
+    }
+    for entry in cloudwatch.list_dashboards()["DashboardEntries"]:
+        body = cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"]
+        drawn = {
+            metric[1]
+            for widget in json.loads(body)["widgets"]
+            for metric in widget["properties"]["metrics"]
+            if metric[0] == "Clickstream"
+        }
+        assert drawn
+        assert drawn - counted <= ONLY_WITH_TROUBLE
 
 
 def count(sandbox: Sandbox, outputs: dict[str, Any], table: str) -> int:

@@ -1,0 +1,106 @@
+"""Terraform's own checks: format, validity, `terraform test` with a mocked provider, checkov."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clickstream import provision_terraform as terraform
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+TERRAFORM = terraform.PROJECT / "terraform"
+
+
+def missing(what: str) -> None:
+    """Skip; in CI, fail."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, so that neither lock file nor plugins are left in the project."""
+    if not (shutil.which("terraform") and terraform.provider_mirror()):
+        missing("Terraform or a local copy of its AWS provider is missing")
+    copy = tmp_path_factory.mktemp("terraform") / "project"
+    ignore = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
+    shutil.copytree(TERRAFORM, copy / "terraform", ignore=ignore)
+    (copy / "functions" / "lake").mkdir(parents=True)
+    catalog = "functions/lake/catalog.json"
+    shutil.copy(terraform.PROJECT / catalog, copy / catalog)
+    return copy
+
+
+def run(directory: Path, *arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603  # our own command
+        [terraform.terraform_binary(), f"-chdir={directory}", *arguments],
+        env=terraform._environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_format_is_terraforms_own(tree: Path) -> None:
+    assert run(tree / "terraform", "fmt", "-check", "-recursive") == ""
+
+
+@pytest.mark.parametrize("root", [".", "examples/minimal", "examples/production"])
+def test_it_is_valid(tree: Path, root: str) -> None:
+    directory = tree / "terraform" / root
+    terraform._init(directory)
+    assert "valid" in run(directory, "validate", "-no-color")
+
+
+def test_its_tests_pass_with_a_mocked_provider(tree: Path) -> None:
+    directory = tree / "terraform"
+    terraform._init(directory)
+    said = run(directory, "test", "-no-color")
+    assert "0 failed" in said
+
+
+def test_checkov_finds_nothing_unexplained(tmp_path: Path) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    if not uv.exists():
+        missing("uv is not installed beside this interpreter")
+    lock = terraform.PROJECT / "requirements" / "checkov.txt"
+    venv = str(tmp_path / "venv")
+    install = ["pip", "install", "--quiet", "--require-hashes", f"--python={venv}"]
+    for arguments in (["venv", "--quiet", venv], [*install, f"--requirement={lock}"]):
+        done = subprocess.run(  # noqa: S603  # our own command
+            [uv, *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    checked = subprocess.run(  # noqa: S603  # our own command
+        [
+            tmp_path / "venv" / "bin" / "checkov",
+            "--config-file",
+            TERRAFORM / ".checkov.yaml",
+            "--directory",
+            TERRAFORM,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+    assert "Failed checks: 0" in checked.stdout
+    assert "Parsing errors" not in checked.stdout
+
+
+def test_every_skipped_finding_has_a_reason() -> None:
+    skips = [
+        line.strip()
+        for file in TERRAFORM.rglob("*.tf")
+        for line in file.read_text().splitlines()
+        if "checkov:skip" in line
+    ]
+    assert skips
+    assert all(len(skip.split(":", 2)[2]) > 20 for skip in skips)
