@@ -1,0 +1,1 @@
+"""The transform against what users would otherwise write, and against the floor of its stages."""

@@ -1,0 +1,105 @@
+"""What importing the handler costs in a fresh process, and which module costs it."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Final
+
+_IMPORT: Final = """
+import os, sys, time
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+wall, cpu = time.perf_counter(), time.process_time()
+import functions.transform.handler
+print(time.perf_counter() - wall, time.process_time() - cpu)
+"""
+_LINE: Final = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
+_SETTINGS: Final = {
+    "LAKE_BUCKET": "bench",
+    "LAKE_DATABASE": "bench",
+    "POWERTOOLS_SERVICE_NAME": "transform",
+    "POWERTOOLS_METRICS_NAMESPACE": "Clickstream",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_LAMBDA_FUNCTION_NAME": "bench",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """Import of the handler, in milliseconds.
+
+    Attributes:
+        packaged: from the unpacked zips; False means from this checkout.
+        by_package: what each top-level package takes itself, largest first.
+    """
+
+    wall: float
+    cpu: float
+    packaged: bool
+    layer_bytes: int = 0
+    by_package: dict[str, float] = field(default_factory=dict)
+
+
+def cold_start(dist: Path, *, cpu: int, rounds: int = 7) -> ColdStart:
+    """Import the handler in fresh processes, from `dist/` if the packages are built."""
+    machine = "arm64" if os.uname().machine in {"arm64", "aarch64"} else "x86_64"
+    layer, function = dist / f"layer-{machine}.zip", dist / "transform.zip"
+    wanted = f"{sys.version_info.major}.{sys.version_info.minor}"
+    with TemporaryDirectory() as folder:
+        packaged = layer.exists() and function.exists() and _fits(layer)
+        if packaged:
+            for archive in (layer, function):
+                zipfile.ZipFile(archive).extractall(folder)
+        paths = [folder, f"{folder}/python", f"{folder}/python/lib/python{wanted}/site-packages"]
+        environment = {**os.environ, **_SETTINGS}
+        if packaged:
+            environment["PYTHONPATH"] = os.pathsep.join(paths)
+        switches = ["-S", "-P"] if packaged else []
+        _run([*switches, "-c", _IMPORT, str(cpu)], environment)  # writes the byte code
+        times = [
+            [float(n) for n in _run([*switches, "-c", _IMPORT, str(cpu)], environment)[0].split()]
+            for _ in range(rounds)
+        ]
+        _, trace = _run([*switches, "-X", "importtime", "-c", _IMPORT, str(cpu)], environment)
+    return ColdStart(
+        wall=median(wall for wall, _ in times) * 1_000,
+        cpu=median(seconds for _, seconds in times) * 1_000,
+        packaged=packaged,
+        layer_bytes=layer.stat().st_size if layer.exists() else 0,
+        by_package=_by_package(trace),
+    )
+
+
+def _fits(layer: Path) -> bool:
+    """Whether the layer's extension modules are of this interpreter's version."""
+    tag = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
+    with zipfile.ZipFile(layer) as archive:
+        names = archive.namelist()
+    return any(tag in name for name in names)
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout, done.stderr
+
+
+def _by_package(trace: str) -> dict[str, float]:
+    """Milliseconds that the modules of each top-level package take themselves."""
+    totals: dict[str, float] = {}
+    for own, _, _, name in _LINE.findall(trace):
+        package = name.split(".")[0]
+        totals[package] = totals.get(package, 0.0) + int(own) / 1_000
+    ranked = sorted(totals.items(), key=lambda item: -item[1])
+    return {name: round(took, 1) for name, took in ranked[:12]}

@@ -1,0 +1,70 @@
+"""Seeded raw objects: generated once, kept in `.benchmarks/`, the same on every machine."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from clickstream.generate.events import generate_events
+from clickstream.generate.sinks import write_gzip
+
+SEED: Final = 20251126
+START: Final = datetime(2025, 11, 26, tzinfo=UTC)
+DATA: Final = Path(__file__).resolve().parents[2] / ".benchmarks" / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One kind of input and output.
+
+    Attributes:
+        events: lines in the raw object.
+        malformed: share of lines that are no publishable event.
+        undeclared: every event has fields that the catalog does not know.
+        gzip_json: the JSON output is gzip.
+    """
+
+    name: str
+    events: int
+    malformed: float = 0.0
+    undeclared: bool = False
+    gzip_json: bool = False
+
+    def source(self) -> Path:
+        """The raw object, generated if it is not there yet."""
+        kind = "undeclared" if self.undeclared else "clean"
+        bad = f"-{self.malformed:.0%}bad" if self.malformed else ""
+        path = DATA / f"{kind}{bad}-{self.events}.gz"
+        if not path.exists():
+            DATA.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            lines = generate_events(
+                SEED, self.events, START, 1.0, self.malformed, undeclared=self.undeclared
+            )
+            write_gzip(part, lines)
+            part.rename(path)
+        return path
+
+
+def firehose_events(megabytes: int = 64) -> int:
+    """Events in a Firehose object of its largest buffer size, uncompressed."""
+    return megabytes * 1024 * 1024 // 480
+
+
+def scenarios(events: int) -> list[Scenario]:
+    """What is measured: the clean file first, then what may go wrong or be asked for."""
+    return [
+        Scenario("clean", events),
+        Scenario("1 % malformed", events, malformed=0.01),
+        Scenario("gzip JSON", events, gzip_json=True),
+        Scenario("undeclared fields", events, undeclared=True),
+        Scenario("Firehose object", firehose_events()),
+    ]
+
+
+def fresh_folder(path: Path) -> Path:
+    """An empty folder at a path."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path

@@ -1,0 +1,113 @@
+"""The least that each stage can take: the sum is what our total is held against."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.transform.candidates import Candidate, Work
+
+_PIECE: Final = 120_000
+_HERE: Final = "benchmarks.transform.floors"
+
+FLOORS: Final = (
+    Candidate("decompress", f"{_HERE}:decompress"),
+    Candidate("parse", f"{_HERE}:parse"),
+    Candidate("Parquet encode", f"{_HERE}:encode"),
+    Candidate("JSON write", f"{_HERE}:write"),
+)
+
+
+def _pieces(source: str) -> "list[bytes]":
+    from isal import isal_zlib  # noqa: PLC0415 - counted as start-up
+
+    member = isal_zlib.decompressobj(wbits=31)
+    found, rest = [], b""
+    with Path(source).open("rb") as raw:
+        while data := member.unconsumed_tail or raw.read(65_536):
+            piece = rest + member.decompress(data, _PIECE)
+            cut = piece.rfind(b"\n") + 1
+            found.append(piece[:cut])
+            rest = piece[cut:]
+    return found
+
+
+def decompress(source: str, out: str) -> Work:
+    """ISA-L over the raw object, its output thrown away."""
+    from isal import isal_zlib  # noqa: PLC0415 - counted as start-up
+
+    del out
+
+    def work() -> dict[str, Any]:
+        member, size = isal_zlib.decompressobj(wbits=31), 0
+        with Path(source).open("rb") as raw:
+            while data := member.unconsumed_tail or raw.read(65_536):
+                size += len(member.decompress(data, _PIECE))
+        return {"bytes": size}
+
+    return work
+
+
+def parse(source: str, out: str) -> Work:
+    """A strict, typed parse of every line (msgspec), the objects thrown away."""
+    import gc  # noqa: PLC0415 - counted as start-up
+
+    import msgspec  # noqa: PLC0415 - the same
+
+    from functions.lake.schema import EXTRA, PROCESSED_TS, load_catalog  # noqa: PLC0415 - the same
+
+    del out
+    kinds = {"double": float, "bigint": int, "boolean": bool}
+    fields: list[Any] = [
+        (column.name, msgspec.Raw, msgspec.Raw())
+        if column.type == "json"
+        else (column.name, kinds.get(column.type, str) | None, None)
+        for column in load_catalog().columns
+        if column.name not in {EXTRA, PROCESSED_TS}
+    ]
+    event = msgspec.defstruct("Event", [*fields, ("user_id", str | None, None)], gc=False)
+    decode = msgspec.json.Decoder(event).decode_lines
+    pieces = _pieces(source)
+
+    def work() -> dict[str, Any]:
+        gc.disable()
+        return {"events": sum(len(decode(piece)) for piece in pieces)}
+
+    return work
+
+
+def encode(source: str, out: str) -> Work:
+    """Our Parquet file's table, ready in memory, encoded once more as our writer does it."""
+    import pyarrow as pa  # noqa: PLC0415 - counted as start-up
+    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+    from functions.lake.config import OutputOptions  # noqa: PLC0415 - the same
+    from functions.lake.schema import load_catalog  # noqa: PLC0415 - the same
+    from functions.transform.outputs import ParquetOutput  # noqa: PLC0415 - the same
+
+    del source
+    pa.set_cpu_count(1)
+    batches = pq.read_table(Path(out) / "events.parquet").combine_chunks().to_batches()
+
+    def work() -> dict[str, Any]:
+        path = Path(out) / "floor.parquet"
+        with ParquetOutput(path, load_catalog(), OutputOptions()) as output:
+            for batch in batches:
+                for start in range(0, batch.num_rows, 131_072):
+                    output.write_batch(batch.slice(start, 131_072))
+            output.finish()
+        return {"bytes": path.stat().st_size}
+
+    return work
+
+
+def write(source: str, out: str) -> Work:
+    """Our JSON output, ready in memory, written once more."""
+    del source
+    body = (Path(out) / "events.json").read_bytes()
+
+    def work() -> dict[str, Any]:
+        with (Path(out) / "floor.json").open("wb") as sink:
+            for start in range(0, len(body), 1 << 20):
+                sink.write(body[start : start + (1 << 20)])
+        return {"bytes": len(body)}
+
+    return work
