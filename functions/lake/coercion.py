@@ -28,10 +28,10 @@ _LAST: Final = (datetime.max - _EPOCH) // _MILLISECOND  # noqa: DTZ901 - the sam
 # Trino's zones end at 14 hours: https://trino.io/docs/current/language/types.html
 _WIDEST_OFFSET: Final = 14 * 60
 _ISO_8601: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d)?)?)?",
+    r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?)?",
     re.ASCII,
 )
-_STRING_OR_SPACE: Final = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
+_STRING_OR_SPACE: Final = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|[ \t\r\n]++', re.DOTALL)
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode

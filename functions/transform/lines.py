@@ -1,36 +1,37 @@
 r"""Decompressed pieces -> blocks of whole lines, with the place of each in the raw object.
 
-Lines end at `\n` only. A line that is longer than one event may be is looked into: Firehose puts
-no delimiter between records by itself, so it may be any number of JSON values in a row, and is
-then cut between them.
+Lines end at `\n` only. Firehose puts no delimiter between records by itself, so a long line may be
+any number of JSON values in a row: it is cut between them. Where pieces begin and end changes how
+lines are grouped into blocks, and nothing else.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-BOM: Final = b"\xef\xbb\xbf"
-WHITESPACE: Final = b" \t\r\n"
-"""What JSON takes for white space; Python's own `strip()` takes more."""
+from functions.transform.values import WHITESPACE, Skipper, after_space, split_values, value_end
 
-_STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|"', re.DOTALL)
-_SPACE: Final = re.compile(rb"[ \t\r\n]*")
-_SCALAR: Final = re.compile(
-    rb'"(?:[^"\\]|\\.)*+"|-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity', re.DOTALL
-)
+__all__ = ["BOM", "MOST_LINES", "MOST_VALUES", "WHITESPACE", "Block", "blocks", "split_values"]
+
+BOM: Final = b"\xef\xbb\xbf"
+# The events of a block are all in memory at once, and the smallest is `{}`.
+MOST_LINES: Final = 16_384
+"""Most lines of a block."""
+MOST_VALUES: Final = 4_096
+"""Most values of a block that was cut off a long line."""
+_LONG_LINE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    r"""Some whole lines, or a cut of a long one.
+    r"""Some whole lines, or some whole values of a long one.
 
     Attributes:
         data: the bytes; every line but perhaps the last ends in `\n`.
         offset: where they start in the decompressed object, in bytes.
         line_number: of the first line, counted from 1.
         too_long: the block is the start of one event over the limit, and is to be rejected; the
-            rest of that line is passed over.
+            rest of that event is passed over.
     """
 
     data: bytes
@@ -40,10 +41,9 @@ class Block:
 
 
 def blocks(pieces: Iterable[bytes], max_line_bytes: int) -> Iterator[Block]:
-    """Cut a stream into blocks of whole lines.
+    """Cut a stream into blocks.
 
-    A block is about as large as a piece; memory is bounded by the largest piece plus
-    `max_line_bytes`.
+    Memory is bounded by the largest piece plus `max_line_bytes`.
     """
     splitter = _Splitter(max_line_bytes)
     for piece in pieces:
@@ -56,136 +56,130 @@ class _Splitter:
 
     def __init__(self, max_line_bytes: int) -> None:
         self._max = max_line_bytes
-        self._rest = bytearray()
-        self._offset = 0  # of self._rest in the decompressed object
-        self._line = 1  # number of the line that self._rest belongs to
-        self._passing_over = False  # the rest of a line that was rejected as too long
-        self._cut = False  # values of the current line have been given out already
+        self._long = min(_LONG_LINE_BYTES, max_line_bytes)
+        self._data = b""
+        self._offset = 0  # of self._data in the decompressed object
+        self._position = 0  # in self._data: everything before it is done with
+        self._line = 1  # number of the line at that position
         self._started = False
+        self._cut = False  # values of that line have been given out already
+        self._look_again = 0  # from so many bytes on another look at an unfinished value pays
+        self._skipper: Skipper | None = None  # stands in an event that is over the limit
 
     def feed(self, piece: bytes) -> Iterator[Block]:
-        self._rest += piece
+        self._offset += self._position
+        self._data = self._data[self._position :] + piece
+        self._position = 0
         if not self._started:
-            if len(self._rest) < len(BOM) and BOM.startswith(bytes(self._rest)):
+            if len(self._data) < len(BOM) and BOM.startswith(self._data):
                 return
             self._start()
-        if self._passing_over and not self._pass_over():
-            return
-        end = self._rest.rfind(b"\n") + 1
-        if end:
-            yield from self._lines(end)
-        while len(self._rest) > self._max and not self._passing_over:
-            yield self._long_line(bytes(self._rest))
+        yield from self._lines(self._data.rfind(b"\n") + 1)
+        if self._is_long():
+            yield from self._values(len(self._data), ended=False)
 
     def finish(self) -> Iterator[Block]:
         if not self._started:
             self._start()
-        if self._rest and not self._passing_over and not self._is_remainder(bytes(self._rest)):
-            yield Block(bytes(self._rest), self._offset, self._line)
+        if self._is_long():
+            yield from self._values(len(self._data), ended=True)
+        elif self._position < len(self._data):
+            yield self._block(self._position, len(self._data))
 
     def _start(self) -> None:
         self._started = True
-        if self._rest.startswith(BOM):
-            self._drop(len(BOM))
+        if self._data.startswith(BOM):
+            self._position = len(BOM)
+
+    def _is_long(self) -> bool:
+        """Whether the line that has not ended yet is to be cut."""
+        return self._cut or len(self._data) - self._position > self._long
+
+    def _block(self, start: int, end: int, *, too_long: bool = False) -> Block:
+        return Block(self._data[start:end], self._offset + start, self._line, too_long=too_long)
 
     def _lines(self, end: int) -> Iterator[Block]:
-        """Give out the lines up to `end`, of which only the first can be a remainder."""
-        data = bytes(self._rest[:end])
-        if self._cut:
-            self._cut = False
-            first = data.index(b"\n") + 1
-            if self._is_blank(data[:first]):
-                data = data[first:]
-                self._drop(first)
-                self._line += 1
-        if data:
-            yield Block(data, self._offset, self._line)
-            self._drop(len(data))
-            self._line += data.count(b"\n")
-
-    def _long_line(self, data: bytes) -> Block:
-        """Cut the values off a line that is over the limit, or reject it."""
-        end = values_end(data)
-        block = Block(data[:end] or data, self._offset, self._line, too_long=not end)
-        self._drop(len(block.data))
-        self._cut = True
-        self._passing_over = block.too_long
-        return block
-
-    def _pass_over(self) -> bool:
-        """Drop the rest of a rejected line; False while it has not ended."""
-        end = self._rest.find(b"\n") + 1
-        self._drop(end or len(self._rest))
-        if end:
-            self._passing_over = self._cut = False
+        """Give out all lines up to `end`, where the last of them ends."""
+        while self._position < end:
+            short = self._position if self._cut else self._short_lines(end)
+            if short > self._position:
+                yield from self._whole(short)
+                continue
+            newline = self._data.index(b"\n", self._position)
+            yield from self._values(newline, ended=True)
+            self._position = newline + 1
             self._line += 1
-        return bool(end)
+            self._cut = False
 
-    def _is_remainder(self, data: bytes) -> bool:
-        return self._cut and self._is_blank(data)
+    def _short_lines(self, end: int) -> int:
+        """Where the last line before the first long one ends."""
+        position = self._position
+        while position < end:
+            found = self._data.rfind(b"\n", position, position + self._long + 1) + 1
+            if not found:
+                break
+            position = found
+        return position
 
-    @staticmethod
-    def _is_blank(data: bytes) -> bool:
-        return not data.strip(WHITESPACE)
+    def _whole(self, end: int) -> Iterator[Block]:
+        """Give out the lines up to `end` as blocks of at most `MOST_LINES` lines."""
+        while self._position < end:
+            stop = end
+            count = self._data.count(b"\n", self._position, end)
+            if count > MOST_LINES:
+                count = MOST_LINES
+                stop = self._after_lines(count)
+            yield self._block(self._position, stop)
+            self._position = stop
+            self._line += count
 
-    def _drop(self, count: int) -> None:
-        del self._rest[:count]
-        self._offset += count
+    def _after_lines(self, count: int) -> int:
+        position = self._position
+        for _ in range(count):
+            position = self._data.index(b"\n", position) + 1
+        return position
 
+    def _values(self, end: int, *, ended: bool) -> Iterator[Block]:
+        """Give out the whole values of a line that ends, for good or for now, at `end`.
 
-def values_end(data: bytes) -> int:
-    """Where the last whole object or array of a row of JSON values ends; 0 if there is none."""
-    depth = end = 0
-    for match in _STRING_OR_BRACKET.finditer(data):
-        token = match[0]
-        if token in b"{[":
-            depth += 1
-        elif token in b"}]":
-            depth -= 1
-            if depth == 0:
-                end = match.end()
-            elif depth < 0:
-                return end
-        elif token == b'"':  # a string that does not end here
-            return end
-    return end
+        Afterwards an unfinished value, if there is one, stands at `self._position`.
+        """
+        if not ended and end - self._position < self._look_again:
+            return
+        self._look_again = 0
+        start = position = self._after_skipped(self._position, end, ended=ended)
+        count = 0
+        while position < end:
+            stop = value_end(self._data, position, end, ended=ended)
+            if (end if stop is None else stop) - position > self._max:
+                if count:
+                    yield self._block(start, position)
+                yield self._block(position, end if stop is None else stop, too_long=True)
+                self._cut, count = True, 0
+                self._skipper = Skipper()
+                start = position = self._after_skipped(position, end, ended=ended)
+                continue
+            if stop is None:
+                self._look_again = min(2 * (end - position), self._max + 1)
+                break
+            count += 1
+            position = after_space(self._data, stop, end)
+            if count == MOST_VALUES or position - start > self._long:
+                yield self._block(start, position)
+                self._cut, count, start = True, 0, position
+        if count:
+            yield self._block(start, position)
+            self._cut = True
+        if position == end and not self._cut:  # nothing but white space: of that a byte stays
+            position -= 1
+            if ended:
+                yield self._block(position, end)
+        self._position = position
 
-
-def split_values(line: bytes) -> list[tuple[int, bytes]]:
-    """Cut a line into its JSON values, from the left: `{"a":1} {"b":2}` has two.
-
-    Returns:
-        (offset in the line, text) of each. What does not start like a value is one last text with
-        everything behind it; each text still has to be parsed.
-    """
-    values: list[tuple[int, bytes]] = []
-    position = _after_space(line, 0)
-    while position < len(line):
-        end = _value_end(line, position)
-        values.append((position, line[position:end].rstrip(WHITESPACE)))
-        position = _after_space(line, end)
-    return values
-
-
-def _after_space(line: bytes, position: int) -> int:
-    found = _SPACE.match(line, position)
-    return found.end() if found else position
-
-
-def _value_end(line: bytes, start: int) -> int:
-    """End of the value that starts at `start`; the end of the line if it has none."""
-    if line[start] not in b"{[":
-        scalar = _SCALAR.match(line, start)
-        return scalar.end() if scalar else len(line)
-    depth = 0
-    for match in _STRING_OR_BRACKET.finditer(line, start):
-        token = match[0]
-        if token in b"{[":
-            depth += 1
-        elif token in b"}]":
-            depth -= 1
-            if depth == 0:
-                return match.end()
-        elif token == b'"':
-            break
-    return len(line)
+    def _after_skipped(self, position: int, end: int, *, ended: bool) -> int:
+        """Pass over what is left of an event that is over the limit, and the space behind it."""
+        if self._skipper is not None:
+            position, done = self._skipper.skip(self._data, position, end)
+            if done or ended:
+                self._skipper = None
+        return after_space(self._data, position, end)

@@ -11,6 +11,7 @@ LineReason = Literal[
     "lone_surrogate",
     "too_deep",
     "too_many_keys",
+    "key_too_long",
     "line_too_long",
 ]
 ObjectReason = Literal[
@@ -31,6 +32,7 @@ LINE_REASONS: Final[dict[LineReason, str]] = {
     "lone_surrogate": "an escape gives half of a surrogate pair",
     "too_deep": "objects and arrays are nested deeper than LAKE_MAX_DEPTH",
     "too_many_keys": "the event has more keys than LAKE_MAX_KEYS",
+    "key_too_long": "a key is longer than 10,000 bytes",
     "line_too_long": "the event is longer than LAKE_MAX_LINE_BYTES",
 }
 OBJECT_REASONS: Final[dict[ObjectReason, str]] = {
