@@ -43,13 +43,14 @@ def demo(
 
     Producer, Firehose, raw zone, transform, JSON and Parquet, compaction, SQL.
     """
-    start = datetime.now(UTC) - timedelta(days=1)
+    # Whole days, so that a seed gives the same counts on every day.
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     report = run(
         DemoSettings(
             events=events,
             seed=seed,
             malformed=malformed,
-            start=start,
+            start=today - timedelta(days=1),
             terraform=terraform,
             directory=directory,
         )

@@ -111,7 +111,7 @@ class _Demo:
         """Put every event into Firehose, as any producer would."""
         settings = self._settings
         task = self._bars.add_task("events to Firehose", total=settings.events, note="")
-        sink = FirehoseSink(self._sandbox.clients.firehose, self._sandbox.stream)
+        sink = FirehoseSink(self._sandbox.clients.firehose, self._sandbox.stream, in_flight=2)
         lines = generate_events(
             settings.seed, settings.events, settings.start, malformed=settings.malformed
         )

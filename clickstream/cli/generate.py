@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from clickstream.generate.sinks import Progress
 
+# Calls to Firehose at the same time: enough to hide its latency.
+_IN_FLIGHT = 4
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -84,7 +87,7 @@ def _to_file(path: Path, lines: Iterator[bytes], advance: "Progress") -> str:
 def _to_stream(
     client: "FirehoseClient", stream: str, lines: Iterator[bytes], advance: "Progress"
 ) -> str:
-    sink = FirehoseSink(client, stream)
+    sink = FirehoseSink(client, stream, in_flight=_IN_FLIGHT)
     records = lines
     if _appends_delimiter(client, stream):
         # Firehose ends each record with a newline by itself; a second one would be a blank line.

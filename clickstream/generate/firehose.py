@@ -6,8 +6,10 @@ botocore's own policy. Delivery is at least once: a call whose answer is lost is
 """
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,7 @@ class FirehoseSink:
     Attributes:
         client: boto3's Firehose client.
         stream: the stream's name.
+        in_flight: calls at the same time; with more than one, records may change their order.
         attempts: how often a record is offered before `DeliveryError`.
         pause: waits that many seconds; a test replaces it.
         sent: records that Firehose has accepted so far.
@@ -43,10 +46,12 @@ class FirehoseSink:
 
     client: "FirehoseClient"
     stream: str
+    in_flight: int = 1
     attempts: int = 10
     pause: Callable[[float], None] = time.sleep
     sent: int = field(default=0, init=False)
     resent: int = field(default=0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     # Seconds to wait are no part of what a seed promises.
     _jitter: random.Random = field(default_factory=random.Random, init=False)
 
@@ -57,22 +62,35 @@ class FirehoseSink:
             DeliveryError: a line is over Firehose's limit, or still refused after all attempts.
         """
         before = self.sent
-        for batch in batches(lines):
-            self._deliver(batch)
-            if progress:
-                progress(len(batch))
+        under_way: set[Future[int]] = set()
+
+        def settle(futures: set[Future[int]]) -> None:
+            for future in futures:
+                count = future.result()
+                if progress:
+                    progress(count)
+
+        with ThreadPoolExecutor(self.in_flight) as pool:
+            for batch in batches(lines):
+                if len(under_way) == self.in_flight:
+                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    settle(done)
+                under_way.add(pool.submit(self._deliver, batch))
+            settle(under_way)
         return self.sent - before
 
-    def _deliver(self, batch: Sequence[bytes]) -> None:
+    def _deliver(self, batch: Sequence[bytes]) -> int:
+        """Offer a batch until all of it is accepted; its number of records."""
         waiting = list(batch)
         for attempt in range(self.attempts):
             if attempt:
-                self.resent += len(waiting)
                 self.pause(self._pause_before(attempt))
             refused = self._offer(waiting)
-            self.sent += len(waiting) - len(refused)
+            with self._lock:
+                self.resent += len(waiting) if attempt else 0
+                self.sent += len(waiting) - len(refused)
             if not refused:
-                return
+                return len(batch)
             waiting = refused
         raise DeliveryError(
             f"Firehose stream {self.stream} refused {len(waiting)} records {self.attempts} times; "

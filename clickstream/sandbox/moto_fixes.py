@@ -7,6 +7,7 @@ Each fix replaces attributes of moto's own classes and puts them back at the end
   operation whole; waiting for messages happens outside it.
 - Event source mappings. moto itself would consume a message as soon as it arrives and hand it to
   a Lambda container. The sandbox has pollers of its own (`event_source.py`).
+- Speed. moto lists its own directory with every request.
 - S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), moto encodes it, too.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote_plus
 
+from moto import backends
 from moto.s3 import notifications
 from moto.sqs.models import Queue, SQSBackend
 
@@ -53,6 +55,8 @@ def moto_fixes() -> Iterator[threading.Event]:
             )
         )
         stack.enter_context(patch.object(notifications, "quote_plus", _quote_key))
+        modules = tuple(backends.list_of_moto_modules())
+        stack.enter_context(patch.object(backends, "list_of_moto_modules", lambda: modules))
         yield ending
 
 

@@ -1,5 +1,6 @@
 """The sandbox put together: moto's server, the parts that moto lacks, and a lake to work with."""
 
+import sys
 import tempfile
 import threading
 import time
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from clickstream.sandbox.runtime.call import Handler
 
 _POLL_SECONDS = 0.02
+_SWITCH_SECONDS = 0.0005
 # moto's state belongs to the process, so two sandboxes in one would share it.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -116,6 +118,9 @@ class Sandbox:
         self._stack.close()
 
     def _start(self, stack: ExitStack) -> None:
+        # Threads hand requests to each other all the time; Python's 5 ms would be most of a call.
+        stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(_SWITCH_SECONDS)
         ending = stack.enter_context(moto_fixes())
         stack.enter_context(terraform_fixes())
         moto_api_backend.reset()

@@ -111,3 +111,24 @@ def test_progress_counts_each_record_once_however_often_it_was_sent() -> None:
     sink(RefusingFirehose(refusals={b"0\n": 3})).send(lines(600), seen.append)
 
     assert sum(seen) == 600
+
+
+def test_several_calls_at_a_time_deliver_every_record_once() -> None:
+    client = RefusingFirehose(refusals={b"%d\n" % number: 2 for number in range(0, 3_000, 7)})
+    seen: list[int] = []
+    target = FirehoseSink(cast("Any", client), "events", in_flight=4, pause=lambda _: None)
+
+    sent = target.send(lines(3_000), seen.append)
+
+    assert sorted(client.accepted) == sorted(lines(3_000))
+    assert (sent, sum(seen)) == (3_000, 3_000)
+    assert target.resent == 2 * len(range(0, 3_000, 7))
+
+
+def test_an_error_of_one_of_several_calls_is_raised() -> None:
+    client = RefusingFirehose(refusals={b"700\n": 99})
+
+    with pytest.raises(DeliveryError, match="refused 1 records"):
+        FirehoseSink(cast("Any", client), "events", in_flight=4, pause=lambda _: None).send(
+            lines(2_000)
+        )
