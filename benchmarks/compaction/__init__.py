@@ -1,0 +1,1 @@
+"""Compaction: two thousand small files of both formats, merged."""
