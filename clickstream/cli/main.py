@@ -6,7 +6,17 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream.athena.errors import QueryError
-from clickstream.cli import bench, compact, demo, estimate, generate, query, sandbox, transform
+from clickstream.cli import (
+    bench,
+    compact,
+    demo,
+    estimate,
+    generate,
+    query,
+    replay,
+    sandbox,
+    transform,
+)
 from clickstream.cli.console import stderr
 from clickstream.cli.errors import CliError, explain
 from clickstream.generate import DeliveryError
@@ -20,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (demo, generate, transform, query, estimate, compact):
+for command in (demo, generate, transform, query, estimate, compact, replay):
     command.register(app)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(bench.app, name="bench")
