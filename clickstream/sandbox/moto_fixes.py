@@ -7,6 +7,8 @@ Each fix replaces attributes of moto's own classes and puts them back at the end
   operation whole; waiting for messages happens outside it.
 - Event source mappings. moto itself would consume a message as soon as it arrives and hand it to
   a Lambda container. The sandbox has pollers of its own (`event_source.py`).
+- Queue policies. moto drops a queue's policy with every other attribute that is set: whoever set
+  it, Terraform for one, waits for it for ever.
 - Speed. moto lists its own directory with every request.
 - S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), moto encodes it, too.
 """
@@ -55,6 +57,9 @@ def moto_fixes() -> Iterator[threading.Event]:
             )
         )
         stack.enter_context(patch.object(notifications, "quote_plus", _quote_key))
+        stack.enter_context(
+            patch.object(Queue, "_set_attributes", _keep_policy(Queue._set_attributes))  # noqa: SLF001 - no other access
+        )
         modules = tuple(backends.list_of_moto_modules())
         stack.enter_context(patch.object(backends, "list_of_moto_modules", lambda: modules))
         yield ending
@@ -87,6 +92,15 @@ def _receive_outside_lock(
                 return messages
 
     return waiting
+
+
+def _keep_policy(set_attributes: Callable[..., None]) -> Callable[..., None]:
+    def keeping(queue: Queue, attributes: dict[str, Any], now: float | None = None) -> None:
+        if "Policy" not in attributes and hasattr(queue, "_policy_json"):
+            attributes = attributes | {"Policy": queue.policy}
+        set_attributes(queue, attributes, now)
+
+    return keeping
 
 
 def _no_mappings(queue: Queue) -> dict[str, Any]:

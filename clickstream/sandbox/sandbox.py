@@ -89,6 +89,7 @@ class Sandbox:
         self._environment = dict(environment or {})
         self._stack = ExitStack()
         self._resources: Resources | None = None
+        self._ready = False
 
     def __enter__(self) -> Self:
         """Start everything and provision the lake.
@@ -175,6 +176,7 @@ class Sandbox:
         self.scheduler.start()
         stack.callback(self.scheduler.stop)
         stack.callback(ending.set)
+        self._ready = True
 
     def _answer(self, environ: Any, start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types are in the front
         if self._front is None:
@@ -278,6 +280,8 @@ class Sandbox:
         return sum(map(int, counts.values()))
 
     def _administer(self, name: str) -> dict[str, Any]:
+        if not self._ready:
+            return {"endpoint": self.endpoint, "state": "starting"}
         if name == "flush":
             self.flush()
         elif name == "wait-idle":

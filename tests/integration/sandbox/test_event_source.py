@@ -218,3 +218,17 @@ def test_s3_notifies_only_of_keys_that_its_filter_names(
     bench.sandbox.wait_idle()
 
     assert [event["Records"][0]["s3"]["object"]["key"] for event in seen[1:]] == ["raw/b.gz"]
+
+
+def test_a_queue_keeps_its_policy_when_another_attribute_is_set(bench: "Bench") -> None:
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny"}]})
+    url, _ = bench.queue(Policy=policy)
+
+    bench.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})
+    kept = bench.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    bench.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    taken = bench.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+
+    assert json.loads(kept["Attributes"]["Policy"]) == json.loads(policy)
+    assert kept["Attributes"]["VisibilityTimeout"] == "5"
+    assert "Policy" not in taken["Attributes"]
