@@ -21,14 +21,14 @@ from functions.lake.errors import (
     ObjectMissingError,
     StorageError,
 )
+from functions.lake.multipart import copy_parts, put_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 MIB: Final = 1024 * 1024
-# S3 takes at most 5 GiB in one PutObject or CopyObject, and at most 10,000 parts.
+# S3 takes at most 5 GiB in one PutObject or CopyObject.
 SINGLE_CALL_BYTES: Final = 5 * 1024 * MIB
-PART_BYTES: Final = 512 * MIB
 _READ_BYTES: Final = MIB
 _DELETE_BATCH: Final = 1000
 _CONFLICT_ATTEMPTS: Final = 5
@@ -204,7 +204,7 @@ class ObjectStore:
                     Bucket=self.bucket, Key=key, CopySource=origin, MetadataDirective="COPY"
                 )
             else:
-                self._copy_parts(origin, key, size)
+                copy_parts(self._client, self.bucket, source, key, size)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; one that has gone already is fine.
@@ -249,7 +249,14 @@ class ObjectStore:
                             Bucket=self.bucket, Key=key, Body=body, **extra, **condition
                         )
                     else:
-                        self._put_parts(key, body, extra, condition)
+                        put_parts(
+                            self._client,
+                            self.bucket,
+                            key,
+                            body,
+                            extra=extra,
+                            condition=condition,
+                        )
             except _ConflictError:
                 if attempt == _CONFLICT_ATTEMPTS:
                     raise
@@ -262,59 +269,6 @@ class ObjectStore:
             else:
                 return
 
-    def _put_parts(
-        self, key: str, body: IO[bytes], extra: dict[str, Any], condition: dict[str, Any]
-    ) -> None:
-        with self._multipart(key, extra, condition) as upload:
-            number = 0
-            while block := body.read(PART_BYTES):
-                number += 1
-                part = self._client.upload_part(
-                    Bucket=self.bucket,
-                    Key=key,
-                    UploadId=upload.id,
-                    PartNumber=number,
-                    Body=block,
-                )
-                upload.add(number, part["ETag"])
-
-    def _copy_parts(self, origin: Any, key: str, size: int) -> None:  # noqa: ANN401 - CopySource
-        # A copy in parts starts a new object, so it has to be given the metadata.
-        head = self._client.head_object(**origin)
-        extra = {"Metadata": head["Metadata"], "ContentType": head["ContentType"]}
-        with self._multipart(key, extra) as upload:
-            for number, start in enumerate(range(0, size, PART_BYTES), 1):
-                part = self._client.upload_part_copy(
-                    Bucket=self.bucket,
-                    Key=key,
-                    UploadId=upload.id,
-                    PartNumber=number,
-                    CopySource=origin,
-                    CopySourceRange=f"bytes={start}-{min(start + PART_BYTES, size) - 1}",
-                    CopySourceIfMatch=head["ETag"],
-                )
-                upload.add(number, part["CopyPartResult"]["ETag"])
-
-    @contextmanager
-    def _multipart(
-        self, key: str, extra: dict[str, Any], condition: dict[str, Any] | None = None
-    ) -> Iterator["_Upload"]:
-        """A multipart upload that is completed at the end, or aborted on any error."""
-        created = self._client.create_multipart_upload(Bucket=self.bucket, Key=key, **extra)
-        upload = _Upload(created["UploadId"])
-        try:
-            yield upload
-            self._client.complete_multipart_upload(
-                Bucket=self.bucket,
-                Key=key,
-                UploadId=upload.id,
-                MultipartUpload={"Parts": upload.parts},
-                **(condition or {}),
-            )
-        except BaseException:
-            self._client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload.id)
-            raise
-
 
 class _ConflictError(StorageError):
     """S3 saw two conditional writes of one key at once and asks for another try."""
@@ -322,17 +276,6 @@ class _ConflictError(StorageError):
 
 class _PreconditionError(StorageError):
     """The condition of a conditional call did not hold."""
-
-
-class _Upload:
-    """A multipart upload under way."""
-
-    def __init__(self, upload_id: str) -> None:
-        self.id = upload_id
-        self.parts: list[Any] = []
-
-    def add(self, number: int, etag: str) -> None:
-        self.parts.append({"PartNumber": number, "ETag": etag})
 
 
 class _Body(io.RawIOBase):

@@ -1,0 +1,112 @@
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from functions.lake import manifest as module
+from functions.lake.errors import ManifestError
+from functions.lake.layout import Layout
+from functions.lake.manifest import Manifest, Manifests, MergedFile, MergedSource, decode, encode
+from functions.lake.objects import ObjectStore
+from tests.protocol.fakes import FakeS3
+from tests.protocol.lake import BUCKET, DAY, EARLY
+
+
+def manifest(name: str = "g1", **changes: Any) -> Manifest:  # noqa: ANN401 - any field
+    fields: dict[str, Any] = {
+        "format": "json",
+        "partition": DAY.path,
+        "generation_id": name,
+        "schema_version": 1,
+        "created_at": EARLY,
+        "sources": {"a": MergedSource("raw/a.gz", "e1", 3, EARLY)},
+        "files": (MergedFile("merged-1.json", 2, 10, 1),),
+        "dropped_duplicates": 1,
+    }
+    return Manifest(**(fields | changes))
+
+
+@pytest.fixture
+def store() -> ObjectStore:
+    return ObjectStore(FakeS3(), BUCKET)  # type: ignore[arg-type]  # the in-memory client
+
+
+def test_a_manifest_comes_back_as_it_was() -> None:
+    assert decode(encode(manifest())) == manifest()
+
+
+def test_a_manifest_is_readable() -> None:
+    assert b'\n  "a": {' in encode(manifest())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dropped_duplicates": 0},
+        {"files": ()},
+        {"files": (MergedFile("x", 1, 1, 1), MergedFile("x", 1, 1, 1))},
+        {"version": 2},
+    ],
+)
+def test_a_manifest_that_does_not_add_up_is_neither_written_nor_read(
+    changes: dict[str, Any],
+) -> None:
+    bad = manifest(**changes)
+    with pytest.raises(ManifestError):
+        encode(bad)
+    with pytest.raises(ManifestError):
+        decode(msgspec.json.encode(bad))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sources": []},
+        {"sources": {"a": {"raw_key": "k", "raw_etag": "", "rows": 3, "processed_ts": "t"}}},
+        {"sources": {"a": {"raw_key": "k", "raw_etag": "e", "rows": -3, "processed_ts": "t"}}},
+        {"files": [{"name": "x", "rows": "2", "bytes": 1, "schema_version": 1}]},
+        {"generation_id": None},
+        {"surprise": 1},
+    ],
+)
+def test_anything_else_is_no_manifest(change: dict[str, Any]) -> None:
+    document = json.loads(encode(manifest())) | change
+    with pytest.raises(ManifestError, match="no manifest"):
+        decode(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff"])
+def test_nonsense_is_no_manifest(text: bytes) -> None:
+    with pytest.raises(ManifestError):
+        decode(text)
+
+
+def test_a_manifest_is_read_once(store: ObjectStore) -> None:
+    Manifests(store, Layout()).write("json", DAY, manifest())
+    manifests = Manifests(store, Layout())
+    first = manifests.read("json", DAY, "g1")
+    store.delete(["processed/json/compacted/year=2025/month=11/day=26/g1/_manifest.json"])
+    assert manifests.read("json", DAY, "g1") is first
+
+
+def test_only_so_many_manifests_are_kept(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CACHED_MANIFESTS", 2)
+    manifests = Manifests(store, Layout())
+    for name in ("g1", "g2", "g3"):
+        manifests.write("json", DAY, manifest(name))
+    assert len(manifests._cache) == 2
+
+
+def test_a_missing_manifest_is_an_error(store: ObjectStore) -> None:
+    with pytest.raises(ManifestError, match="missing"):
+        Manifests(store, Layout()).read("json", DAY, "g1")
+
+
+def test_another_generations_manifest_is_an_error(store: ObjectStore) -> None:
+    key = "processed/json/compacted/year=2025/month=11/day=26/g2/_manifest.json"
+    store.put_bytes(key, encode(manifest("g1")))
+    with pytest.raises(ManifestError, match="belongs to"):
+        Manifests(store, Layout()).read("json", DAY, "g2")
