@@ -1,8 +1,7 @@
 """Where moto differs from AWS in ways that only Terraform notices: mended while a sandbox runs.
 
-- SQS forgets `RedriveAllowPolicy`, drops a queue's policy when another attribute is set, keeps
-  policies that were taken away as empty texts, and spells `RedrivePolicy` with spaces: the provider
-  waits for ever, or sees drift.
+- SQS forgets `RedriveAllowPolicy`, keeps policies that were taken away as empty texts, and spells
+  `RedrivePolicy` with spaces: the provider waits for ever, or sees drift.
 - S3 reads a statement that denies plain HTTP as one that denies everything. The sandbox speaks
   plain HTTP inside one machine; here that counts as TLS.
 - Athena cannot delete a saved query.
@@ -30,8 +29,6 @@ def terraform_fixes() -> Iterator[None]:
         stack.enter_context(patch.object(Queue, "BASE_ATTRIBUTES", names))
         attributes = property(_as_aws_spells_them(vars(Queue)["attributes"].fget))
         stack.enter_context(patch.object(Queue, "attributes", attributes))
-        keeping = _keeping_the_policy(Queue._set_attributes)  # noqa: SLF001 - no other access
-        stack.enter_context(patch.object(Queue, "_set_attributes", keeping))
         permitted = _over_tls(IAMPolicyStatement.is_action_permitted)
         stack.enter_context(patch.object(IAMPolicyStatement, "is_action_permitted", permitted))
         stack.enter_context(
@@ -51,16 +48,6 @@ def _as_aws_spells_them(attributes: Callable[..., Any]) -> Callable[..., Any]:
         return found
 
     return spelled
-
-
-def _keeping_the_policy(set_attributes: Callable[..., None]) -> Callable[..., None]:
-    def keeping(queue: Any, attributes: dict[str, Any], now: float | None = None) -> None:  # noqa: ANN401 - moto's types
-        policy = getattr(queue, "policy", None)
-        set_attributes(queue, attributes, now)
-        if "Policy" not in attributes:
-            queue.policy = policy
-
-    return keeping
 
 
 def _over_tls(is_action_permitted: Callable[..., Any]) -> Callable[..., Any]:
