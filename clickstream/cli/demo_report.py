@@ -58,6 +58,11 @@ class Report:
         return {table: sum(counts.values()) for table, counts in self.counts.items()}
 
     @property
+    def was_compacted(self) -> bool:
+        """Whether there were enough small files for compaction to merge them."""
+        return self.compacted != self.small
+
+    @property
     def adds_up(self) -> bool:
         """Whether both tables agree, and every event sent is in them or in the rejects."""
         first, *others = self.counts.values()
@@ -96,22 +101,27 @@ def _counts_table(report: Report) -> Table:
 
 def _scan_table(report: Report) -> Table:
     table = _table("Files, and the bytes that Athena would scan")
-    table.add_column("layout")
-    for name in ("files", "stored", "one column", "SELECT *", "one column : JSON"):
-        table.add_column(name, justify="right")
+    table.add_column("layout", no_wrap=True)
+    for name in ("files", "stored", "one column", "SELECT *", "JSON : this"):
+        table.add_column(name, justify="right", no_wrap=True)
     base = report.small["JSON"].one_column
-    for label, scans in (("small files", report.small), ("compacted", report.compacted)):
+    layouts = {"small": report.small}
+    if report.was_compacted:
+        layouts["merged"] = report.compacted
+    for label, scans in layouts.items():
         for name, scan in scans.items():
-            share = f"1 : {base / scan.one_column:,.0f}" if scan.one_column else "-"
             table.add_row(
                 f"{name}, {label}",
                 f"{scan.files:,}",
                 size(scan.bytes),
                 size(scan.one_column),
                 size(scan.everything),
-                share,
+                f"{base / scan.one_column:,.0f}" if scan.one_column else "-",
             )
+        table.add_section()
     table.caption = f"one column: {report.one_column_sql}"
+    if not report.was_compacted:
+        table.caption += "\nToo few small files to be worth compacting; send more events."
     table.caption_justify = "left"
     return table
 

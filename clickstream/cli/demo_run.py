@@ -25,8 +25,10 @@ _TABLES = {"JSON": "clickstream_events", "Parquet": "clickstream_events_parquet"
 _REJECTS = "clickstream_rejects"
 _ONE_COLUMN = "SELECT event_type, COUNT(*) FROM {table} GROUP BY event_type"
 _EVERYTHING = "SELECT * FROM {table}"
-# Small enough that the demo has small files to compact.
-_BUFFER_MIB = 4
+# Small enough that there are small files to compact, and large enough not to wait for them.
+_RAW_OBJECTS = 30
+_BUFFER_MIB = (1, 4)
+_EVENT_BYTES = 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,17 @@ def run(settings: DemoSettings) -> Report:
 
 
 def _provision(settings: DemoSettings, bars: "Progress", task: "TaskID") -> "Provision":
+    least, most = _BUFFER_MIB
+    wanted = settings.events * _EVENT_BYTES // _RAW_OBJECTS // 1024**2
+    buffer_mib = max(least, min(wanted, most))
     if not settings.terraform:
-        return by_catalog(LakeSettings(buffer_mib=_BUFFER_MIB))
+        return by_catalog(LakeSettings(buffer_mib=buffer_mib))
 
     def ready(address: str) -> None:
         bars.update(task, note=address)
 
     return by_terraform(
-        settings.directory / "terraform", {"firehose_buffer_mb": _BUFFER_MIB}, progress=ready
+        settings.directory / "terraform", {"firehose_buffer_mb": buffer_mib}, progress=ready
     )
 
 

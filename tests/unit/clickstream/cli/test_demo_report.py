@@ -52,5 +52,21 @@ def test_it_does_not_add_up_when_rows_are_missing_or_differ(report: Report) -> N
 def test_everything_promised_is_shown() -> None:
     text = shown(REPORT)
 
-    for promised in ("click", "35", "1 : 100", "1 : 1,000", "not_json", "demo/bucket/raw/", "logs"):
+    for promised in (
+        "click",
+        "35",
+        "JSON : this",
+        "1,000",
+        "merged",
+        "not_json",
+        "demo/bucket/raw/",
+        "logs",
+    ):
         assert promised in text
+
+
+def test_without_compaction_nothing_is_called_merged() -> None:
+    text = shown(replace(REPORT, compacted=REPORT.small))
+
+    assert "merged" not in text
+    assert "Too few small files" in text
