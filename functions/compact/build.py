@@ -222,6 +222,9 @@ def _read_landing(file: binpack.File, path: Path, info: ObjectInfo) -> _Fetched 
             raw_etag=info.metadata["raw-etag"],
             rows=int(info.metadata["rows"]),
             processed_ts=info.metadata["processed-ts"],
+            lines=int(info.metadata["lines"]),
+            blank=int(info.metadata["blank"]),
+            rejected=int(info.metadata["rejected"]),
         )
         version = int(info.metadata["schema-version"])
     except (KeyError, ValueError):

@@ -29,12 +29,16 @@ class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         raw_etag: its content when it was transformed, without quotes.
         rows: rows it brought in, before any de-duplication.
         processed_ts: what its rows carry; a late retry in the other format must use it too.
+        lines: lines of the raw object: blank + rejected + rows.
     """
 
     raw_key: Name
     raw_etag: Name
     rows: Count
     processed_ts: Name
+    lines: Count
+    blank: Count
+    rejected: Count
 
 
 class MergedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +88,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             )
         if len({file.name for file in self.files}) != len(self.files):
             raise ManifestError(f"manifest of {self.generation_id} names a file twice")
+        for source in self.sources.values():
+            if source.lines != source.blank + source.rejected + source.rows:
+                raise ManifestError(f"the lines of {source.raw_key!r} do not add up")
         taken = sum(source.rows for source in self.sources.values())
         kept = sum(file.rows for file in self.files)
         if taken != kept + self.dropped_duplicates:

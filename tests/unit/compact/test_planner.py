@@ -31,7 +31,7 @@ def surveyed(sizes: list[int], merged: list[int], *, version: int = 1) -> Survey
         generation_id="g",
         schema_version=version,
         created_at=NOW.isoformat(),
-        sources={"s": MergedSource("raw/s.gz", "e", len(files), "t")},
+        sources={"s": MergedSource("raw/s.gz", "e", len(files), "t", len(files), 0, 0)},
         files=files,
     )
     return Survey(

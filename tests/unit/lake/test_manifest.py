@@ -12,6 +12,8 @@ from functions.lake.objects import ObjectStore
 from tests.protocol.fakes import FakeS3
 from tests.protocol.lake import BUCKET, DAY, EARLY
 
+SOURCE = MergedSource("raw/a.gz", "e1", 3, EARLY, lines=6, blank=1, rejected=2)
+
 
 def manifest(name: str = "g1", **changes: Any) -> Manifest:  # noqa: ANN401 - any field
     fields: dict[str, Any] = {
@@ -20,7 +22,7 @@ def manifest(name: str = "g1", **changes: Any) -> Manifest:  # noqa: ANN401 - an
         "generation_id": name,
         "schema_version": 1,
         "created_at": EARLY,
-        "sources": {"a": MergedSource("raw/a.gz", "e1", 3, EARLY)},
+        "sources": {"a": SOURCE},
         "files": (MergedFile("merged-1.json", 2, 10, 1),),
         "dropped_duplicates": 1,
     }
@@ -47,6 +49,7 @@ def test_a_manifest_is_readable() -> None:
         {"files": ()},
         {"files": (MergedFile("x", 1, 1, 1), MergedFile("x", 1, 1, 1))},
         {"version": 2},
+        {"sources": {"a": msgspec.structs.replace(SOURCE, blank=0)}},
     ],
 )
 def test_a_manifest_that_does_not_add_up_is_neither_written_nor_read(
@@ -63,8 +66,8 @@ def test_a_manifest_that_does_not_add_up_is_neither_written_nor_read(
     "change",
     [
         {"sources": []},
-        {"sources": {"a": {"raw_key": "k", "raw_etag": "", "rows": 3, "processed_ts": "t"}}},
-        {"sources": {"a": {"raw_key": "k", "raw_etag": "e", "rows": -3, "processed_ts": "t"}}},
+        {"sources": {"a": msgspec.structs.asdict(SOURCE) | {"raw_etag": ""}}},
+        {"sources": {"a": msgspec.structs.asdict(SOURCE) | {"rows": -3}}},
         {"files": [{"name": "x", "rows": "2", "bytes": 1, "schema_version": 1}]},
         {"generation_id": None},
         {"surprise": 1},

@@ -46,7 +46,7 @@ def build_generation(
         source = lake.layout.source(f"raw/{DAY.path}/{raw}.gz")
         head = lake.store.head(source.key)
         found = etag or (head.etag if head else "gone")
-        merged[source.source_id] = MergedSource(source.key, found, len(ids), EARLY)
+        merged[source.source_id] = MergedSource(source.key, found, len(ids), EARLY, len(ids), 0, 0)
         rows += ids
     directory = lake.layout.generation_dir(fmt, DAY, name)
     lake.store.put_bytes(directory + f"merged.{fmt}", content_of(fmt, rows, EARLY))
