@@ -8,7 +8,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from clickstream.cli.errors import CliError
-from clickstream.sandbox import Sandbox
+from clickstream.local import ENVIRONMENT
 from functions.lake.config import Config, load_config
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 def prepare() -> None:
     """Let a loopback endpoint do without credentials: the sandbox takes any."""
     if on_sandbox():
-        for name, value in Sandbox.credentials().items():
+        for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
 
 

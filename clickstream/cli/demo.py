@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from clickstream.cli.console import examples
-from clickstream.cli.demo_run import DemoSettings, run
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +42,9 @@ def demo(
 
     Producer, Firehose, raw zone, transform, JSON and Parquet, compaction, SQL.
     """
+    # The sandbox is heavy, and the other commands do without it.
+    from clickstream.cli.demo_run import DemoSettings, run  # noqa: PLC0415 - see above
+
     # Whole days, so that a seed gives the same counts on every day.
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     report = run(

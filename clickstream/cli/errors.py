@@ -9,13 +9,15 @@ from botocore.exceptions import (
 )
 from rich.markup import escape
 
+from clickstream.errors import ToolkitError
+
 _SANDBOX_HINT = (
     "For the local sandbox, start `clickstream sandbox up` in another terminal and set the "
     "variables that it prints (AWS_ENDPOINT_URL above all)."
 )
 
 
-class CliError(Exception):
+class CliError(ToolkitError):
     """The command cannot do what it was asked for; the message says what to do."""
 
 

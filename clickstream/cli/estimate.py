@@ -1,15 +1,17 @@
 """`clickstream estimate`: what a query would scan and cost, without running it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import boto3
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from clickstream.athena.engine import Estimate, QueryEngine
 from clickstream.cli import connection
 from clickstream.cli.console import examples, size, stderr, stdout
+
+if TYPE_CHECKING:
+    from clickstream.athena.engine import Estimate
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +36,9 @@ def estimate(
     is sent to Athena. Works on AWS as on the sandbox.
     """
     connection.prepare()
+    # DuckDB is heavy, and the other commands do without it.
+    from clickstream.athena.engine import QueryEngine  # noqa: PLC0415 - see above
+
     engine = QueryEngine(s3=boto3.client("s3"), glue=boto3.client("glue"))
     try:
         predicted = engine.estimate(sql, database)
@@ -47,7 +52,7 @@ def estimate(
     )
 
 
-def _table(predicted: Estimate) -> Table:
+def _table(predicted: "Estimate") -> Table:
     table = Table()
     table.add_column("table")
     for name in ("partitions", "files", "row groups", "columns", "bytes"):

@@ -18,9 +18,8 @@ from clickstream.cli import (
     transform,
 )
 from clickstream.cli.console import stderr
-from clickstream.cli.errors import CliError, explain
-from clickstream.generate import DeliveryError
-from clickstream.sandbox import SandboxError
+from clickstream.cli.errors import explain
+from clickstream.errors import ToolkitError
 from functions.lake.errors import LakeError
 
 app = typer.Typer(
@@ -38,11 +37,9 @@ app.add_typer(bench.app, name="bench")
 _KNOWN = (
     BotoCoreError,
     ClientError,
-    CliError,
-    DeliveryError,
+    ToolkitError,
     LakeError,
     QueryError,
-    SandboxError,
 )
 
 

@@ -5,14 +5,15 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from clickstream.cli.console import examples, stderr, stdout
-from clickstream.sandbox import LakeSettings, Sandbox, by_catalog
-from clickstream.sandbox.state import claim, restore, save
+
+if TYPE_CHECKING:
+    from clickstream.sandbox import Sandbox
 
 app = typer.Typer(help="A local AWS with the lake in it.", no_args_is_help=True)
 
@@ -55,6 +56,10 @@ def up(
     ] = 2,
 ) -> None:
     """Run the local AWS until Ctrl-C: S3, SQS, Firehose, Lambda, Glue, Athena, schedules."""
+    # The sandbox is heavy, and the other commands do without it.
+    from clickstream.sandbox import LakeSettings, Sandbox, by_catalog  # noqa: PLC0415 - see above
+    from clickstream.sandbox.state import claim, restore, save  # noqa: PLC0415 - see above
+
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -73,7 +78,7 @@ def up(
             save(sandbox.clients, sandbox.resources, directory)
 
 
-def _announce(sandbox: Sandbox, *, as_json: bool, kept: int) -> None:
+def _announce(sandbox: "Sandbox", *, as_json: bool, kept: int) -> None:
     names = sandbox.resources.as_dict()
     logs = str(sandbox.log_dir)
     if as_json:

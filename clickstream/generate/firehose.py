@@ -13,6 +13,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from clickstream.errors import ToolkitError
+
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
 
@@ -26,7 +28,7 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
-class DeliveryError(Exception):
+class DeliveryError(ToolkitError):
     """Firehose kept refusing records, or a record can never be accepted."""
 
 

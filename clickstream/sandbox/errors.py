@@ -1,7 +1,9 @@
 """Errors of the sandbox, among them those that its AWS APIs answer with."""
 
+from clickstream.errors import ToolkitError
 
-class SandboxError(Exception):
+
+class SandboxError(ToolkitError):
     """The sandbox cannot do what it was asked for; the message says what to do."""
 
 

@@ -17,7 +17,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from clickstream.athena.api import AthenaApi
 from clickstream.athena.engine import QueryEngine
-from clickstream.sandbox.clients import CREDENTIALS, REGION, Clients
+from clickstream.local import ENVIRONMENT
+from clickstream.sandbox.clients import Clients
 from clickstream.sandbox.errors import SandboxError
 from clickstream.sandbox.event_source import EventSources
 from clickstream.sandbox.firehose import ACCOUNT, Firehose, Refuse
@@ -229,7 +230,7 @@ class Sandbox:
     @staticmethod
     def credentials() -> dict[str, str]:
         """Environment variables that any AWS client needs beside the endpoint."""
-        return CREDENTIALS | {"AWS_DEFAULT_REGION": REGION}
+        return dict(ENVIRONMENT)
 
     def flush(self) -> None:
         """Have Firehose deliver now what it buffers."""
