@@ -94,7 +94,7 @@ def read_columns(
     if not present:
         stored = pa.table({"": pa.nulls(rows)})
     else:
-        source = _Segments(file.size, _joined(ranges), read)
+        source = _Segments(file.size, joined(ranges), read)
         with pq.ParquetFile(source, metadata=metadata, pre_buffer=False) as reader:
             stored = reader.read_row_groups(list(row_groups), columns=present)
     arrays = {
@@ -142,15 +142,15 @@ def _kind(arrow: pa.DataType) -> str:
     return next((name for name, matches in _KINDS if matches(arrow)), str(arrow))
 
 
-def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Join ranges that touch, so that neighbouring columns cost one request."""
-    joined: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for start, end in ranges:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        if runs and start <= runs[-1][1]:
+            runs[-1] = (runs[-1][0], max(end, runs[-1][1]))
         else:
-            joined.append((start, end))
-    return joined
+            runs.append((start, end))
+    return runs
 
 
 class _Segments(io.RawIOBase):

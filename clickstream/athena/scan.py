@@ -14,7 +14,7 @@ from sqlglot import exp
 from clickstream.athena.dialect import to_duckdb
 from clickstream.athena.errors import bad_data
 from clickstream.athena.hive_json import JsonReader
-from clickstream.athena.parquet_scan import chunk_ranges, read_columns, read_footer
+from clickstream.athena.parquet_scan import chunk_ranges, joined, read_columns, read_footer
 from clickstream.athena.prune import ROWS, Knowledge, maximum, may_match, minimum, null_rows
 from clickstream.athena.storage import in_parallel
 from clickstream.athena.types import arrow_type, is_nested
@@ -40,6 +40,7 @@ class FileScan:
         row_groups: those that statistics cannot rule out; empty for text.
         row_group_count: how many the file has; 0 for text.
         bytes_scanned: what Athena counts for it.
+        requests: GETs that reading it takes at the least.
     """
 
     file: DataFile
@@ -48,6 +49,7 @@ class FileScan:
     metadata: pq.FileMetaData | None = None
     row_groups: tuple[int, ...] = ()
     row_group_count: int = 0
+    requests: int = 1
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class ScanPlanner:
                 metadata=footer.metadata,
                 row_groups=chosen,
                 row_group_count=footer.metadata.num_row_groups,
+                requests=1 + len(joined(chunks)),
             )
 
     def _footer(self, file: DataFile) -> Footer:

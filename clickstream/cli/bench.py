@@ -4,16 +4,20 @@ import shlex
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import boto3
 import typer
-from rich.progress import TaskID
 from rich.table import Table
 
 from clickstream.cli import connection
 from clickstream.cli.console import examples, progress, size, stderr, stdout
 from clickstream.cli.errors import CliError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from benchmarks.scan.results import Results
 
 app = typer.Typer(help="Measure the lake.", no_args_is_help=True)
 
@@ -74,51 +78,69 @@ def scan(
     spec = Spec(events, days, file_events, row_group_rows, seed)
     with ExitStack() as stack:
         if target == "aws":
-            if bucket is None:
-                raise CliError("on AWS the benchmark needs --bucket for its files")
-            if connection.on_sandbox():
-                raise CliError("AWS_ENDPOINT_URL points at the sandbox: unset it for --target aws")
-            made: Any = boto3.client
+            bucket, made = _on_aws(bucket), boto3.client
         else:
-            made = stack.enter_context(_sandbox())
-            bucket = _BUCKET
+            bucket, made = _BUCKET, stack.enter_context(_sandbox())
         where = Target(target, made("s3"), made("glue"), made("athena"), bucket, workgroup)
-        bars = stack.enter_context(progress())
-        tasks: dict[str, TaskID] = {}
-
-        def step(name: str, total: int, done: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total, note="")
-            bars.advance(tasks[name], done)
-
-        def confirm(dollars: float, queries: int) -> bool:
-            if target == "sandbox" or yes:
-                return True
-            bars.stop()
-            stderr.print(f"{queries} queries will be billed about ${dollars:.4f} by Athena.")
-            answer = typer.confirm("Run them?")
-            bars.start()
-            return answer
-
-        results = bench(spec, where, command=_command(), progress=step, confirm=confirm)
+        bars = _Bars(stack.enter_context(progress()))
+        free = yes or target == "sandbox"
+        results = bench(
+            spec,
+            where,
+            command=_command(),
+            progress=bars.step,
+            confirm=lambda dollars, queries: free or bars.ask(dollars, queries),
+        )
     written = write(results, out)
     if docs is not None:
         written += page(results, docs)
-    table = Table()
-    table.add_column("query")
-    names = ("json", "json_gzip", "small_zstd", "clustered_zstd")
-    for name in names:
-        table.add_column(name, justify="right")
-    table.add_column("json : clustered", justify="right")
-    for query in results.queries:
-        cells = (size(results.of(query, name).scanned) for name in names)
-        ratio = f"{results.ratio(query, 'json', 'clustered_zstd'):,.0f}x"
-        table.add_row(query, *cells, ratio)
-    stdout.print(table)
+    stdout.print(_table(results))
     stderr.print("\n".join(f"wrote {path}" for path in written), highlight=False)
 
 
 _BUCKET = "clickstream-bench"
+_SHOWN = ("json", "json_gzip", "small_zstd", "clustered_zstd")
+
+
+class _Bars:
+    """One bar for each step, made when the step begins."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def step(self, name: str, total: int, done: int) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total, note="")
+        self._progress.advance(self._tasks[name], done)
+
+    def ask(self, dollars: float, queries: int) -> bool:
+        self._progress.stop()
+        stderr.print(f"{queries} queries will be billed about ${dollars:.4f} by Athena.")
+        answer = typer.confirm("Run them?")
+        self._progress.start()
+        return answer
+
+
+def _on_aws(bucket: str | None) -> str:
+    if bucket is None:
+        raise CliError("on AWS the benchmark needs --bucket for its files")
+    if connection.on_sandbox():
+        raise CliError("AWS_ENDPOINT_URL points at the sandbox: unset it for --target aws")
+    return bucket
+
+
+def _table(results: "Results") -> Table:
+    table = Table()
+    table.add_column("query")
+    for name in _SHOWN:
+        table.add_column(name, justify="right")
+    table.add_column("json : clustered", justify="right")
+    for query in results.queries:
+        cells = (size(results.of(query, name).scanned) for name in _SHOWN)
+        ratio = f"{results.ratio(query, 'json', 'clustered_zstd'):,.0f}x"
+        table.add_row(query, *cells, ratio)
+    return table
 
 
 def _sandbox() -> Any:  # noqa: ANN401 - a context manager of boto3's overloaded client function
