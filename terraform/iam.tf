@@ -148,9 +148,9 @@ data "aws_iam_policy_document" "transform" {
   }
 
   statement {
-    # Landing files and manifests are read back, and copied into generations.
+    # Landing files and manifests are read back, and copied into generations; big files go in parts.
     sid     = "PublishFiles"
-    actions = ["s3:GetObject", "s3:PutObject"]
+    actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
     resources = [
       "${aws_s3_bucket.lake.arn}/${each.value.processed_prefix}*",
       "${aws_s3_bucket.lake.arn}/${each.value.rejected_prefix}*",
@@ -251,7 +251,7 @@ data "aws_iam_policy_document" "compact" {
 
   statement {
     sid       = "SwapPartitions"
-    actions   = ["glue:CreatePartition", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:UpdatePartition"]
+    actions   = ["glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:UpdatePartition"]
     resources = distinct(flatten([for format in ["json", "parquet"] : local.glue_tables[each.key][format]]))
   }
 

@@ -66,6 +66,14 @@ def test_its_tests_pass_with_a_mocked_provider(tree: Path) -> None:
     assert "0 failed" in said
 
 
+def test_the_example_settings_are_accepted(tree: Path) -> None:
+    directory = tree / "terraform"
+    terraform._init(directory)
+    example = TERRAFORM / "terraform.tfvars.example"
+    said = run(directory, "test", f"-var-file={example}", "-filter=tests/wiring.tftest.hcl")
+    assert "0 failed" in said
+
+
 def test_checkov_finds_nothing_unexplained(tmp_path: Path) -> None:
     uv = Path(sys.executable).with_name("uv")
     if not uv.exists():
