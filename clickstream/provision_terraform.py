@@ -80,6 +80,7 @@ def apply(
     *,
     root: str = "terraform",
     region: str = "us-east-1",
+    targets: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Create everything the configuration describes, on the stand-in.
@@ -91,6 +92,7 @@ def apply(
             made: the stand-in only records functions.
         root: the root module, relative to the project: `terraform` or one of its examples.
         region: the region that the stand-in plays.
+        targets: addresses to create, with what they depend on, instead of everything.
         progress: told the address of each resource that is ready.
 
     Returns:
@@ -105,7 +107,8 @@ def apply(
     settings = {"package_dir": str(_placeholder_packages(workdir)), **variables}
     (directory / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2))
     _init(directory)
-    _run_reporting(directory, ["apply", "-auto-approve"], progress)
+    only = [f"-target={address}" for address in targets]
+    _run_reporting(directory, ["apply", "-auto-approve", *only], progress)
     return outputs(workdir, root=root)
 
 
