@@ -126,7 +126,7 @@ def _text(value: str) -> str:
 
 def _one_line(value: str) -> str:
     flat = re.sub(r"\s+", " ", value)
-    return re.sub(r"(\w\)?) (\w+ =)", r"\1, \2", flat).replace("( ", "(").replace(" )", ")")
+    return re.sub(r"([\w\")}\]]) (\w+ =)", r"\1, \2", flat).replace("( ", "(").replace(" )", ")")
 
 
 def _table(found: list[Item]) -> str:
