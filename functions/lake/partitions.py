@@ -6,7 +6,7 @@ the caller believes; the compact queue keeps it to one writer at a time.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -96,6 +96,23 @@ class PartitionCatalog:
             if not page.get("NextToken"):
                 return
             token = {"NextToken": page["NextToken"]}
+
+    def columns(self, table: str, partition: Partition | None = None) -> Sequence[Any]:
+        """The columns of a table, or those that a partition of it was written with.
+
+        Raises:
+            PartitionMovedError: there is no such partition.
+        """
+        if partition is None:
+            return list(self._table(table)["StorageDescriptor"]["Columns"])
+        try:
+            with _lake_errors("read", table, partition):
+                answer = self._client.get_partition(
+                    DatabaseName=self._database, TableName=table, PartitionValues=partition.values
+                )
+        except _NotFoundError as error:
+            raise PartitionMovedError(str(error)) from error
+        return list(answer["Partition"]["StorageDescriptor"]["Columns"])
 
     def create(self, table: str, partition: Partition, location: str) -> bool:
         """Register a partition; False if it was there already, which changes nothing."""
