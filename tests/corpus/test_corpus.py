@@ -1,0 +1,101 @@
+import gzip
+import zlib
+from typing import Any
+
+import pytest
+
+from functions.lake.config import OutputOptions
+from functions.transform.reasons import LINE_REASONS, OBJECT_REASONS
+from tests.corpus.cases import CASES, Case, typed_cases
+from tests.corpus.lake_files import CATALOG, Outcome, check, check_no_canary, run
+from tests.fuzz.oracle import Number, Pairs, dedupe, expect
+
+TYPED = dict(
+    typed_cases(
+        {c.name: c.type for c in CATALOG.columns if c.name not in ("extra", "processed_ts")}
+    )
+)
+ALL = {**CASES, **TYPED}
+READABLE = {name: case for name, case in ALL.items() if case.corrupt is None}
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """With every number as the text it was sent as."""
+    if isinstance(value, Pairs):
+        return plain(dedupe(value))
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return str(value) if isinstance(value, Number) else value
+
+
+def as_sent(case: Case) -> Outcome:
+    return run(case.make(), compressed=case.raw, limits=case.limits, duck=True)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_nasty_object_is_published_and_rejected_exactly_so(name: str) -> None:
+    case = ALL[name]
+    outcome = as_sent(case)
+    check_no_canary(outcome)
+    if case.corrupt is not None:
+        assert outcome.stats.corrupt == case.corrupt
+        assert outcome.rejects == [(0, 0, case.corrupt)]
+        assert outcome.json is None
+        assert outcome.parquet is None
+        assert (outcome.stats.lines, outcome.stats.published) == (1, 0)
+        return
+    assert [plain(line) for line in outcome.json or []] == plain(case.json)
+    assert outcome.rejects == case.rejects
+    assert outcome.stats.blank == case.blank
+    rows = outcome.parquet or []
+    if case.extra is not None:
+        assert [row["extra"] for row in rows] == case.extra
+    for row, wanted in zip(rows, case.parquet or rows, strict=True):
+        assert {key: row[key] for key in wanted} == wanted
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_the_oracle_agrees(name: str) -> None:
+    """So that the table of cases, the oracle of the fuzz and the code hold each other."""
+    case = READABLE[name]
+    data = zlib_ends(case.make()) if case.raw else case.make()
+    check(as_sent(case), expect(data, CATALOG, case.limits))
+
+
+def zlib_ends(raw: bytes) -> bytes:
+    """Decompressed by the standard library, which passes over zeros as well."""
+    return gzip.decompress(raw)
+
+
+def test_every_reason_has_a_case() -> None:
+    found = {case.corrupt for case in ALL.values()}
+    found |= {reason for case in ALL.values() for _, _, reason in case.rejects}
+    assert found - {None} == {*LINE_REASONS, *OBJECT_REASONS}
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_all_cases_in_one_object_change_nothing_for_each_other(compression: Any) -> None:  # noqa: ANN401
+    texts = [
+        case.make()
+        for case in READABLE.values()
+        if not case.raw and not case.make().startswith(b"\xef\xbb\xbf")
+    ]
+    data = b"\n".join(line for line in texts if len(line) < 1_000_000)
+    outcome = run(data, options=OutputOptions(json_compression=compression), duck=True)
+    check(outcome, expect(data, CATALOG, READABLE["no events"].limits))
+
+
+def test_the_canary_is_found_where_it_is() -> None:
+    """The search itself works: it finds a value that nothing removes."""
+    outcome = run(b'{"page_url":"c4n4ry"}')
+    with pytest.raises(AssertionError, match="personal data"):
+        check_no_canary(outcome)
+
+
+def test_the_corpus_has_so_many_cases() -> None:
+    assert len(ALL) > 600  # the figure in docs/reliability.md is taken from here
+    assert zlib.crc32(repr(sorted(ALL)).encode())  # names are stable and unique

@@ -1,0 +1,248 @@
+"""Hostile raw objects, line by line, from a source of randomness.
+
+The same generator is driven by hypothesis, which shrinks what it finds, and by a seeded
+`random.Random`, which is fast. Personal values hold the canary, and nothing else does; lines that
+are damaged afterwards are made without it, because damage can make a personal value a common one.
+"""
+
+import random
+from collections.abc import Callable
+
+CANARY = "c4n4ry"
+
+TEXTS = [
+    "", "a", "click", "/p?q=1&r=%20", "é", "日本語", "😀", "\u2028", "\x7f", "\ufeff", "null", "12",
+    "{}", "[", "user_id", '\\"user_id\\":1', "\\ud83d\\ude00", "\\u0000", "\\u001f", "\\/", "\\n\\r",
+    "\\u00e9", "\\\\", '\\"', '\\"}{\\"', "\\u2028", "  two  words\\t", "x" * 70, "}{", "a,b:c",
+]  # fmt: skip
+BAD_TEXTS = ["\\ud800", "\\udc00\\ud800", "\\ud83dx", "\\x", "\\u12g4", "\n", "\x01", "\t", "\\"]
+NUMBERS = [
+    "0", "-0", "1", "-1", "5.0", "5.5", "-0.0", "1e3", "1E+2", "1e-3", "0.1", "9007199254740993",
+    "9007199254740992.0", "9007199254740994.0", "9223372036854775807", "9223372036854775808",
+    "-9223372036854775808", "-9223372036854775809", "18446744073709551615", "18446744073709551616",
+    "1e18", "1e308", "1.7976931348623157e308", "5e-324", "1e-400", "0e400", "123456789.123456789",
+    "1" + "0" * 308, "0." + "9" * 400, "9" * 400 + "e-399", "3.0000000000000000000000000001",
+]  # fmt: skip
+BAD_NUMBERS = [
+    "NaN", "Infinity", "-Infinity", "1e400", "-1e999", "1" + "0" * 309, "9" * 5000, "01", "1.", ".5",
+    "+1", "-", "1e", "0x1", "1_0", "--1", "1e5.5",
+]  # fmt: skip
+TIMES = [
+    "2025-11-26T10:00:00Z", "2025-11-26T10:00:00.123Z", "2025-11-26T10:00:00", "2025-11-26",
+    "2025-11-26T10:00", "2025-11-26T10:00:00.123456789+05:30", "2025-11-26T10:00:00,5-0800",
+    "2025-11-26T10:00:00+14:00", "2025-11-26T10:00:00+14:01", "2025-11-26T10:00:00+01:",
+    "2025-11-26T10:00:00+01", "2025-02-30T00:00:00Z", "2025-11-26T24:00:00Z", "0000-01-01T00:00:00Z",
+    "2025-11-26T10:00:60Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-01:00", "10000-01-01T00:00:00Z", "2025-11-26 10:00:00", "2025-11-26t10:00:00z",
+    "1764151200", "2025-W48-3", "2025-330", "", "٢٠٢٥-11-26", "2025-11-26T10:00:00.1234567890Z",
+    "2025-11-26T10:00:00Z|2025-11-26T10:00:00Z", "2025-11-26T10:00:00Z ", "-2025-11-26T10:00:00Z",
+]  # fmt: skip
+STRINGS = ["event_id", "event_type", "session_id", "page_url", "referrer", "country", "product_id"]
+COLUMNS = [*STRINGS, "event_ts", "price", "quantity", "properties", "is_bot"]
+OWN_NAMES = [
+    "Event_Type", "EVENT_TS", "Price", "PROPERTIES", "Is_Bot", "extra", "EXTRA", "processed_ts",
+    "Processed_TS", "year", "Month", "DAY", "_col0", "_col3", "_COL12", "_col99999999999",
+]  # fmt: skip
+STRANGE_NAMES = [
+    "", "a", "b", "c", "_col", "_colx", "x_col3", "user", "user_id2", "é", "日本", "a b", "a\\tb",
+    "\\u0000", "hour", "price\\u0000", " price", "\\ud83d\\ude00", "a\\/b", '\\"', "k" * 300, "null",
+    "event_type ", "\u2028", "İ", "ß",
+]  # fmt: skip
+PERSONAL = [
+    "user_id", "USER_ID", "User_Id", "user\\u005fid", "\\u0075ser_id", "u\\u0053er_i\\u0064",
+    "\\u0055\\u0053\\u0045\\u0052\\u005F\\u0049\\u0044",
+]  # fmt: skip
+GARBAGE = [
+    b"x", b"}", b"]", b",", b"nul", b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xc0\x80", b"\xf5\x80\x80\x80",
+    b"\0", b"\xef\xbb\xbf", b"GET / 200", b"<xml/>", b"event_id,price", b"\xe2\x80\xa8", b"\x1f\x8b\x08",
+    b"{", b'{"a":', b'"', b"[", b"{]", b"[}", b'{"a":1,}', b"{,}", b"[1,]", b'{"a" 1}', b"{'a':1}", b"\\",
+    b"\x0b", b"\xc2\xa0", b"-", b"/**/",
+]  # fmt: skip
+SCALARS = [
+    b"1",
+    b'"text"',
+    b"null",
+    b"true",
+    b"[]",
+    b"[{}]",
+    b"NaN",
+    b"-Infinity",
+    b"1e400",
+    b"[NaN]",
+]
+
+
+class Hostile:
+    """Makes lines and whole objects."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._canary = CANARY
+
+    def object(self, lines: int) -> bytes:
+        """The text of a raw object with about so many lines."""
+        rng = self._rng
+        start = b"\xef\xbb\xbf" if rng.random() < 0.05 else b""
+        end = b"" if rng.random() < 0.3 else b"\n"
+        return start + b"\n".join(self.line() for _ in range(lines)) + end
+
+    def line(self) -> bytes:
+        """One line, of any kind, without its line feed."""
+        roll = self._rng.random()
+        if roll < 0.5:
+            return self.plain()
+        if roll < 0.75:
+            return self.event()
+        return self._rng.choice(self._odd)()
+
+    @property
+    def _odd(self) -> list[Callable[[], bytes]]:
+        return [self.blank, self.joined, self.damaged, self.padded, self.garbage, self.deep]
+
+    def plain(self) -> bytes:
+        """What producers send, with an oddity now and then."""
+        rng = self._rng
+        pairs = [
+            ('"event_id"', f'"e{rng.randrange(10**6)}"'),
+            ('"event_type"', '"click"'),
+            ('"event_ts"', f'"2025-11-26T10:{rng.randrange(60):02}:00.{rng.randrange(1000):03}Z"'),
+            ('"page_url"', '"/p"'),
+            ('"user_id"', f'"{self._canary}-{rng.randrange(100)}"'),
+            ('"price"', rng.choice(["null", "1.5", "20", "1e2"])),
+            ('"quantity"', rng.choice(["null", "1", "20", "-3"])),
+            ('"is_bot"', rng.choice(["true", "false", "null"])),
+            ('"properties"', rng.choice(['{"a":1,"b":[{"c":"d"}]}', "null", "{}"])),
+        ]
+        if rng.random() < 0.5:
+            pairs = [pair for pair in pairs if rng.random() < 0.8]
+        if rng.random() < 0.3:
+            pairs.insert(rng.randrange(len(pairs) + 1), self._pair(0))
+        return ("{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}").encode()
+
+    def event(self) -> bytes:
+        """A JSON object with anything in it."""
+        return self._object(0).encode(errors="surrogatepass")
+
+    def blank(self) -> bytes:
+        return self._rng.choice([b"", b" ", b"\r", b"\t \r"])
+
+    def padded(self) -> bytes:
+        space = [b"", b" ", b"\r", b"\t", b" " * 50]
+        return self._rng.choice(space) + self.event() + self._rng.choice(space)
+
+    def joined(self) -> bytes:
+        """Several values with nothing or white space between them."""
+        rng = self._rng
+        parts = [
+            self.event() if rng.random() < 0.7 else rng.choice(SCALARS)
+            for _ in range(rng.randrange(2, 5))
+        ]
+        return rng.choice([b"", b" ", b"\r", b"  \t"]).join(parts)
+
+    def garbage(self) -> bytes:
+        before = [b"", *SCALARS, b"{}"]
+        return self._without_canary(
+            lambda: (
+                self._rng.choice(before)
+                + self._rng.choice(GARBAGE)
+                + (self.plain() if self._rng.random() < 0.3 else b"")
+            )
+        )
+
+    def damaged(self) -> bytes:
+        """A line with bytes changed, dropped or added."""
+        return self._without_canary(self._damage)
+
+    def _damage(self) -> bytes:
+        rng = self._rng
+        line = bytearray(self.plain() if rng.random() < 0.5 else self.event())
+        for _ in range(rng.randrange(1, 4)):
+            position = rng.randrange(len(line)) if line else 0
+            byte = rng.choice(b'{}[]":,\\\r \x00\xff01eE.-u') if rng.random() < 0.7 else 0x41
+            action = rng.randrange(4)
+            if action == 0:
+                line[position : position + 1] = bytes([byte])
+            elif action == 1:
+                del line[position : position + rng.randrange(1, 5)]
+            elif action == 2:
+                line.insert(position, byte)
+            else:
+                del line[position:]
+        return bytes(line)
+
+    def deep(self) -> bytes:
+        depth = self._rng.choice([3, 50, 98, 99, 100, 101, 200])
+        key = self._rng.choice(['"a"', '"properties"', '"page_url"'])
+        return f"{{{key}:{'[' * depth}{']' * depth}}}".encode()
+
+    def _without_canary(self, make: Callable[[], bytes]) -> bytes:
+        self._canary = "nobody"
+        try:
+            return make()
+        finally:
+            self._canary = CANARY
+
+    def _object(self, depth: int) -> str:
+        count = self._rng.choice([0, 1, 1, 2, 3, 4, 8])
+        space = self._space
+        pairs = (self._pair(depth) for _ in range(count))
+        inside = ",".join(
+            f"{space()}{key}{space()}:{space()}{value}{space()}" for key, value in pairs
+        )
+        return "{" + inside + "}"
+
+    def _space(self) -> str:
+        return self._rng.choice(" \t\r") if self._rng.random() < 0.05 else ""
+
+    def _pair(self, depth: int) -> tuple[str, str]:
+        rng = self._rng
+        roll = rng.random()
+        if roll < 0.15:
+            return f'"{rng.choice(PERSONAL)}"', self._personal()
+        if roll < 0.25:
+            return f'"{rng.choice(OWN_NAMES)}"', self._value(depth + 1)
+        if roll < 0.5:
+            return f'"{rng.choice(STRANGE_NAMES)}"', self._value(depth + 1)
+        if roll < 0.51:
+            return f'"{rng.choice(BAD_TEXTS)}"', "1"
+        if roll < 0.6:
+            return '"event_ts"', f'"{rng.choice(TIMES)}"'
+        key = rng.choice(COLUMNS)
+        if rng.random() < 0.1:
+            place = rng.randrange(len(key))
+            key = f"{key[:place]}\\u{ord(key[place]):04x}{key[place + 1 :]}"
+        return f'"{key}"', self._value(depth + 1)
+
+    def _personal(self) -> str:
+        canary = self._canary
+        return self._rng.choice(
+            [
+                f'"{canary}"',
+                f'"{canary} \\u00e9\\"}}"',
+                f'["{canary}"]',
+                f'{{"a":"{canary}","user_id":"{canary}"}}',
+                f'{{"{canary}":1}}',
+                "7",
+                "null",
+                "true",
+                f'[[{{"user_id":"{canary}"}}],1.5]',
+            ]
+        )
+
+    def _value(self, depth: int) -> str:
+        rng = self._rng
+        roll = rng.random()
+        if roll < 0.3:
+            return f'"{rng.choice(TEXTS)}"'
+        if roll < 0.5:
+            return rng.choice(NUMBERS)
+        if roll < 0.6:
+            return rng.choice(["true", "false", "null"])
+        if roll < 0.62:
+            return rng.choice([*BAD_NUMBERS, *(f'"{text}"' for text in BAD_TEXTS)])
+        if roll < 0.7 or depth > 4:
+            return f'"{rng.choice(TIMES)}"'
+        if roll < 0.85:
+            return self._object(depth)
+        count = rng.randrange(4)
+        return f"[{self._space()}" + ",".join(self._value(depth + 1) for _ in range(count)) + "]"
