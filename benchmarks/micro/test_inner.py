@@ -1,0 +1,124 @@
+"""What the transform's inner functions take: `pytest benchmarks/micro`, never in the suite.
+
+Compare with an earlier run: `pytest benchmarks/micro --benchmark-autosave --benchmark-compare`.
+"""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from isal import igzip
+
+from clickstream.generate.events import generate_events
+from functions.lake.config import Limits, OutputOptions
+from functions.lake.schema import load_catalog
+from functions.transform.enrich import EnrichedLines, Enricher
+from functions.transform.fast import FastPath
+from functions.transform.gunzip import gunzip
+from functions.transform.lines import blocks
+from functions.transform.outputs import JsonOutput, ParquetOutput
+
+EVENTS: Final = 20_000
+_NOW: Final[dict[str, Any]] = {
+    "processed_ts": 1_764_158_400_000,
+    "processed_ts_text": "2025-11-26T12:00:00.000Z",
+    "partition_keys": ("year", "month", "day"),
+}
+
+
+@pytest.fixture(scope="module")
+def text() -> bytes:
+    return b"".join(generate_events(1, EVENTS, datetime(2025, 11, 26, tzinfo=UTC)))
+
+
+@pytest.fixture(scope="module")
+def pieces(text: bytes) -> list[bytes]:
+    """The text as the fast path gets it."""
+    limits = Limits()
+    found = blocks(gunzip(io.BytesIO(igzip.compress(text)), limits), limits.max_line_bytes)
+    return [block.data for block in found]
+
+
+@pytest.fixture
+def fast() -> FastPath:
+    return FastPath(load_catalog(), Limits(), **_NOW)
+
+
+def test_decompress(benchmark: Any, text: bytes) -> None:
+    raw = igzip.compress(text)
+    size = benchmark(lambda: sum(map(len, gunzip(io.BytesIO(raw), Limits()))))
+    assert size == len(text)
+
+
+def test_parse(benchmark: Any, fast: FastPath, pieces: list[bytes]) -> None:
+    assert benchmark(lambda: sum(len(fast._parse(piece)[0]) for piece in pieces)) == EVENTS
+
+
+def test_enrich_on_the_fast_path(benchmark: Any, fast: FastPath, pieces: list[bytes]) -> None:
+    found = benchmark(lambda: [fast.enrich(piece) for piece in pieces])
+    assert None not in found
+
+
+def test_enrich_line_by_line(benchmark: Any, text: bytes) -> None:
+    enricher = Enricher(load_catalog(), Limits(), **_NOW)
+    lines = text.split(b"\n")[:2_000]
+
+    def enrich() -> int:
+        done = EnrichedLines()
+        for number, line in enumerate(lines):
+            enricher.line(line, number, 0, done)
+        return len(done.rows)
+
+    assert benchmark(enrich) == len(lines)
+
+
+def test_columnarise(benchmark: Any, fast: FastPath, pieces: list[bytes]) -> None:
+    import msgspec  # noqa: PLC0415 - only here
+    import pyarrow as pa  # noqa: PLC0415 - only here
+
+    width = len(fast._columns.sent)
+    decoded = [
+        list(zip(*map(msgspec.structs.astuple, fast._parse(piece)[0]), strict=True))[:width]
+        for piece in pieces
+    ]
+    rows = benchmark(
+        lambda: sum(
+            fast._columns.batch(columns, pa.nulls(len(columns[0]), pa.string())).num_rows
+            for columns in decoded
+        )
+    )
+    assert rows == EVENTS
+
+
+def test_encode_parquet(
+    benchmark: Any, fast: FastPath, pieces: list[bytes], tmp_path: Path
+) -> None:
+    proven = [done[1] for done in map(fast.enrich, pieces) if done is not None]
+
+    def encode() -> int:
+        path = tmp_path / "events.parquet"
+        with ParquetOutput(path, load_catalog(), OutputOptions()) as output:
+            for batch in proven:
+                output.write_batch(batch)
+            output.finish()
+        return path.stat().st_size
+
+    assert benchmark(encode) > EVENTS
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_encode_json(
+    benchmark: Any, fast: FastPath, pieces: list[bytes], tmp_path: Path, compression: Any
+) -> None:
+    proven = [done[0] for done in map(fast.enrich, pieces) if done is not None]
+
+    def encode() -> int:
+        path = tmp_path / "events.json"
+        with JsonOutput(path, OutputOptions(json_compression=compression)) as output:
+            for lines in proven:
+                output.write(lines)
+        return path.stat().st_size
+
+    assert benchmark(encode) > EVENTS
