@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream.athena.errors import QueryError
 from clickstream.cli import (
+    audit,
     bench,
     compact,
     demo,
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (demo, generate, transform, query, estimate, compact, replay):
+for command in (demo, generate, transform, query, estimate, compact, audit, replay):
     command.register(app)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(bench.app, name="bench")

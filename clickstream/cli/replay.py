@@ -52,14 +52,14 @@ def replay_command(
         stderr.print(f"{len(found):,} objects, {total}; nothing was queued", style="dim")
         return
     sqs = boto3.client("sqs")
-    queue_url = _transform_queue(stream)
+    queue_url = transform_queue(stream)
     with progress() as bars:
         task = bars.add_task("queueing", total=len(found), note="")
         replay(sqs, queue_url, config.bucket, found, sent=lambda count: bars.advance(task, count))
     stderr.print(f"queued {len(found):,} objects, {total}", style="dim")
 
 
-def _transform_queue(stream: str) -> str:
+def transform_queue(stream: str) -> str:
     """The queue that invokes the transform function, by its event source mapping."""
     function = f"{stream}-transform"
     mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=function)
