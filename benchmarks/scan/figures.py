@@ -96,7 +96,8 @@ def _ratios(results: Results) -> Any:  # noqa: ANN401  # matplotlib is untyped
     axes.set_yticks(places, results.queries)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.legend(["Parquet zstd, compacted, clustered", "Parquet zstd, as landed"], frameon=False)
+    titles = ["Parquet zstd, compacted, clustered", "Parquet zstd, as landed"]
+    axes.legend(titles, frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.scan.costs import GET_DOLLARS, query_dollars, scale_dollars
 from benchmarks.scan.suite import ONE_COLUMN, PRUNED
+from clickstream.athena import billing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -136,7 +137,7 @@ def break_even_rows(results: Results) -> tuple[list[str], Rows]:
     rows = []
     for one in results.break_even:
         before, after = results.of(one.query, "small_zstd"), results.of(one.query, "clustered_zstd")
-        athena = one.billed_saving - (before.requests - after.requests) * GET_DOLLARS
+        athena = billing.dollars(before.billed) - billing.dollars(after.billed)
         count = "never" if math.isinf(one.queries) else f"{one.queries:,.0f} queries"
         rows.append(
             [

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow as pa
 
 from clickstream.athena import billing
+from clickstream.athena.create_table import check_free, read_create, store
 from clickstream.athena.dialect import connect, explain_failure, parse, to_duckdb
 from clickstream.athena.plan import SelectPlan, plan_select
 from clickstream.athena.scan import ScanPlan, ScanPlanner, load
@@ -21,9 +23,9 @@ from clickstream.athena.types import result_type
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pyarrow as pa
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
+    from sqlglot import exp
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class QueryResult:
         bytes_scanned: `DataScannedInBytes`.
         billed_bytes: rounded up as Athena charges them; 0 for statements that are free.
         engine_ms: time spent, in milliseconds.
+        written: URIs of the files of a table that the statement made.
     """
 
     columns: list[str]
@@ -45,6 +48,7 @@ class QueryResult:
     bytes_scanned: int
     billed_bytes: int
     engine_ms: int
+    written: tuple[str, ...] = ()
 
     @cached_property
     def rows(self) -> list[tuple[Any, ...]]:
@@ -120,12 +124,27 @@ class QueryEngine:
         if statement is not None:
             columns, table = run_metadata(statement, self._catalog, self._storage, database)
             return QueryResult(columns, ["string"] * len(columns), table, 0, 0, _since(started))
+        tree = parse(sql)
+        new = read_create(tree, database)
+        if new is not None:
+            check_free(new, self._catalog, self._storage)
         with connect() as connection:
-            select, scans = self._plan(connection, sql, database)
+            select, scans = self._plan(connection, new.query if new else tree, database)
             for scan in scans:
                 connection.register(scan.scan.name, load(scan, self._storage))
             table = _run(connection, select)
         scanned = Estimate(scans)
+        if new is not None:
+            written = store(new, select.names, table, self._catalog, self._storage)
+            return QueryResult(
+                [],
+                [],
+                pa.table({}),
+                scanned.bytes_scanned,
+                scanned.billed_bytes,
+                _since(started),
+                tuple(written),
+            )
         return QueryResult(
             columns=select.names,
             types=[result_type(column.type) for column in table.columns],
@@ -143,14 +162,16 @@ class QueryEngine:
         """
         if read_statement(sql) is not None:
             return Estimate([])
+        tree = parse(sql)
+        new = read_create(tree, database)
         with connect() as connection:
-            _, scans = self._plan(connection, sql, database)
+            _, scans = self._plan(connection, new.query if new else tree, database)
         return Estimate(scans)
 
     def _plan(
-        self, connection: duckdb.DuckDBPyConnection, sql: str, database: str
+        self, connection: duckdb.DuckDBPyConnection, tree: exp.Expr, database: str
     ) -> tuple[SelectPlan, list[ScanPlan]]:
-        select = plan_select(parse(sql), database, self._catalog.table)
+        select = plan_select(tree, database, self._catalog.table)
         planner = ScanPlanner(self._catalog, self._storage, connection)
         try:
             return select, [planner.plan(scan) for scan in select.scans]

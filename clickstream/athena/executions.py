@@ -60,7 +60,7 @@ class Execution:
         except QueryError:
             return "DML"
         if statement is None:
-            return "DML"
+            return "DDL" if self.query.lstrip().upper().startswith("CREATE") else "DML"
         return "DDL" if statement.kind == "repair" else "UTILITY"
 
     @property

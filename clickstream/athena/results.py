@@ -23,11 +23,21 @@ def publish(execution: Execution, s3: S3Client) -> None:
         QueryError: the output location does not take it.
     """
     bucket, _, key = execution.location.removeprefix("s3://").partition("/")
+    assert execution.result is not None  # noqa: S101  # a result is what is published
+    if execution.result.written:
+        execution.manifest = f"{execution.output}{execution.id}-manifest.csv"
+        key = execution.manifest.removeprefix(f"s3://{bucket}/")
+        _put(s3, execution, bucket, {key: "\n".join(execution.result.written).encode()})
+        return
     body = _csv(execution) if execution.kind == "DML" else _plain(execution)
     metadata = json.dumps({"ColumnInfo": execution.columns()}).encode()
+    _put(s3, execution, bucket, {key: body, f"{key}.metadata": metadata})
+
+
+def _put(s3: S3Client, execution: Execution, bucket: str, files: dict[str, bytes]) -> None:
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/octet-stream")
-        s3.put_object(Bucket=bucket, Key=f"{key}.metadata", Body=metadata)
+        for key, body in files.items():
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
     except s3.exceptions.ClientError as error:
         raise QueryError(
             "INVALID_OUTPUT_LOCATION", f"cannot write {execution.location}: {error}"

@@ -28,7 +28,7 @@ _KINDS = {
     "repair": rf"MSCK\s+REPAIR\s+TABLE\s+{_NAME}",
 }
 _PATTERNS = {kind: re.compile(text, re.IGNORECASE) for kind, text in _KINDS.items()}
-_QUERY = re.compile(r"\(*\s*(?:SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE)
+_QUERY = re.compile(r"\(*\s*(?:SELECT|WITH|VALUES|TABLE|CREATE)\b", re.IGNORECASE)
 _COMMENTS = re.compile(r"^(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.DOTALL)
 
 
@@ -43,7 +43,7 @@ class Statement:
 
 
 def read_statement(sql: str) -> Statement | None:
-    """Recognise a statement about tables; None is a query.
+    """Recognise a statement about tables; None is a query, or CREATE.
 
     Raises:
         QueryError: it is neither.
@@ -62,7 +62,8 @@ def read_statement(sql: str) -> Statement | None:
     if not text or _QUERY.match(text):
         return None
     raise not_supported(
-        f"{text.split(maxsplit=1)[0].upper()} statements; supported are SELECT, SHOW DATABASES, "
+        f"{text.split(maxsplit=1)[0].upper()} statements; supported are SELECT, "
+        "CREATE TABLE … AS SELECT, SHOW DATABASES, "
         "SHOW TABLES, SHOW PARTITIONS, SHOW COLUMNS, DESCRIBE and MSCK REPAIR TABLE"
     )
 

@@ -118,6 +118,18 @@ class TableStorage:
         self._keep(cached, body)
         return body
 
+    def write(self, uri: str, body: bytes) -> None:
+        """Put an object.
+
+        Raises:
+            QueryError: its bucket does not take it.
+        """
+        parts = urlsplit(uri)
+        try:
+            self._client.put_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), Body=body)
+        except self._client.exceptions.ClientError as error:
+            raise QueryError("HIVE_WRITER_OPEN_ERROR", f"cannot write {uri}: {error}") from error
+
     def _fetch(self, file: DataFile, start: int, end: int) -> bytes:
         try:
             answer = self._client.get_object(

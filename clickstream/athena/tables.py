@@ -122,6 +122,29 @@ class GlueCatalog:
             for raw in page["Partitions"]:
                 yield Partition(tuple(raw["Values"]), raw["StorageDescriptor"]["Location"])
 
+    def create_parquet_table(
+        self, database: str, name: str, columns: Sequence[dict[str, str]], location: str
+    ) -> None:
+        """Register an unpartitioned Parquet table."""
+        package = "org.apache.hadoop.hive.ql.io.parquet"
+        self._client.create_table(
+            DatabaseName=database,
+            TableInput={
+                "Name": name,
+                "TableType": "EXTERNAL_TABLE",
+                "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
+                "StorageDescriptor": {
+                    "Columns": [{"Name": one["Name"], "Type": one["Type"]} for one in columns],
+                    "Location": location,
+                    "InputFormat": f"{package}.MapredParquetInputFormat",
+                    "OutputFormat": f"{package}.MapredParquetOutputFormat",
+                    "SerdeInfo": {
+                        "SerializationLibrary": f"{package}.serde.ParquetHiveSerDe",
+                    },
+                },
+            },
+        )
+
     def add_partitions(self, table: Table, partitions: Sequence[Partition]) -> None:
         """Register partitions with the table's own columns and format."""
         for start in range(0, len(partitions), _BATCH_CREATE_LIMIT):

@@ -75,7 +75,7 @@ def test_writes_the_result_as_csv_where_the_workgroup_says(
     asked = {"OutputLocation": "s3://lake/not-here/"}
     done = run(
         athena,
-        "SELECT id, kind, price FROM events WHERE id < 3 ORDER BY id",
+        "SELECT id, kind, price FROM events WHERE day = '26' AND id < 3 ORDER BY id",
         ResultConfiguration=asked,
     )
     location = done["ResultConfiguration"]["OutputLocation"]
@@ -179,3 +179,45 @@ def test_refuses_what_it_does_not_know(athena: AthenaClient) -> None:
     with pytest.raises(refused, match="WorkGroup nope is not found"):
         run(athena, "SELECT 1", WorkGroup="nope")
     assert athena.get_work_group(WorkGroup="clickstream")["WorkGroup"]["Name"] == "clickstream"
+
+
+def test_creates_a_table_from_a_query_and_lists_its_files(
+    athena: AthenaClient, s3: S3Client
+) -> None:
+    done = run(
+        athena,
+        """CREATE TABLE "web"."kinds" WITH (external_location = 's3://lake/made/kinds/',
+           format = 'PARQUET', write_compression = 'SNAPPY')
+           AS SELECT kind, COUNT(*) AS n, MAX(price) AS price FROM events_parquet GROUP BY kind""",
+    )
+    assert (done["Status"]["State"], done["StatementType"]) == ("SUCCEEDED", "DDL")
+    manifest = done["Statistics"]["DataManifestLocation"].removeprefix("s3://lake/")
+    listed = s3.get_object(Bucket="lake", Key=manifest)["Body"].read().decode()
+    assert listed.startswith("s3://lake/made/kinds/")
+    counted = run(athena, "SELECT SUM(n) AS n, MAX(price) AS price FROM kinds")
+    result = athena.get_query_results(QueryExecutionId=counted["QueryExecutionId"])["ResultSet"]
+    assert result["Rows"][1]["Data"] == [{"VarCharValue": "2500"}, {"VarCharValue": "624.75"}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("CREATE TABLE events WITH ({}) AS SELECT 1 AS x", "TABLE_ALREADY_EXISTS"),
+        ("CREATE TABLE t WITH ({}) AS SELECT 1", "COLUMN_NAME_NOT_SPECIFIED"),
+        ("CREATE TABLE t WITH ({}) AS SELECT 1 AS x, 2 AS x", "DUPLICATE_COLUMN_NAME"),
+        ("CREATE TABLE t WITH ({}) AS SELECT now() AS x", "NOT_SUPPORTED: a column of type"),
+        ("CREATE TABLE t WITH ({}, format = 'ORC') AS SELECT 1 AS x", "NOT_SUPPORTED: the format"),
+        ("CREATE TABLE t AS SELECT 1 AS x", "NOT_SUPPORTED: CREATE TABLE … AS without"),
+        (
+            "CREATE TABLE t WITH ({}, partitioned_by = ARRAY['x']) AS SELECT 1 AS x",
+            "NOT_SUPPORTED: the table properties",
+        ),
+        (
+            "CREATE TABLE t WITH (external_location = 's3://lake/events') AS SELECT 1 AS x",
+            "HIVE_PATH_ALREADY_EXISTS",
+        ),
+    ],
+)
+def test_refuses_tables_that_it_cannot_create(athena: AthenaClient, sql: str, reason: str) -> None:
+    statement = sql.format("external_location = 's3://lake/free/'")
+    assert run(athena, statement)["Status"]["StateChangeReason"].startswith(reason)
