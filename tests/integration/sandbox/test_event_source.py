@@ -23,7 +23,7 @@ def send(bench: "Bench", url: str, *texts: str, group: str = "") -> None:
 
 def left(bench: "Bench", url: str) -> list[str]:
     answer = bench.client("sqs").receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=10
+        QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20
     )
     return sorted(message["Body"] for message in answer.get("Messages", []))
 
