@@ -11,7 +11,8 @@ the block's own bytes with the PII cut out. What has to be shown for that:
   block declines it. Then `"key":` occurs only where a key is spelt plainly, and equal counts of
   occurrences and of objects that carry the key show that each carries it once, at its top level,
   because the texts of nested values are searched as well.
-- *No surprises inside nested values*, which the parse passes over: see `NestedTexts`.
+- *No surprises inside nested values*, which the parse passes over: see `NestedTexts`. They are all
+  there is to see, because the keys that have them stand once in each event.
 
 Whatever is not shown is declined (`None`), and goes through `functions.transform.enrich`. Tests
 hold the two together over hostile input.
@@ -27,16 +28,14 @@ import pyarrow as pa
 
 from functions.lake.coercion import INT64_MAX, INT64_MIN, parse_timestamp
 from functions.lake.config import Limits
-from functions.lake.schema import EXTRA, PROCESSED_TS, Catalog, Column
+from functions.lake.schema import PROCESSED_TS, Catalog, Column
+from functions.transform.columns import TIMESTAMPS, Columns
 from functions.transform.nested import Declined, NestedTexts
 from functions.transform.splice import append_field, remove_field, replace_field
 
 # Names are made of letters, digits and `_ . $ -`; the Kelvin sign is a k in lower case.
 _ESCAPED_NAME: Final = re.compile(
     rb"\\u(?:00(?:2[4dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])|212[aA])"
-)
-_TIMESTAMPS: Final = re.compile(
-    r"(?:(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z\|)*", re.ASCII
 )
 _OPENS: Final = ord("{")
 _CLOSES: Final = ord("}")
@@ -77,15 +76,13 @@ class FastPath:
             partition_keys: names that would be read as a partition column.
         """
         self._limits = limits
-        self._schema = catalog.arrow_schema()
-        self._processed_ts = pa.scalar(processed_ts, type=self._schema.field(PROCESSED_TS).type)
+        self._nested = NestedTexts(catalog, limits)
+        self._columns = Columns(catalog, self._nested, processed_ts=processed_ts)
         self._field = f'"{PROCESSED_TS}":"{processed_ts_text}"'.encode()
-        parquet = catalog.table("parquet").columns
-        self._sent = [column for column in parquet if column.name not in {EXTRA, PROCESSED_TS}]
+        self._sent = self._columns.sent
         self._pii = sorted(catalog.pii_keys)
         self._catalog = catalog
         self._partition_keys = partition_keys
-        self._nested = NestedTexts(catalog, limits)
         self._known = {column.name for column in self._sent} | catalog.pii_keys
         self._shapes: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
         self._timestamp_fields = [
@@ -136,7 +133,7 @@ class FastPath:
             return False
         for name in self._timestamp_fields:
             time = getattr(event, name)
-            if not (time is None or _TIMESTAMPS.fullmatch(time + "|") or parse_timestamp(time)):
+            if not (time is None or TIMESTAMPS.fullmatch(time + "|") or parse_timestamp(time)):
                 return False
         return True
 
@@ -191,9 +188,12 @@ class FastPath:
         if not columns:
             raise Declined
         sent = len(self._sent)
-        arrays = list(map(self._array, self._sent, columns[:sent]))
-        json = self._json_lines(lines, len(events), columns[sent:])
-        return json, self._batch(arrays, extras)
+        batch = self._columns.batch(columns[:sent], extras)
+        for column, values in zip(self._sent, columns, strict=False):
+            if column.type == "json":
+                absent = [value is _NULL for value in values].count(True)
+                _show_once(lines, column.name, len(events) - absent)
+        return self._json_lines(lines, len(events), columns[sent:]), batch
 
     def _parse(self, lines: bytes) -> tuple[list[Any], pa.Array]:
         """Parse the lines; the events, and the `extra` column of their undeclared fields."""
@@ -203,7 +203,11 @@ class FastPath:
             if "unknown field" not in str(error):
                 raise
             events = self._parse_any(lines)
-            return events, pa.array(self._extras(self._parse_fields(lines)), type=pa.string())
+            fields = self._parse_fields(lines)
+            extras = pa.array(self._extras(fields), type=pa.string())
+            for key in {key for event in fields for key in event}.difference(self._known):
+                _show_once(lines, key, [key in event for event in fields].count(True))
+            return events, extras
         return events, pa.nulls(len(events), pa.string())
 
     def _extras(self, events: Sequence[dict[str, msgspec.Raw]]) -> list[str | None]:
@@ -256,39 +260,19 @@ class FastPath:
             return b"\n".join(append_field(split[:-1], lacking, self._field)) + b"\n"
         return lines
 
-    def _batch(self, arrays: list[pa.Array], extras: pa.Array) -> pa.RecordBatch:
-        by_name = dict(zip((column.name for column in self._sent), arrays, strict=True))
-        by_name[PROCESSED_TS] = pa.repeat(self._processed_ts, len(extras))
-        by_name[EXTRA] = extras
-        return pa.RecordBatch.from_arrays(
-            [by_name[name] for name in self._schema.names], schema=self._schema
-        )
-
-    def _array(self, column: Column, values: Sequence[Any]) -> pa.Array:
-        if column.type == "timestamp":
-            return self._timestamps(column, values)
-        if column.type == "json":
-            values = self._json_texts(values)
-        return pa.array(values, type=self._schema.field(column.name).type)
-
-    def _timestamps(self, column: Column, values: Sequence[str | None]) -> pa.Array:
-        kind = self._schema.field(column.name).type
-        sent = [text for text in values if text is not None]
-        if not sent or _TIMESTAMPS.fullmatch("|".join(sent) + "|"):
-            return pa.array(values, type=pa.string()).cast(kind)
-        millis = [None if text is None else parse_timestamp(text) for text in values]
-        if millis.count(None) != values.count(None):
-            raise Declined
-        return pa.array(millis, type=kind)
-
-    def _json_texts(self, values: Sequence[msgspec.Raw]) -> list[str | None]:
-        texts = self._nested.compact_texts(values)
-        return [None if text == "null" else text for text in texts]
-
 
 def _field(column: Column) -> tuple[Any, Any]:
     """Type and default of a column in the parser."""
     return _TYPES[column.type], _NULL if column.type == "json" else None
+
+
+def _show_once(lines: bytes, key: str, count: int) -> None:
+    """A key whose values the parse passes over occurs once in each of the events that have it.
+
+    Of a duplicate key the parse shows the last value only; the others would stay unseen.
+    """
+    if lines.count(msgspec.json.encode(key) + b":") != count:
+        raise Declined
 
 
 def _show_framing(lines: Sequence[bytes], count: int) -> None:
