@@ -135,7 +135,7 @@ raw(
 raw("bomb of 1000:1", lambda: gzip.compress(bytes(8 * MIB), 9), corrupt="ratio_too_high")
 raw(
     "bomb of events",
-    lambda: gzip.compress(b"{}\n" * (6 * MIB), 9),
+    lambda: gzip.compress((b'{"a":"' + b"x" * MIB + b'"}\n') * 8, 9),
     corrupt="ratio_too_high",
 )
 raw(

@@ -1,0 +1,134 @@
+"""Property-based fuzzing; CLICKSTREAM_FUZZ_LINES=1000000 runs the seeded generator at length."""
+
+import gzip
+import os
+import random
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from functions.lake.config import Limits, OutputOptions
+from functions.lake.layout import Layout
+from functions.transform import core
+from functions.transform.core import Job, transform_stream
+from functions.transform.reasons import OBJECT_REASONS
+from tests.corpus.lake_files import (
+    CATALOG,
+    PROCESSED,
+    RAW_KEY,
+    check,
+    check_alike,
+    check_no_canary,
+    run,
+)
+from tests.fuzz.hostile import Hostile
+from tests.fuzz.oracle import dedupe, expect
+
+LINES = int(os.environ.get("CLICKSTREAM_FUZZ_LINES", "0"))
+SEED = int(os.environ.get("CLICKSTREAM_FUZZ_SEED", "1"))
+LINES_PER_OBJECT = 500
+EXAMPLES = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@EXAMPLES
+@given(st.randoms(use_true_random=False), st.integers(1, 6))
+def test_hostile_lines_come_out_as_the_rules_say(rng: random.Random, lines: int) -> None:
+    data = Hostile(rng).object(lines)
+    check(run(data), expect(data, CATALOG, Limits()))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hostile_lines_come_out_as_the_rules_say_in_bulk(seed: int) -> None:
+    data = Hostile(random.Random(seed)).object(LINES_PER_OBJECT)  # noqa: S311 - test data
+    check(run(data, duck=True), expect(data, CATALOG, Limits()))
+
+
+@EXAMPLES
+@given(st.binary(max_size=300))
+@example(b"\xef\xbb")
+def test_any_bytes_come_out_as_the_rules_say(data: bytes) -> None:
+    check(run(data), expect(data, CATALOG, Limits()))
+
+
+@EXAMPLES
+@given(st.lists(st.sampled_from(list(b'{}[]",:\\ \r\n\tau10e.-\xef\xbb\xbf\xff')), max_size=60))
+def test_any_soup_of_json_comes_out_as_the_rules_say(soup: list[int]) -> None:
+    check(run(bytes(soup)), expect(bytes(soup), CATALOG, Limits()))
+
+
+@EXAMPLES
+@given(st.binary(max_size=200), st.integers(0, 60), st.binary(max_size=8))
+def test_any_raw_bytes_are_published_or_rejected_whole(
+    noise: bytes, position: int, instead: bytes
+) -> None:
+    member = gzip.compress(b'{"event_id":"e1","user_id":"c4n4ry"}\n' * 3, mtime=0)
+    for raw in (noise, member + noise, member[:position] + instead + member[position:]):
+        outcome = run(raw, compressed=True)
+        check_no_canary(outcome)
+        check_alike(outcome)
+        stats = outcome.stats
+        assert stats.lines == stats.blank + stats.published + len(outcome.rejects)
+        assert (outcome.json is None) == (stats.corrupt is not None)
+        assert stats.corrupt is None or stats.corrupt in OBJECT_REASONS
+
+
+@EXAMPLES
+@given(
+    st.randoms(use_true_random=False),
+    st.integers(1, 6),
+    st.lists(st.integers(0, 2000), max_size=8),
+    st.sampled_from([200, 1000, 4 * 1024 * 1024]),
+)
+def test_pieces_change_nothing(
+    rng: random.Random, lines: int, cuts: list[int], longest: int
+) -> None:
+    data = Hostile(rng).object(lines)
+    limits = Limits(max_line_bytes=longest)
+    whole = run(data, limits=limits)
+    check(whole, expect(data, CATALOG, limits))
+    at = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    for pieces in (
+        [data[start:end] for start, end in pairwise(at)],
+        [data[start : start + 1] for start in range(len(data))],
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(core, "gunzip", lambda *_, pieces=pieces: iter(pieces))
+            found = run(data, limits=limits)
+        assert found.rejects == whole.rejects
+        assert found.parquet == whole.parquet
+        assert dedupe(found.json) == dedupe(whole.json)
+
+
+def test_the_same_object_gives_the_same_bytes(tmp_path: Path) -> None:
+    data = gzip.compress(Hostile(random.Random(4)).object(400))  # noqa: S311 - test data
+    job = Job(Layout().source(RAW_KEY), CATALOG, Limits(), OutputOptions(), PROCESSED)
+    files = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        transform_stream(BytesIO(data), job, folder)
+        files.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert files[0] == files[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LINES, reason="set CLICKSTREAM_FUZZ_LINES to a number of lines")
+def test_hostile_lines_at_length() -> None:
+    lines, seed = 0, SEED
+    while lines < LINES:
+        data = Hostile(random.Random(seed)).object(LINES_PER_OBJECT)  # noqa: S311 - test data
+        outcome = run(data)
+        try:
+            check(outcome, expect(data, CATALOG, Limits()))
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}") from error
+        lines += outcome.stats.lines
+        seed += 1
