@@ -86,10 +86,10 @@ def _digest(relation: str) -> Digest:
             f"epoch_ms(CAST({name} AS TIMESTAMPTZ))" for name in ("event_ts", "processed_ts")
         ]
         values += ["CAST(price AS DOUBLE)", "CAST(quantity AS BIGINT)"]
+        text = _is_text(connection, relation)
+        properties = "CAST(properties AS JSON)" if text else "to_json(properties)"
         values += [
-            f"TRY_CAST(json_extract_string(to_json(properties), '$.{key}') AS {kind})"
-            if not _is_text(connection, relation)
-            else f"TRY_CAST(json_extract_string(CAST(properties AS JSON), '$.{key}') AS {kind})"
+            f"TRY_CAST(json_extract_string({properties}, '$.{key}') AS {kind})"
             for key, kind in _KEYS.items()
         ]
         row = connection.execute(
@@ -104,4 +104,4 @@ def _digest(relation: str) -> Digest:
 def _is_text(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
     """Whether `properties` is JSON text and not a struct."""
     kinds = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}
-    return kinds["properties"] in {"VARCHAR", "JSON"}
+    return kinds.get("properties") in {"VARCHAR", "JSON"}
