@@ -48,8 +48,13 @@ class NewTable:
     query: exp.Expr
 
 
-def read_create(tree: exp.Expr, database: str) -> NewTable | None:
+def read_create(tree: exp.Expr, database: str, location: str | None) -> NewTable | None:
     """Recognise CREATE TABLE … AS; None is anything else.
+
+    Args:
+        tree: the statement.
+        database: where the table goes if the statement does not say.
+        location: where its files go if the statement does not say.
 
     Raises:
         QueryError: it asks for more than a Parquet table at a place of its own.
@@ -64,7 +69,8 @@ def read_create(tree: exp.Expr, database: str) -> NewTable | None:
         raise not_supported(f"the table properties {', '.join(sorted(unknown))}")
     if options.get("format", "PARQUET").upper() != "PARQUET":
         raise not_supported(f"the format {options['format']} for new tables; PARQUET is supported")
-    if "external_location" not in options:
+    location = options.get("external_location", location)
+    if location is None:
         raise not_supported("CREATE TABLE … AS without WITH (external_location = 's3://…')")
     codec = options.get("write_compression", options.get("parquet_compression", "GZIP")).upper()
     if codec not in _CODECS:
@@ -72,7 +78,7 @@ def read_create(tree: exp.Expr, database: str) -> NewTable | None:
     return NewTable(
         database=(tree.this.db or database).lower(),
         name=tree.this.name.lower(),
-        location=options["external_location"].rstrip("/") + "/",
+        location=location.rstrip("/") + "/",
         codec=_CODECS[codec],
         query=query,
     )

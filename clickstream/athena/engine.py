@@ -109,12 +109,15 @@ class QueryEngine:
         """Drop the temporary cache, if there is one."""
         self._storage.close()
 
-    def execute(self, sql: str, database: str = "default") -> QueryResult:
+    def execute(
+        self, sql: str, database: str = "default", *, new_table: str | None = None
+    ) -> QueryResult:
         """Run one statement.
 
         Args:
             sql: in Athena's dialect.
             database: where tables stand that the statement does not qualify.
+            new_table: URI where CREATE TABLE … AS puts files if the statement does not say.
 
         Raises:
             QueryError: it is not supported, is wrong, or the data fail it as in Athena.
@@ -125,7 +128,7 @@ class QueryEngine:
             columns, table = run_metadata(statement, self._catalog, self._storage, database)
             return QueryResult(columns, ["string"] * len(columns), table, 0, 0, _since(started))
         tree = parse(sql)
-        new = read_create(tree, database)
+        new = read_create(tree, database, new_table)
         if new is not None:
             check_free(new, self._catalog, self._storage)
         with connect() as connection:
@@ -163,7 +166,7 @@ class QueryEngine:
         if read_statement(sql) is not None:
             return Estimate([])
         tree = parse(sql)
-        new = read_create(tree, database)
+        new = read_create(tree, database, "s3://unused/")
         with connect() as connection:
             _, scans = self._plan(connection, new.query if new else tree, database)
         return Estimate(scans)

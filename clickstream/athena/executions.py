@@ -188,7 +188,11 @@ class Executions:
             execution.state = "RUNNING"
             execution.started = time.time()
         try:
-            execution.result = self._engine.execute(sql, execution.database)
+            execution.result = self._engine.execute(
+                sql,
+                execution.database,
+                new_table=f"{execution.output}tables/{execution.id}/",
+            )
             if not execution.is_final:
                 self._publish(execution)
         except QueryError as error:

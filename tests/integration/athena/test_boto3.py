@@ -199,6 +199,15 @@ def test_creates_a_table_from_a_query_and_lists_its_files(
     assert result["Rows"][1]["Data"] == [{"VarCharValue": "2500"}, {"VarCharValue": "624.75"}]
 
 
+def test_a_new_table_goes_under_the_results_unless_told_otherwise(
+    athena: AthenaClient, s3: S3Client
+) -> None:
+    done = run(athena, "CREATE TABLE placed AS SELECT 1 AS x")
+    manifest = done["Statistics"]["DataManifestLocation"].removeprefix("s3://lake/")
+    listed = s3.get_object(Bucket="lake", Key=manifest)["Body"].read().decode()
+    assert listed.startswith(f"s3://lake/athena-results/tables/{done['QueryExecutionId']}/")
+
+
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
@@ -207,7 +216,6 @@ def test_creates_a_table_from_a_query_and_lists_its_files(
         ("CREATE TABLE t WITH ({}) AS SELECT 1 AS x, 2 AS x", "DUPLICATE_COLUMN_NAME"),
         ("CREATE TABLE t WITH ({}) AS SELECT now() AS x", "NOT_SUPPORTED: a column of type"),
         ("CREATE TABLE t WITH ({}, format = 'ORC') AS SELECT 1 AS x", "NOT_SUPPORTED: the format"),
-        ("CREATE TABLE t AS SELECT 1 AS x", "NOT_SUPPORTED: CREATE TABLE … AS without"),
         (
             "CREATE TABLE t WITH ({}, partitioned_by = ARRAY['x']) AS SELECT 1 AS x",
             "NOT_SUPPORTED: the table properties",
