@@ -73,9 +73,21 @@ class JsonReader:
         return pa.Table.from_batches(batches, schema=self._schema)
 
     def _batch(self, lines: list[bytes], first: int, origin: str) -> pa.RecordBatch:
-        rows = [self._row(line, first + index, origin) for index, line in enumerate(lines)]
+        rows = self._rows(lines, first, origin)
         arrays = [self._array(column, rows, lines, first, origin) for column in self._columns]
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+    def _rows(self, lines: list[bytes], first: int, origin: str) -> list[Row]:
+        """Decode a batch in one go; lines that hold a surprise are decoded again by themselves."""
+        try:
+            rows: list[Row] = list(map(self._decode, lines))
+        except (msgspec.DecodeError, RecursionError):
+            return [self._row(line, first + index, origin) for index, line in enumerate(lines)]
+        are_plain = self._plain.issuperset
+        for index, row in enumerate(rows):
+            if type(row) is not dict or not are_plain(row):
+                rows[index] = self._row(lines[index], first + index, origin)
+        return rows
 
     def _row(self, line: bytes, number: int, origin: str) -> Row:
         """Decode one line: fast where its keys hold no surprise, exactly where they might."""
