@@ -1,11 +1,12 @@
-"""`python -m benchmarks [transform|compaction] [options]`; without a name, all of them."""
+"""`python -m benchmarks [transform|compaction|scan] [options]`; without a name, all of them."""
 
 import sys
 
 from benchmarks.compaction import command as compaction
+from benchmarks.scan import cli as scan
 from benchmarks.transform import command as transform
 
-COMMANDS = {"transform": transform.main, "compaction": compaction.main}
+COMMANDS = {"transform": transform.main, "compaction": compaction.main, "scan": scan.main}
 
 
 def main(arguments: list[str]) -> int:

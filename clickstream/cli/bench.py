@@ -150,4 +150,6 @@ def _sandbox() -> Any:  # noqa: ANN401 - a context manager of boto3's overloaded
 
 
 def _command() -> str:
-    return shlex.join(["clickstream", *sys.argv[1:]])
+    """The command that repeats this run, however it was started."""
+    options = sys.argv[sys.argv.index("scan") + 1 :] if "scan" in sys.argv else []
+    return shlex.join(["clickstream", "bench", "scan", *options])
