@@ -1,0 +1,74 @@
+import gzip
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from functions.lake.config import Limits, OutputOptions
+from functions.lake.layout import Layout
+from functions.lake.schema import Catalog, load_catalog
+from functions.transform.core import Job, Stats, transform_stream
+
+RAW_KEY = "raw/year=2025/month=11/day=26/file.gz"
+PROCESSED_TS = datetime(2025, 11, 26, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One raw object's outputs, as bytes and as rows."""
+
+    json_bytes: bytes
+    parquet: list[dict[str, Any]]
+    rejects: list[dict[str, Any]]
+    stats: Stats
+
+    @property
+    def json(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.json_bytes.splitlines()]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [reject["reason"] for reject in self.rejects]
+
+
+Transform = Callable[..., Outcome]
+
+
+@pytest.fixture
+def transform(tmp_path: Path) -> Transform:
+    """Transform bytes of NDJSON (or, with `gz`, of a raw object)."""
+
+    def run(
+        text: bytes = b"",
+        *,
+        gz: bytes | None = None,
+        catalog: Catalog | None = None,
+        output: OutputOptions | None = None,
+        **limits: int,
+    ) -> Outcome:
+        job = Job(
+            Layout().source(RAW_KEY),
+            catalog or load_catalog(),
+            replace(Limits(), **limits),
+            output or OutputOptions(),
+            PROCESSED_TS,
+        )
+        raw = io.BytesIO(gzip.compress(text) if gz is None else gz)
+        result = transform_stream(raw, job, tmp_path)
+        body = result.json.read_bytes() if result.json else b""
+        if result.json is not None and result.json.suffix == ".gz":
+            body = gzip.decompress(body)
+        return Outcome(
+            body,
+            pq.read_table(result.parquet).to_pylist() if result.parquet else [],
+            [json.loads(line) for line in result.rejects.read_bytes().splitlines()],
+            result.stats,
+        )
+
+    return run
