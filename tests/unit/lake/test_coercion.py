@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ def test_what_python_writes_is_read_to_the_millisecond(moment: datetime) -> None
     expected = moment.replace(tzinfo=UTC, microsecond=moment.microsecond // 1000 * 1000)
     millis = parse_timestamp(moment.isoformat())
     assert millis is not None
-    assert (expected - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000 == millis
+    assert (expected - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) == millis
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,12 @@ def test_what_python_writes_is_read_to_the_millisecond(moment: datetime) -> None
         *("", "2025", "2025-11", "20251126", "2025-W48-3", "2025-11-26T10", "10:00:00Z"),
         *("2025-11-26 10:00:00", "2025-11-26t10:00:00z", "2025-11-26T10:00:00+15:00"),
         *("2025-11-26T10:00:00+01:", "2025-11-26T24:00:00Z", "2025-11-26T10:00:60Z"),
-        *("2025-13-01", "0000-01-01", "0001-01-01T00:00:00+01:00", "２０２５-11-26"),
+        *(
+            "2025-13-01",
+            "0000-01-01",
+            "0001-01-01T00:00:00+01:00",
+            "\u0662\u0660\u0662\u0665-11-26",
+        ),
         *(
             "2025-11-26T10:00:00.1234567890Z",
             " 2025-11-26",
