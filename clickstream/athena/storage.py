@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from clickstream.athena.errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
     from mypy_boto3_s3 import S3Client
 
@@ -171,9 +173,18 @@ class TableStorage:
 
 
 def in_parallel(work: Callable[[_Item], _Answer], items: Iterable[_Item]) -> Iterator[_Answer]:
-    """Map over a few threads, in order: reading objects is waiting, mostly."""
+    """Map over a few threads, in order: reading objects is waiting, mostly.
+
+    Only a few answers wait at a time, so that memory does not grow with the table.
+    """
+    ahead: deque[Future[_Answer]] = deque()
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
-        yield from pool.map(work, items)
+        for item in items:
+            ahead.append(pool.submit(work, item))
+            if len(ahead) > 2 * _PARALLEL_READS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def _cache_name(file: DataFile, start: int, end: int) -> str:

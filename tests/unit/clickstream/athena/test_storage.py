@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream.athena.storage import TableStorage
+from clickstream.athena.storage import TableStorage, in_parallel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,3 +51,16 @@ def test_a_temporary_cache_goes_with_its_storage(lake: Lake) -> None:
     assert directory.exists()
     storage.close()
     assert not directory.exists()
+
+
+def test_reads_only_a_little_ahead() -> None:
+    started: list[int] = []
+
+    def work(item: int) -> int:
+        started.append(item)
+        return -item
+
+    answers = in_parallel(work, range(1000))
+    assert next(answers) == 0
+    assert len(started) < 50
+    assert list(answers) == [-item for item in range(1, 1000)]
