@@ -8,13 +8,19 @@ from tests.protocol.simulation.schedule import run_schedule
 SEEDS = 250
 # Seeds that found it when this was written: tried first, because that is quicker.
 HINTS = {
-    "no_grace_for_young_generations": 14,
-    "partition_read_before_the_put": 17,
-    "outdated_content_published": 0,
+    "no_manifest_check_by_writers": 7,
+    "no_grace_for_young_generations": 28,
+    "partition_read_before_the_put": 21,
+    "replaced_sources_swapped_in": 9,
 }
+# Needs one in a hundred schedules or so; a unit test of the publisher finds it at once, too.
+RARE = {"outdated_content_published"}
 
 
-@pytest.mark.parametrize("name", MUTATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in RARE else []) for name in MUTATIONS],
+)
 def test_the_simulation_finds_a_missing_protection(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
