@@ -47,7 +47,9 @@ which writes this page, its plots, and a report in one HTML file; `--target aws`
 
 {report.markdown(*report.layout_rows(results))}
 
-"As landed" is one file for each raw object of {results.spec.file_events:,} events. "Merged in" is CPU time.
+"As landed" is one file for each raw object of {results.spec.file_events:,} events.
+"Unclustered" is what merging without a care gives: rows in the order of arrival, pyarrow's own encodings. "Clustered" is what the compact function writes.
+"Merged in" is CPU time.
 
 ## Bytes scanned
 
@@ -86,8 +88,6 @@ Athena's own GETs are on the user's S3 bill; they are counted as one for each fo
 - A table that a statement names twice, also through `WITH`, counts twice.
 
 {report.prediction_text(results)}
-The second count takes no part of this project's planning: DuckDB plans, pyarrow prunes and reads, and a file object notes the ranges.
-pyarrow reads 64 KiB at each file's end on the chance that the footer fits; of these the footer alone counts.
 
 Where real Athena may differ:
 
@@ -98,7 +98,7 @@ Where real Athena may differ:
 
 ## Time
 
-The engine's own time, one run. In the sandbox it is a laptop's and says little about Athena's.
+{report.TIME}
 
 {report.markdown(*report.time_rows(results))}
 """

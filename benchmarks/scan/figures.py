@@ -73,7 +73,11 @@ def _bytes_by_query(results: Results) -> Any:  # noqa: ANN401  # matplotlib is u
     axes.set_yscale("log")
     axes.set_ylabel("bytes scanned (logarithmic)")
     axes.axhline(10 << 20, color="#888", linestyle="--", linewidth=1)
-    axes.text(-0.5, (10 << 20) * 1.12, "10 MB: the least that is billed", color="#666", fontsize=8)
+    axes.set_xlim(-0.6, len(results.queries) + 0.9)
+    note = "below:\nbilled\nas 10 MB"
+    axes.text(
+        len(results.queries) - 0.4, (10 << 20) * 0.85, note, color="#666", fontsize=8, va="top"
+    )
     axes.set_xticks(range(len(results.queries)), results.queries, rotation=30, ha="right")
     axes.grid(axis="x", visible=False)
     axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
