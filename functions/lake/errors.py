@@ -63,7 +63,7 @@ class ManifestError(LakeError):
 
 
 class RawReplacedError(LakeError):
-    """The raw object was replaced while this invocation worked on the old content; read it again."""
+    """The raw object was replaced while its old content was worked on: read it again."""
 
 
 class SupersededError(LakeError):
