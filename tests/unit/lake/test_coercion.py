@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of values
 import tracemalloc
 from datetime import UTC, datetime
 from typing import Any

@@ -114,7 +114,9 @@ def test_an_empty_setting_is_none() -> None:
 
 def test_the_documented_reasons_are_those_of_the_code() -> None:
     text = (DOCS / "data-rules.md").read_text()
-    documented = re.findall(r"^\| `([a-z0-9_]+)` \| ", text.partition("## Rejects")[2], re.M)
+    documented = re.findall(
+        r"^\| `([a-z0-9_]+)` \| ", text.partition("## Rejects")[2], re.MULTILINE
+    )
     assert documented == [*LINE_REASONS, *OBJECT_REASONS]
 
 

@@ -10,8 +10,8 @@ import pytest
 from functions.lake.config import Limits, OutputOptions
 from functions.lake.errors import ConservationError
 from functions.lake.layout import Layout
-from functions.transform import core
 from functions.transform.core import Job, iso_millis, millis, transform_stream
+from functions.transform.outputs import JsonOutput
 from tests.corpus.lake_files import CATALOG, PROCESSED, RAW_KEY, run
 
 JOB = Job(Layout().source(RAW_KEY), CATALOG, Limits(), OutputOptions(), PROCESSED)
@@ -102,7 +102,7 @@ def test_lines_are_blank_published_or_rejected() -> None:
 def test_counts_that_do_not_add_up_publish_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core.JsonOutput, "write", lambda *_: None)
+    monkeypatch.setattr(JsonOutput, "write", lambda *_: None)
     with pytest.raises(ConservationError, match="1 published, but the files hold 0 JSON rows"):
         transform_stream(BytesIO(gzip.compress(b"{}\n")), JOB, tmp_path)
 

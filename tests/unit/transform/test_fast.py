@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from functions.lake.config import Limits
-from functions.transform import fast, nested, splice
 from functions.transform.block import BlockEnricher
 from functions.transform.enrich import EnrichedLines, Enricher
 from functions.transform.lines import Block
@@ -100,6 +99,3 @@ def test_plain_events_take_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> Non
     }
     found = by_block(b"".join(json.dumps(event).encode() + b"\n" for _ in range(50)))
     assert len(found["rows"]) == 50
-    assert fast.FastPath
-    assert nested.NestedTexts
-    assert splice
