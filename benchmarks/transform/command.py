@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -102,6 +103,8 @@ def _machine(rounds: int) -> dict[str, Any]:
         "cpu": model,
         "python": platform.python_version(),
         "rounds": rounds,
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[1], 1),
         "date": datetime.now(UTC).date().isoformat(),
     }
 

@@ -52,7 +52,7 @@ def markdown(results: Sequence[ScenarioResult], start: ColdStart, machine: dict[
     head = (
         f"# Transform benchmark\n\n{machine['cpu']}, Python {machine['python']}, one CPU, one "
         f"fresh process per measurement, candidates alternating, medians of {machine['rounds']} "
-        f"rounds, {machine['date']}."
+        f"rounds, {machine['date']}, load {machine['load']} on {machine['cpus']} CPUs."
     )
     parts = [head]
     for result in results:
@@ -92,7 +92,7 @@ def _cost_text(result: ScenarioResult) -> str:
     for row in result.rows:
         if not row.failed:
             costs = [
-                cost(row.wall, events, result.raw_bytes, row.rss, architecture)
+                cost(row.cpu, events, result.raw_bytes, row.rss, architecture)
                 for architecture in ("arm64", "x86_64")
             ]
             cells = " | ".join(f"{c.per_million_events:.6f} | {c.per_gigabyte:.6f}" for c in costs)

@@ -15,7 +15,14 @@ from benchmarks.transform.data import Scenario, scenarios
 from benchmarks.transform.equality import json_digest, parquet_digest
 from benchmarks.transform.run import Row, ScenarioResult, run_scenario
 
-MACHINE = {"cpu": "a CPU", "python": "3.13", "rounds": 5, "date": "2025-11-26"}
+MACHINE = {
+    "cpu": "a CPU",
+    "python": "3.13",
+    "rounds": 5,
+    "date": "2025-11-26",
+    "cpus": 2,
+    "load": 0.5,
+}
 
 
 def some_cpu() -> int:
