@@ -7,7 +7,7 @@ from functions.lake.config import OutputOptions
 from functions.transform.reasons import LINE_REASONS, OBJECT_REASONS
 from tests.corpus.cases import CASES, Case, typed_cases
 from tests.corpus.lake_files import CATALOG, Outcome, check, check_no_canary, run
-from tests.fuzz.oracle import Number, Pairs, dedupe, expect
+from tests.fuzz.oracle import Number, Pairs, expect
 
 TYPED = dict(
     typed_cases(
@@ -21,7 +21,7 @@ READABLE = {name: case for name, case in ALL.items() if case.corrupt is None}
 def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """With every number as the text it was sent as."""
     if isinstance(value, Pairs):
-        return plain(dedupe(value))
+        return plain(dict(value))
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):

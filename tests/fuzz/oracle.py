@@ -131,7 +131,9 @@ def judge(text: bytes, limits: Limits) -> Pairs:  # noqa: C901 - one rule after 
         raise UnfitError("not_json") from None
     if not isinstance(event, Pairs):
         raise UnfitError("not_object")
-    texts, numbers, keys = [], [], []
+    texts: list[str] = []
+    numbers: list[str] = []
+    keys: list[str] = []
     for item in walk(event):
         (numbers if isinstance(item, Number) else texts if isinstance(item, str) else []).append(
             item
