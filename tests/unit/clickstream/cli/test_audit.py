@@ -19,6 +19,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(audit.stdout, "_width", 200)  # so that no key is folded
     config = Config(bucket=BUCKET, database=DATABASE)
     monkeypatch.setattr(connection, "lake_config", lambda _: config)
     with mock_aws():
@@ -34,7 +35,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
 
 
 def run(*options: str) -> tuple[int, str]:
-    outcome = CliRunner().invoke(app, ["audit", *options], env={"COLUMNS": "200"})
+    outcome = CliRunner().invoke(app, ["audit", *options])
     return outcome.exit_code, outcome.stdout
 
 
