@@ -1,0 +1,161 @@
+"""Each thing that the fast path has to show: declined where it does not hold, and why it matters.
+
+Every case names the check that declines it. Without the check the block is taken, and the JSON
+lines or rows are wrong: so no check can be dropped unseen.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.lake.config import Limits
+from functions.lake.schema import load_catalog
+from functions.transform import columns, fast, nested, splice
+
+STAMP = "2025-11-26T12:00:00.123Z"
+NEVER = re.compile(b"(?!)")
+NEVER_TEXT = re.compile("(?!)")
+
+
+def path() -> fast.FastPath:
+    return fast.FastPath(
+        load_catalog(),
+        Limits(),
+        processed_ts=1_764_158_400_123,
+        processed_ts_text=STAMP,
+        partition_keys=("year", "month", "day"),
+    )
+
+
+def skip(*_: object) -> None:
+    """Show nothing."""
+
+
+def cut_whatever_is_there(lines: bytes, key: bytes, _count: int) -> list[bytes]:
+    head, *tails = lines.split(b'"%s":' % key)
+    return [head, *(tail[tail.index(b'"', 1) + 1 :] for tail in tails)]
+
+
+PLAIN = b'{"event_id":"a","user_id":"u"}\n{"event_id":"b","price":1}\n'
+
+CASES: list[tuple[str, bytes, Any, str, Any]] = [
+    ("two objects on one line", b'{"event_id":"a"}{"event_id":"b"}\n', fast, "_show_framing", skip),
+    ("a blank line", b'{"event_id":"a"}\n\n', fast, "_show_framing", skip),
+    ("an object over two lines", b'{"event_id":"a"\n,"price":1}\n', fast, "_show_framing", skip),
+    ("space behind an object", b'{"event_id":"a"} \n', fast, "_show_framing", skip),
+    ("an empty event", b"{}\n", fast, "_show_framing", skip),
+    (
+        "a PII key with an escaped letter",
+        b'{"event_id":"a","user\\u005fid":"CANARY","user_id":"u"}\n',
+        fast,
+        "_ESCAPED_NAME",
+        NEVER,
+    ),
+    (
+        "a PII key twice",
+        b'{"event_id":"a","user_id":"u","user_id":"CANARY"}\n',
+        splice,
+        "_cut",
+        lambda lines, key, _: lines.split(b'"%s":"u"' % key, 1),
+    ),
+    (
+        "a PII value with an escaped quote",
+        b'{"event_id":"a","user_id":"x\\"CANARY"}\n',
+        splice,
+        "_cut",
+        cut_whatever_is_there,
+    ),
+    (
+        "PII under a duplicate of a json column",
+        b'{"event_id":"a","properties":{"USER_ID":"CANARY"},"properties":1}\n',
+        fast,
+        "_show_once",
+        skip,
+    ),
+    (
+        "PII under a duplicate of an undeclared key",
+        b'{"event_id":"a","zz":{"USER_ID":"CANARY"},"zz":1}\n',
+        fast,
+        "_show_once",
+        skip,
+    ),
+    (
+        "bytes that are no UTF-8 under a duplicate key",
+        b'{"event_id":"a","properties":"\xff","properties":1}\n',
+        fast,
+        "_show_once",
+        skip,
+    ),
+    (
+        "nested PII in capitals",
+        b'{"event_id":"a","properties":{"USER_ID":"CANARY"}}\n',
+        nested.NestedTexts,
+        "_show_harmless",
+        skip,
+    ),
+    (
+        "a nested number that overflows",
+        b'{"event_id":"a","properties":{"k":[1E+400]}}\n',
+        nested.NestedTexts,
+        "_show_harmless",
+        skip,
+    ),
+    (
+        "a nested number with 400 digits",
+        b'{"event_id":"a","properties":{"k":1%s}}\n' % (b"0" * 400),
+        nested.NestedTexts,
+        "_show_harmless",
+        skip,
+    ),
+    (
+        "nesting over the limit",
+        b'{"event_id":"a","properties":%s%s}\n' % (b"[" * 100, b"]" * 100),
+        nested.NestedTexts,
+        "_show_harmless",
+        skip,
+    ),
+    (
+        "a timestamp that only Arrow takes",
+        b'{"event_id":"a","event_ts":"2025-11-26 10:00:00.000Z"}\n',
+        columns,
+        "_of_one_shape",
+        lambda _: True,
+    ),
+    (
+        "a timestamp of the year 0",
+        b'{"event_id":"a","event_ts":"0000-01-01T00:00:00.000Z"}\n',
+        columns,
+        "_of_one_shape",
+        lambda _: True,
+    ),
+]
+
+
+def test_plain_lines_are_taken() -> None:
+    taken = path().enrich(PLAIN)
+    assert taken is not None
+    lines, batch = taken
+    assert [json.loads(line) for line in lines.splitlines()] == [
+        {"event_id": "a", "processed_ts": STAMP},
+        {"event_id": "b", "price": 1, "processed_ts": STAMP},
+    ]
+    assert batch.column("event_id").to_pylist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
+def test_what_is_not_shown_is_declined(
+    case: tuple[str, bytes, Any, str, Callable[..., object]],
+) -> None:
+    assert path().enrich(case[1]) is None
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
+def test_without_the_check_it_would_be_taken(
+    case: tuple[str, bytes, Any, str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, lines, where, name, instead = case
+    monkeypatch.setattr(where, name, instead)
+    assert path().enrich(lines) is not None
