@@ -215,7 +215,8 @@ def _write_provider(directory: Path, endpoint: str, region: str) -> None:
 
 
 def _placeholder_packages(workdir: Path) -> Path:
-    directory = workdir / "packages"
+    # Terraform reads the path from its own directory, wherever the command was started.
+    directory = workdir.resolve() / "packages"
     directory.mkdir(parents=True, exist_ok=True)
     for name in _ZIPS:
         with zipfile.ZipFile(directory / name, "w") as archive:

@@ -135,3 +135,12 @@ def test_only_what_would_change_is_drift() -> None:
         ]
     }
     assert list(terraform._drifts(plan)) == [Drift("queue", ("update",), ("policy", "url"))]
+
+
+def test_packages_are_found_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    packages = terraform._placeholder_packages(Path("work"))
+    assert packages == tmp_path / "work" / "packages"
+    assert (packages / "transform.zip").is_file()
