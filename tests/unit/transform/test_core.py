@@ -18,7 +18,7 @@ JOB = Job(Layout().source(RAW_KEY), CATALOG, Limits(), OutputOptions(), PROCESSE
 
 # Runs in a fresh process, so that its peak is its own.
 MEASURE = """
-import gzip, itertools, random, resource, sys
+import gzip, itertools, random, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from clickstream.generate import generate_events
@@ -56,7 +56,9 @@ with raw.open("rb") as file:
     stats = transform_stream(file, job, folder).stats
 assert stats.corrupt is None, stats
 assert stats.bytes_raw == written
-print(stats.lines, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not getrusage: its peak is inherited from the process that started this one.
+peak = next(line for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
+print(stats.lines, int(peak.split()[1]) // 1024)
 """
 
 
@@ -85,9 +87,9 @@ def test_two_gigabytes_pass_in_300_mb(tmp_path: Path) -> None:
     "what", ["empty events", "empty events on one line", "scalars on one line", "long events"]
 )
 def test_memory_is_bounded_for_hostile_objects(tmp_path: Path, what: str) -> None:
-    _, small = measure(tmp_path, what, 2 * 1024**2)
-    _, large = measure(tmp_path, what, 16 * 1024**2)
-    sys.stdout.write(f"{what}: 2 MiB peak {small} MiB, 16 MiB peak {large} MiB\n")
+    _, small = measure(tmp_path, what, 1024**2)
+    _, large = measure(tmp_path, what, 6 * 1024**2)
+    sys.stdout.write(f"{what}: 1 MiB peak {small} MiB, 6 MiB peak {large} MiB\n")
     assert large < 400
 
 
