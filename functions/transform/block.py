@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from functions.lake.config import Limits
 from functions.lake.schema import Catalog
+from functions.transform.declined import Declined
 from functions.transform.enrich import EnrichedLines, Enricher, RejectedLine
 from functions.transform.fast import FastPath
 from functions.transform.lines import Block
@@ -94,19 +95,18 @@ class BlockEnricher:
         if not block.data:
             return EnrichedBlock()
         data = block.data if block.data.endswith(b"\n") else block.data + b"\n"
-        proven = self._fast.enrich(data)
-        if proven is not None:
-            json, batch = proven
-            return EnrichedBlock(json, [batch])
-        return self._mixed(data.split(b"\n")[:-1], block)
+        try:
+            json, batch = self._fast.enrich(data)
+        except Declined:
+            return self._mixed(data, block)
+        return EnrichedBlock(json, [batch])
 
-    def _mixed(self, lines: list[bytes], block: Block) -> EnrichedBlock:
+    def _mixed(self, data: bytes, block: Block) -> EnrichedBlock:
         """Plain lines together, the others one at a time, all back in their order."""
         done, mixed = EnrichedBlock(), _Mixed()
-        plain: list[int] = []
-        odd: list[int] = []
-        for place, line in enumerate(lines):
-            (plain if self._fast.may_take(line) else odd).append(place)
+        lines = data.split(b"\n")[:-1]
+        odd = self._fast.refused(data, lines)
+        plain = sorted(set(range(len(lines))).difference(odd))
         odd += self._plain(lines, plain, mixed)
         self._odd(lines, sorted(odd), block, done, mixed)
         done.json, done.batches = mixed.in_order()
@@ -116,12 +116,16 @@ class BlockEnricher:
         """Enrich lines that look plain; the places of those that are not, after all."""
         if len(places) < _SMALLEST_RUN:
             return places
-        proven = self._fast.enrich(b"".join([lines[place] + b"\n" for place in places]))
-        if proven is None:
+        try:
+            json, batch = self._fast.enrich(b"".join([lines[place] + b"\n" for place in places]))
+        except Declined as declined:
+            if declined.places:
+                odd = {places[place] for place in declined.places}
+                rest = [place for place in places if place not in odd]
+                return [*odd, *self._plain(lines, rest, mixed)]
             middle = len(places) // 2
             first = self._plain(lines, places[:middle], mixed)
             return first + self._plain(lines, places[middle:], mixed)
-        json, batch = proven
         mixed.places += places
         mixed.json += json.splitlines(keepends=True)
         mixed.batches.append(batch)

@@ -12,6 +12,7 @@ from functions.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
 from functions.lake.config import Limits
 from functions.lake.schema import EXTRA, PROCESSED_TS, Catalog
 from functions.transform.lines import WHITESPACE, split_values
+from functions.transform.nested import ESCAPED_NAME
 from functions.transform.reasons import LineReason
 from functions.transform.strict import ParsedEvent, RejectedError, parse_event
 
@@ -203,13 +204,13 @@ class Enricher:
                 event.fields[key] = msgspec.Raw(text)
 
     def _may_hold_pii(self, text: bytes) -> bool:
-        r"""Whether a PII key may stand in a text: plainly, with `\u` escapes, or in odd letters.
+        """Whether a PII key may stand in a text: plainly, with escapes, or in odd letters.
 
         Lower case changes some letters outside ASCII into ASCII ones (the Kelvin sign into k).
         """
-        if b"\\u" in text or not text.isascii():
+        if b"\\u" in text and ESCAPED_NAME.search(text):
             return True
-        lowered = text.lower()
+        lowered = text.lower() if text.isascii() else text.decode().lower().encode()
         return any(needle in lowered for needle in self._pii_needles)
 
     def _strip(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
