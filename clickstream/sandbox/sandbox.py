@@ -31,6 +31,8 @@ from clickstream.sandbox.scheduler import Scheduler, Tick
 from clickstream.sandbox.server import Server
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
     from clickstream.sandbox.resources import Resources
     from clickstream.sandbox.runtime.call import Handler
 
@@ -67,6 +69,7 @@ class Sandbox:
         refuse: Refuse | None = None,
         handlers: "Mapping[str, Handler] | None" = None,
         environment: Mapping[str, str] | None = None,
+        middleware: "Callable[[WSGIApplication], WSGIApplication] | None" = None,
     ) -> None:
         """Describe a sandbox; entering the context starts it.
 
@@ -79,6 +82,7 @@ class Sandbox:
             refuse: says which records Firehose refuses as throttled, for tests.
             handlers: run in this process, by handler path, instead of in workers, for tests.
             environment: further variables for every function.
+            middleware: put around the HTTP application, for tests that break calls.
         """
         self._provision = provision or by_catalog()
         self._port = port
@@ -88,6 +92,7 @@ class Sandbox:
         self._refuse = refuse
         self._handlers = handlers
         self._environment = dict(environment or {})
+        self._middleware = middleware
         self._stack = ExitStack()
         self._resources: Resources | None = None
         self._ready = False
@@ -135,7 +140,8 @@ class Sandbox:
 
         # The parts call each other through the endpoint, which is known once the port is bound.
         self._front: Front | None = None
-        server = Server(self._answer, self._port)
+        app: WSGIApplication = self._answer
+        server = Server(self._middleware(app) if self._middleware else app, self._port)
         stack.callback(server.close)
         self.endpoint = server.endpoint
         self.clients = Clients(self.endpoint)
@@ -276,6 +282,7 @@ class Sandbox:
             AttributeNames=[
                 "ApproximateNumberOfMessages",
                 "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
             ],
         )["Attributes"]
         return sum(map(int, counts.values()))
