@@ -7,8 +7,10 @@ silence until its own timeout; a killed function's process is gone.
 import json
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -81,7 +83,11 @@ class FaultyFront:
                 self._saw_object(call)
             if not call.caller:
                 return sandbox(environ, start)
-            return self._answer(call, lambda: _perform(sandbox, environ), start)
+            try:
+                return self._answer(call, lambda: _perform(sandbox, environ), start)
+            except ConnectionLostError:
+                _close(environ)
+                raise
 
         return app
 
@@ -108,7 +114,7 @@ class FaultyFront:
             self._never.wait(self._stall_seconds)
         if fault is Fault.CUT:
             start(answer.status, answer.headers)
-            return _half(answer.body)
+            return _half(answer.body)  # the server closes a connection that has an answer
         if fault is not Fault.NONE:
             raise ConnectionLostError
         start(answer.status, answer.headers)
@@ -155,6 +161,12 @@ class FaultyFront:
     def _kill(self, call: Call) -> None:
         os.kill(call.pid, signal.SIGKILL)
         self._ledger.happened(f"{call.caller} processes killed")
+
+
+def _close(environ: "WSGIEnvironment") -> None:
+    """Close the connection: the server itself would wait for another request on it."""
+    with suppress(OSError):  # the client was faster
+        environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
 
 
 def _perform(sandbox: "WSGIApplication", environ: "WSGIEnvironment") -> _Answer:
