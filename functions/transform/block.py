@@ -1,5 +1,7 @@
 """A block of lines through the fast path where it is proven, and line by line where it is not."""
 
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final
@@ -10,7 +12,7 @@ from functions.lake.config import Limits
 from functions.lake.schema import Catalog
 from functions.transform.declined import Declined
 from functions.transform.enrich import EnrichedLines, Enricher, RejectedLine
-from functions.transform.fast import FastPath
+from functions.transform.fast import FastLines, FastPath
 from functions.transform.lines import Block
 
 # Lines that look plain but are declined together are halved down to this many, which then go one
@@ -35,27 +37,45 @@ class EnrichedBlock:
     mismatched: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Mixed:
-    """What became of the lines of a block that took different ways, in the order they came back.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Published events that came back together.
 
     Attributes:
-        places: index in the block of the line that each published event is from.
-        json: its JSON line, with the newline.
-        batches: its Parquet row.
+        places: index in the block of the line that each is from, ascending.
+        json: their JSON lines.
+        batch: their Parquet rows.
     """
 
-    places: list[int] = field(default_factory=list)
-    json: list[bytes] = field(default_factory=list)
-    batches: list[pa.RecordBatch] = field(default_factory=list)
+    places: Sequence[int]
+    json: bytes
+    batch: pa.RecordBatch
 
-    def in_order(self) -> tuple[bytes, list[pa.RecordBatch]]:
-        """The events in the order they were sent."""
-        if not self.places:
-            return b"", []
-        order = sorted(range(len(self.places)), key=self.places.__getitem__)
-        batch = pa.concat_batches(self.batches).take(pa.array(order))
-        return b"".join([self.json[place] for place in order]), [batch]
+    def cut_before(self, places: Iterable[int]) -> list["_Run"]:
+        """Cut so that no event from one of `places` would have to stand inside a run."""
+        cuts = sorted({bisect_left(self.places, place) for place in places} - {0})
+        runs, start, position = [], 0, 0
+        for stop in [*cuts, len(self.places)]:
+            if stop > start:
+                end = self._after_lines(position, stop - start)
+                rows = self.batch.slice(start, stop - start)
+                runs.append(_Run(self.places[start:stop], self.json[position:end], rows))
+                start, position = stop, end
+        return runs
+
+    def _after_lines(self, position: int, count: int) -> int:
+        if count == len(self.places):
+            return len(self.json)
+        for _ in range(count):
+            position = self.json.index(b"\n", position) + 1
+        return position
+
+
+def _run(done: FastLines, places: Sequence[int]) -> _Run:
+    """What the fast path made of the lines at some places."""
+    odd = set(done.odd)
+    taken = [place for number, place in enumerate(places) if number not in odd] if odd else places
+    return _Run(taken, done.json, done.batch)
 
 
 class BlockEnricher:
@@ -71,6 +91,7 @@ class BlockEnricher:
         partition_keys: tuple[str, ...],
     ) -> None:
         """Take what `Enricher` takes."""
+        self._line = 1  # number of the line that comes next
         self._schema = catalog.arrow_schema()
         self._enricher = Enricher(
             catalog,
@@ -88,64 +109,96 @@ class BlockEnricher:
         )
 
     def enrich(self, block: Block) -> EnrichedBlock:
-        """Enrich every line of a block."""
+        """Enrich every line of a block; blocks are to come in the order of the raw object."""
+        self._line += block.passed
         if block.too_long:
-            reject = RejectedLine(block.line_number, block.offset, "line_too_long")
-            return EnrichedBlock(rejects=[reject])
+            return EnrichedBlock(rejects=[RejectedLine(self._line, block.offset, "line_too_long")])
         if not block.data:
             return EnrichedBlock()
-        data = block.data if block.data.endswith(b"\n") else block.data + b"\n"
+        ended = block.data.endswith(b"\n")
+        data = block.data if ended else block.data + b"\n"
         try:
-            json, batch = self._fast.enrich(data)
-        except Declined:
-            return self._mixed(data, block)
-        return EnrichedBlock(json, [batch])
+            done = self._fast.enrich(data)
+        except Declined as declined:
+            mixed = self._mixed(data.split(b"\n")[:-1], [], declined.places, block.offset)
+        else:
+            if not done.odd:
+                # Each line is one event, as was shown.
+                self._line += done.batch.num_rows if ended else done.batch.num_rows - 1
+                return EnrichedBlock(done.json, [done.batch])
+            lines = data.split(b"\n")[:-1]
+            mixed = self._mixed(lines, [_run(done, range(len(lines)))], done.odd, block.offset)
+        self._line += block.data.count(b"\n")
+        return mixed
 
-    def _mixed(self, data: bytes, block: Block) -> EnrichedBlock:
-        """Plain lines together, the others one at a time, all back in their order."""
-        done, mixed = EnrichedBlock(), _Mixed()
-        lines = data.split(b"\n")[:-1]
-        odd = self._fast.refused(data, lines)
-        plain = sorted(set(range(len(lines))).difference(odd))
-        odd += self._plain(lines, plain, mixed)
-        self._odd(lines, sorted(odd), block, done, mixed)
-        done.json, done.batches = mixed.in_order()
+    def _mixed(
+        self, lines: list[bytes], runs: list[_Run], odd: Sequence[int], offset: int
+    ) -> EnrichedBlock:
+        """What is not in a run yet: plain lines together, odd ones alone, all in their order."""
+        places = range(len(lines))
+        others = list(odd) if runs else self._without(lines, places, odd, runs)
+        done, published = self._one_by_one(lines, sorted(others), offset)
+        firsts = [run.places[0] for run in published]
+        runs = [piece for run in runs for piece in run.cut_before(firsts)] + published
+        runs.sort(key=lambda run: run.places[0])
+        done.json = b"".join([run.json for run in runs])
+        done.batches = [run.batch for run in runs]
         return done
 
-    def _plain(self, lines: list[bytes], places: list[int], mixed: _Mixed) -> list[int]:
+    def _without(
+        self, lines: list[bytes], places: Sequence[int], odd: Sequence[int], runs: list[_Run]
+    ) -> list[int]:
+        """Enrich lines that were declined because of odd ones among them.
+
+        Args:
+            lines: of the block.
+            places: of those that were declined.
+            odd: which of `places`, counted from 0; if that is not known, they are halved.
+            runs: takes what was enriched.
+
+        Returns:
+            The places of lines that have to go one by one.
+        """
+        if not odd:
+            middle = len(places) // 2
+            first = self._plain(lines, places[:middle], runs)
+            return first + self._plain(lines, places[middle:], runs)
+        wrong = set(odd)
+        plain = [place for number, place in enumerate(places) if number not in wrong]
+        return [*(places[number] for number in odd), *self._plain(lines, plain, runs)]
+
+    def _plain(self, lines: list[bytes], places: Sequence[int], runs: list[_Run]) -> list[int]:
         """Enrich lines that look plain; the places of those that are not, after all."""
         if len(places) < _SMALLEST_RUN:
-            return places
+            return list(places)
         try:
-            json, batch = self._fast.enrich(b"".join([lines[place] + b"\n" for place in places]))
+            done = self._fast.enrich(b"\n".join([*(lines[place] for place in places), b""]))
         except Declined as declined:
-            if declined.places:
-                odd = {places[place] for place in declined.places}
-                rest = [place for place in places if place not in odd]
-                return [*odd, *self._plain(lines, rest, mixed)]
-            middle = len(places) // 2
-            first = self._plain(lines, places[:middle], mixed)
-            return first + self._plain(lines, places[middle:], mixed)
-        mixed.places += places
-        mixed.json += json.splitlines(keepends=True)
-        mixed.batches.append(batch)
-        return []
+            return self._without(lines, places, declined.places, runs)
+        runs.append(_run(done, places))
+        return [places[number] for number in done.odd]
 
-    def _odd(
-        self, lines: list[bytes], odd: list[int], block: Block, done: EnrichedBlock, mixed: _Mixed
-    ) -> None:
-        """Enrich lines one at a time."""
+    def _one_by_one(
+        self, lines: list[bytes], places: Sequence[int], offset: int
+    ) -> tuple[EnrichedBlock, list[_Run]]:
+        """Enrich lines one at a time: the account of them, and a run for each event."""
         enriched = EnrichedLines()
-        offsets = list(accumulate((len(line) + 1 for line in lines), initial=block.offset))
-        for place in odd:
+        offsets = list(accumulate((len(line) + 1 for line in lines), initial=offset))
+        from_: list[int] = []
+        for place in places:
             before = len(enriched.rows)
-            self._enricher.line(lines[place], block.line_number + place, offsets[place], enriched)
-            mixed.places += [place] * (len(enriched.rows) - before)
-        mixed.json += enriched.json
-        if enriched.rows:
-            mixed.batches.append(self._batch(enriched.rows))
-        done.blank, done.rejects = enriched.blank, enriched.rejects
-        done.mismatched = enriched.mismatched
+            self._enricher.line(lines[place], self._line + place, offsets[place], enriched)
+            from_ += [place] * (len(enriched.rows) - before)
+        done = EnrichedBlock(
+            blank=enriched.blank, rejects=enriched.rejects, mismatched=enriched.mismatched
+        )
+        if not enriched.rows:
+            return done, []
+        batch = self._batch(enriched.rows)
+        return done, [
+            _Run([place], line, batch.slice(number, 1))
+            for number, (place, line) in enumerate(zip(from_, enriched.json, strict=True))
+        ]
 
     def _batch(self, rows: list[list[Any]]) -> pa.RecordBatch:
         arrays = [

@@ -73,13 +73,16 @@ class Columns:
         )
         texts: dict[str, Sequence[str | None]] = {}
         nested = [] if extras is None else [extras]
+        odd = _Odd()
         for column in self.sent:
             name, kind = column.name, column.type
             if kind == "json":
-                texts[name] = self._json_texts(values[name])
-                nested.append(texts[name])
+                with odd:
+                    texts[name] = self._json_texts(values[name])
+                    nested.append(texts[name])
             elif kind == "double":
-                arrays[name] = _numbers(values[name])
+                with odd:
+                    arrays[name] = _numbers(values[name])
             elif kind in _TEXT_TYPES:
                 texts[name] = self._present(name, values[name])
             else:
@@ -94,7 +97,10 @@ class Columns:
         for number, name in enumerate(texts):
             arrays[name] = together.slice(number * count, count)
         for name in self._timestamps:
-            arrays[name] = _timestamps(texts[name], arrays[name], self._schema.field(name).type)
+            with odd:
+                type_ = self._schema.field(name).type
+                arrays[name] = _timestamps(texts[name], arrays[name], type_)
+        odd.decline()
         return pa.RecordBatch.from_arrays(
             [arrays[name] for name in self._schema.names], schema=self._schema
         )
@@ -108,6 +114,28 @@ class Columns:
         if name in self._sparse:
             return [None if value is ABSENT else value for value in values]
         return values
+
+
+class _Odd:
+    """Gathers which events are odd, whatever column shows it, to decline them all at once."""
+
+    def __init__(self) -> None:
+        self._places: set[int] = set()
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Keep the places of what was declined; if they are not known, that is for the caller."""
+        if isinstance(error, Declined) and error.places:
+            self._places.update(error.places)
+            return True
+        return False
+
+    def decline(self) -> None:
+        """Decline what was gathered."""
+        if self._places:
+            raise Declined(tuple(sorted(self._places)))
 
 
 def _numbers(values: Sequence[msgspec.Raw]) -> pa.DoubleArray:

@@ -1,5 +1,6 @@
 """One raw object's bytes in, its three local files and the account of them out. No AWS here."""
 
+import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -99,6 +100,16 @@ def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
         ConservationError: the counts do not add up; nothing may be made visible.
         OSError: reading or writing failed.
     """
+    # What is there already, imported modules above all, is not to be walked through time and again
+    # by the collector: 5 % of the time.
+    gc.freeze()
+    try:
+        return _transform(raw, job, workdir)
+    finally:
+        gc.unfreeze()
+
+
+def _transform(raw: Readable, job: Job, workdir: Path) -> TransformResult:
     stats = Stats()
     counting = _Counting(raw)
     name = job.source.source_id

@@ -16,6 +16,7 @@ two together over hostile input.
 
 import gc
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +27,7 @@ from functions.lake.schema import Catalog
 from functions.transform.columns import Columns
 from functions.transform.declined import Declined
 from functions.transform.nested import NestedTexts
-from functions.transform.refused import PARSE_ERRORS, line_of, refused
+from functions.transform.refused import PARSE_ERRORS, Parsed, line_of, parse_around
 from functions.transform.shape import ABSENT, ABSENT_RAW, Shape, Shapes
 from functions.transform.splice import Splicer
 
@@ -34,6 +35,25 @@ _write = msgspec.json.Encoder().encode_lines
 _parse_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode_lines
 # After blocks that were not canonical, so many at most are not tried: it costs a twentieth.
 _MOST_SKIPPED: Final = 64
+
+
+# Where one line was refused more will be.
+_CAREFUL_BLOCKS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FastLines:
+    """What became of some lines.
+
+    Attributes:
+        json: JSON lines, each with its newline, in the order of the lines.
+        batch: their Parquet rows.
+        odd: indexes of the lines that were left out.
+    """
+
+    json: bytes
+    batch: pa.RecordBatch
+    odd: tuple[int, ...] = ()
 
 
 class FastPath:
@@ -64,12 +84,10 @@ class FastPath:
         self._splicer = Splicer(catalog, processed_ts_text)
         self._stamp = msgspec.Raw(f'"{processed_ts_text}"'.encode())
         self._skip = self._skipped = 0
+        self._careful = 0
 
-    def enrich(self, lines: bytes) -> tuple[bytes, pa.RecordBatch]:
-        """Enrich whole lines, each with its newline.
-
-        Returns:
-            The JSON lines and the Parquet rows, in the order of the lines.
+    def enrich(self, lines: bytes) -> FastLines:
+        """Enrich whole lines, each with its newline, but for odd ones among them.
 
         Raises:
             Declined: something about them was not shown.
@@ -80,26 +98,17 @@ class FastPath:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            return self._enrich(lines)
+            return self._enrich(self._parse_around(lines))
         except PARSE_ERRORS:
             raise Declined from None
         finally:
             if collecting:
                 gc.enable()
 
-    def refused(self, data: bytes, lines: Sequence[bytes]) -> list[int]:
-        """Indexes of lines that the parser refuses; perhaps not all, but each of them it does.
-
-        Args:
-            data: the lines, each with its newline.
-            lines: the same, each without.
-        """
-        return refused(self._parse, data, lines)
-
-    def _enrich(self, lines: bytes) -> tuple[bytes, pa.RecordBatch]:
-        events = self._parse(lines)
+    def _enrich(self, parsed: Parsed) -> FastLines:
+        lines, events, odd = parsed.lines, parsed.values, parsed.refused
         if not events:
-            raise Declined
+            raise Declined(odd)
         canonical = self._is_canonical(lines, events)
         while not canonical and self._learns_order(lines, events):
             events = self._parse(lines)
@@ -107,13 +116,32 @@ class FastPath:
         shape = self._shapes.now
         columns = zip(*map(msgspec.structs.astuple, events), strict=True)
         values = dict(zip(shape.keys, columns, strict=True))
-        extras = self._extras(lines, shape, values, canonical=canonical)
-        batch = self._columns.batch(values, extras, len(shape.keys))
+        try:
+            extras = self._extras(lines, shape, values, canonical=canonical)
+            batch = self._columns.batch(values, extras, len(shape.keys))
+        except Declined as declined:
+            raise declined.among(odd) from None
         if canonical:
-            return self._written(events, shape), batch
-        return self._splicer.enrich(lines, len(events), shape, values), batch
+            return FastLines(self._written(events, shape), batch, odd)
+        return FastLines(self._splicer.enrich(lines, len(events), shape, values), batch, odd)
 
-    def _parse(self, lines: bytes | memoryview) -> list[Any]:
+    def _parse_around(self, lines: bytes) -> Parsed:
+        """The events; for some time after a line was refused, in small chunks."""
+        if not self._careful:
+            try:
+                return Parsed(self._parse(lines), lines)
+            except PARSE_ERRORS:
+                self._careful = _CAREFUL_BLOCKS
+        self._careful -= 1
+        shape = self._shapes.now
+        parsed = parse_around(self._parse, lines)
+        if parsed.refused:
+            self._careful = _CAREFUL_BLOCKS
+        if self._shapes.now is not shape:  # the first of the events know less than the last
+            return Parsed(self._parse(parsed.lines), parsed.lines, parsed.refused)
+        return parsed
+
+    def _parse(self, lines: bytes) -> list[Any]:
         """The events; fields that are not declared are learnt."""
         while True:
             try:

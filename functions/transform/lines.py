@@ -11,12 +11,9 @@ from typing import Final
 
 from functions.transform.values import WHITESPACE, Skipper, after_space, split_values, value_end
 
-__all__ = ["BOM", "MOST_LINES", "MOST_VALUES", "WHITESPACE", "Block", "blocks", "split_values"]
+__all__ = ["BOM", "MOST_VALUES", "WHITESPACE", "Block", "blocks", "split_values"]
 
 BOM: Final = b"\xef\xbb\xbf"
-# The events of a block are all in memory at once, and the smallest is `{}`.
-MOST_LINES: Final = 16_384
-"""Most lines of a block."""
 MOST_VALUES: Final = 4_096
 """Most values of a block that was cut off a long line."""
 _LONG_LINE_BYTES: Final = 64 * 1024
@@ -29,14 +26,15 @@ class Block:
     Attributes:
         data: the bytes; every line but perhaps the last ends in `\n`.
         offset: where they start in the decompressed object, in bytes.
-        line_number: of the first line, counted from 1.
+        passed: ends of lines between the block before and this one, which are in neither. Line
+            numbers follow from these; counting all lines here costs 3 % of the whole transform.
         too_long: the block is the start of one event over the limit, and is to be rejected; the
             rest of that event is passed over.
     """
 
     data: bytes
     offset: int
-    line_number: int
+    passed: int
     too_long: bool = False
 
 
@@ -60,21 +58,24 @@ class _Splitter:
         self._data = b""
         self._offset = 0  # of self._data in the decompressed object
         self._position = 0  # in self._data: everything before it is done with
-        self._line = 1  # number of the line at that position
+        self._passed = 0  # ends of lines that no block has
         self._started = False
         self._cut = False  # values of that line have been given out already
         self._look_again = 0  # from so many bytes on another look at an unfinished value pays
         self._skipper: Skipper | None = None  # stands in an event that is over the limit
 
     def feed(self, piece: bytes) -> Iterator[Block]:
-        self._offset += self._position
-        self._data = self._data[self._position :] + piece
-        self._position = 0
+        end = piece.rfind(b"\n") + 1
+        if self._started and end:
+            self._append(memoryview(piece)[:end])  # so these lines are copied once
+            yield from self._lines(len(self._data))
+            piece = piece[end:]
+        self._append(piece)
         if not self._started:
             if len(self._data) < len(BOM) and BOM.startswith(self._data):
                 return
             self._start()
-        yield from self._lines(self._data.rfind(b"\n") + 1)
+            yield from self._lines(self._data.rfind(b"\n") + 1)
         if self._is_long():
             yield from self._values(len(self._data), ended=False)
 
@@ -86,6 +87,11 @@ class _Splitter:
         elif self._position < len(self._data):
             yield self._block(self._position, len(self._data))
 
+    def _append(self, more: bytes | memoryview) -> None:
+        self._offset += self._position
+        self._data = self._data[self._position :] + more
+        self._position = 0
+
     def _start(self) -> None:
         self._started = True
         if self._data.startswith(BOM):
@@ -96,19 +102,21 @@ class _Splitter:
         return self._cut or len(self._data) - self._position > self._long
 
     def _block(self, start: int, end: int, *, too_long: bool = False) -> Block:
-        return Block(self._data[start:end], self._offset + start, self._line, too_long=too_long)
+        passed, self._passed = self._passed, 0
+        return Block(self._data[start:end], self._offset + start, passed, too_long=too_long)
 
     def _lines(self, end: int) -> Iterator[Block]:
         """Give out all lines up to `end`, where the last of them ends."""
         while self._position < end:
             short = self._position if self._cut else self._short_lines(end)
             if short > self._position:
-                yield from self._whole(short)
+                yield self._block(self._position, short)
+                self._position = short
                 continue
             newline = self._data.index(b"\n", self._position)
             yield from self._values(newline, ended=True)
             self._position = newline + 1
-            self._line += 1
+            self._passed += 1
             self._cut = False
 
     def _short_lines(self, end: int) -> int:
@@ -119,24 +127,6 @@ class _Splitter:
             if not found:
                 break
             position = found
-        return position
-
-    def _whole(self, end: int) -> Iterator[Block]:
-        """Give out the lines up to `end` as blocks of at most `MOST_LINES` lines."""
-        while self._position < end:
-            stop = end
-            count = self._data.count(b"\n", self._position, end)
-            if count > MOST_LINES:
-                count = MOST_LINES
-                stop = self._after_lines(count)
-            yield self._block(self._position, stop)
-            self._position = stop
-            self._line += count
-
-    def _after_lines(self, count: int) -> int:
-        position = self._position
-        for _ in range(count):
-            position = self._data.index(b"\n", position) + 1
         return position
 
     def _values(self, end: int, *, ended: bool) -> Iterator[Block]:

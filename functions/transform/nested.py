@@ -72,16 +72,17 @@ class NestedTexts:
             raise Declined
 
     def _harmful(self, texts: Sequence[bytes]) -> tuple[int, ...]:
+        """Indexes of those that are not harmless, by halves; at least one is not."""
         if len(texts) == 1:
             return (0,)
-        return tuple(place for place, text in enumerate(texts) if not self._alone(text))
-
-    def _alone(self, text: bytes) -> bool:
-        try:
-            self.compact_texts([text])
-        except Declined:
-            return False
-        return True
+        middle = len(texts) // 2
+        found: list[int] = []
+        for half, start in ((texts[:middle], 0), (texts[middle:], middle)):
+            try:
+                self.compact_texts(half)
+            except Declined as declined:
+                found += [start + place for place in declined.places]
+        return tuple(found)
 
     def _is_harmless(self, count: int, joined: bytes, text: str, parts: Sequence[str]) -> bool:
         if len(parts) != count or "\r" in text:

@@ -53,7 +53,7 @@ class Shape:
     keys: tuple[str, ...]
     undeclared: tuple[str, ...]
     raw: tuple[str, ...]
-    parse: Callable[[bytes | memoryview], list[Any]]
+    parse: Callable[[bytes], list[Any]]
     pii: tuple[str, ...]
 
 

@@ -23,7 +23,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def by_block(data: bytes) -> dict[str, Any]:
-    done = BlockEnricher(CATALOG, Limits(), **ARGUMENTS).enrich(Block(data, 0, 1))
+    done = BlockEnricher(CATALOG, Limits(), **ARGUMENTS).enrich(Block(data, 0, 0))
     return {
         "json": [dedupe(load(line)) for line in done.json.decode().split("\n")[:-1]],
         "rows": [row for batch in done.batches for row in batch.to_pylist()],
@@ -71,6 +71,25 @@ def test_nearly_plain_blocks_come_out_alike(seed: int) -> None:
         lines.insert(rng.randrange(len(lines) + 1), hostile.event())
         data = b"\n".join(lines) + b"\n"
         assert by_block(data) == by_line(data)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_long_blocks_with_odd_and_new_events_come_out_alike(seed: int) -> None:
+    """What the fast path learns on the way, and what it leaves out, does not move the others."""
+    rng = random.Random(seed)  # noqa: S311 - test data
+    hostile = Hostile(rng)
+    lines = []
+    for number in range(600):
+        line = hostile.plain()
+        chance = rng.random()
+        if chance < 0.03:
+            line = rng.choice((hostile.line(), hostile.event(), line[: rng.randrange(len(line))]))
+        elif chance < 0.05 and line.endswith(b"}") and len(line) > 2:
+            line = line[:-1] + b',"new%d":%d}' % (rng.randrange(1 + number // 100), number)
+        lines.append(line)
+    data = b"\n".join([*lines, b""])
+    assert len(data) > 3 * 16 * 1024
+    assert by_block(data) == by_line(data)
 
 
 @pytest.mark.parametrize(

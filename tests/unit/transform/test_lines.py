@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.transform.lines import BOM, MOST_LINES, MOST_VALUES, Block, blocks
+from functions.transform.lines import BOM, MOST_VALUES, Block, blocks
 from functions.transform.values import split_values
 
 Text = tuple[int, int, bytes, bool]
@@ -18,21 +18,24 @@ LIMIT = 100
 def texts(pieces: Iterable[bytes], limit: int = LIMIT) -> list[Text]:
     """What blocks hold, however they are grouped: (line, offset, text, too long)."""
     found: list[Text] = []
+    line = 1
     for block in blocks(pieces, limit):
+        line += block.passed
         if block.too_long:
-            found.append((block.line_number, block.offset, b"", True))
+            found.append((line, block.offset, b"", True))
             continue
-        found += texts_of(block)
+        found += texts_of(block, line)
+        line += block.data.count(b"\n")
     return found
 
 
-def texts_of(block: Block) -> list[Text]:
+def texts_of(block: Block, first: int) -> list[Text]:
     found: list[Text] = []
     offset = block.offset
     lines = block.data.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    for number, line in enumerate(lines, block.line_number):
+    for number, line in enumerate(lines, first):
         values = [
             (number, offset + position, value, False) for position, value in split_values(line)
         ]
@@ -44,7 +47,7 @@ def texts_of(block: Block) -> list[Text]:
 def test_lines_end_at_line_feed_only() -> None:
     data = b'{"a":"\xe2\x80\xa8"}\x0b\x0c\x1c\r{"b":1}\xc2\x85\n2\n'
     (block,) = blocks([data], LIMIT)
-    assert block == Block(data, 0, 1)
+    assert block == Block(data, 0, 0)
     assert data.count(b"\n") == 2
 
 
@@ -171,15 +174,6 @@ def test_a_long_line_of_white_space_is_one_blank_line(step: int) -> None:
     for line, numbers in ((b" " * 300 + b"\n1", [1, 2]), (b"\t" * 300, [1]), (b" " * 300, [1])):
         pieces = [line[start : start + step] for start in range(0, len(line), step)]
         assert [number for number, *_ in texts(pieces)] == numbers
-
-
-def test_a_block_holds_so_many_lines_at_most() -> None:
-    data = b"{}\n" * (2 * MOST_LINES + 5)
-    found = list(blocks([data], 4096))
-    assert [block.data.count(b"\n") for block in found] == [MOST_LINES, MOST_LINES, 5]
-    assert [block.line_number for block in found] == [1, MOST_LINES + 1, 2 * MOST_LINES + 1]
-    assert [block.offset for block in found] == [0, 3 * MOST_LINES, 6 * MOST_LINES]
-    assert b"".join(block.data for block in found) == data
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
