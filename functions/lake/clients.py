@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
 CLIENT_CONFIG: Final = ClientConfig(
-    # "standard" backs off with jitter and stops early when the service is down for everybody; a
-    # failed invocation is retried by the queue anyway.
-    retries={"mode": "standard", "total_max_attempts": 5},
+    # "standard" backs off with jitter and stops early when the service is down for everybody. After
+    # an error that is no throttling it pauses 50 ms at most, then twice that, and so on: five
+    # attempts would be over within a second, and the queue brings a message back only after half
+    # an hour.
+    retries={"mode": "standard", "total_max_attempts": 8},
     connect_timeout=3,
     # Of silence, not of the whole call. A compacted file is copied within one call, which S3
     # answers with white space while it works.

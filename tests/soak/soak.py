@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from clickstream.sandbox.resources import Resources
 
 ROOT: Final = Path(__file__).parents[2]
-_CONCURRENCY: Final = 3
 Say = Callable[[str], None]
 
 
@@ -45,6 +44,7 @@ class Scale:
         batches_per_day: that go into one partition before the next begins.
         compact_every: batches between two ticks of the compaction's schedule; `clean_every` of the
             clean-up's.
+        concurrency: of each function.
         pause: of the reader between two rounds.
         settle: how long faults go on at most once everything is sent.
         drain: how long it may take to come to rest.
@@ -56,6 +56,7 @@ class Scale:
     batches_per_day: int
     compact_every: int
     clean_every: int
+    concurrency: int = 3
     transform_timeout: int = 20
     transform_visibility: int = 32
     compact_timeout: int = 25
@@ -131,7 +132,7 @@ class Soak:
         self.sandbox = Sandbox(
             provision=self._provision,
             directory=folder,
-            concurrency=_CONCURRENCY,
+            concurrency=scale.concurrency,
             clock=lambda: self._moment,
             environment={
                 "PYTHONPATH": str(ROOT),
@@ -183,14 +184,14 @@ class Soak:
     def _warm_up(self) -> None:
         """Start the functions' processes, which takes seconds, before the faults begin."""
         self._front.quiet.set()
-        stream = self.sandbox.stream
+        stream, concurrency = self.sandbox.stream, self._scale.concurrency
         work = (
             (f"{stream}-transform", b'{"Event":"s3:TestEvent"}'),
             (f"{stream}-compact", b'{"action":"plan","dry_run":true}'),
         )
-        with ThreadPoolExecutor(_CONCURRENCY * len(work)) as pool:
+        with ThreadPoolExecutor(concurrency * len(work)) as pool:
             invoke = self.sandbox.functions.invoke
-            under_way = [pool.submit(invoke, *each) for each in work * _CONCURRENCY]
+            under_way = [pool.submit(invoke, *each) for each in work * concurrency]
             for future in under_way:
                 assert not future.result().failed, future.result().payload
         self._front.quiet.clear()

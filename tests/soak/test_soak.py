@@ -75,12 +75,13 @@ def test_a_short_soak(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, say: Callable[[str], None]
 ) -> None:
     scale = Scale(
-        seconds=10,
+        seconds=8,
         interval=0.25,
         events=20,
         batches_per_day=20,
         compact_every=10,
         clean_every=8,
+        concurrency=2,
         transform_timeout=13,
         transform_visibility=17,
         compact_timeout=13,
@@ -88,10 +89,9 @@ def test_a_short_soak(
         grace=14,
         min_files=3,
         read_timeout=1.0,
-        pause=0.5,
-        settle=10,
+        settle=6,
         drain=120,
-        rates=Rates(kills=0.005, copy_seconds=(0, 0, 1, 3), held_seconds=(1, 2)),
+        rates=Rates(kills=0.004, copy_seconds=(0, 0, 1, 3), held_seconds=(1, 2)),
     )
 
     ran = run(scale, tmp_path, caplog, say, "pytest -m slow tests/soak")
