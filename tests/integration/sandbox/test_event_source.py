@@ -43,6 +43,17 @@ def test_messages_reach_the_function_and_are_deleted(bench: "Bench") -> None:
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
 
 
+def test_the_sandbox_is_not_idle_before_a_delayed_message_has_come(bench: "Bench") -> None:
+    url, arn = bench.queue()
+    seen: list[dict[str, Any]] = []
+    bench.map(arn, bench.function(seen.append), **REPORTS)
+
+    bench.client("sqs").send_message(QueueUrl=url, MessageBody="late", DelaySeconds=2)
+    bench.sandbox.wait_idle()
+
+    assert [bodies(event) for event in seen] == [["late"]]
+
+
 def test_no_message_is_lost_or_left_with_many_senders_and_pollers(bench: "Bench") -> None:
     url, arn = bench.queue()
     seen: list[str] = []
