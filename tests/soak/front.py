@@ -51,6 +51,7 @@ class FaultyFront:
         deliveries: Deliveries,
         *,
         stall_seconds: float,
+        killable: Collection[str] = ("transform", "compact"),
         sqs: Callable[[], "SQSClient"],
         pids: Callable[[], Collection[int]],
     ) -> None:
@@ -61,6 +62,7 @@ class FaultyFront:
             ledger: learns of every call.
             deliveries: what becomes of messages.
             stall_seconds: how long "no answer" lasts; longer than the clients' timeouts.
+            killable: callers whose processes are killed.
             sqs: a client for duplicates.
             pids: processes that run functions: no other is ever killed.
         """
@@ -68,6 +70,7 @@ class FaultyFront:
         self._ledger = ledger
         self._deliveries = deliveries
         self._stall_seconds = stall_seconds
+        self._killable = killable
         self._sqs = sqs
         self._pids = pids
         self._never = threading.Event()
@@ -122,8 +125,8 @@ class FaultyFront:
 
     def _possible(self, call: Call, fault: Fault) -> Fault:
         """What can be done of what was decided."""
-        if fault in KILLS and call.pid not in self._pids():
-            return Fault.NONE  # it is the event source's, or the process has gone already
+        if fault in KILLS and (call.caller not in self._killable or call.pid not in self._pids()):
+            return Fault.NONE  # for instance the event source's, or the process has gone already
         if fault is Fault.CUT and call.operation != "GetObject":
             return Fault.LOST  # only a long body is read bit by bit
         return fault

@@ -34,8 +34,9 @@ Say = Callable[[str], None]
 class Scale:
     """How large a soak is. Times are in seconds.
 
-    The visibility timeouts are over the functions' timeouts, so that one message never has two
-    living invocations; the grace period is over the longest query and the longest function run.
+    The compact queue's visibility timeout is over the function's and the start of a new process
+    together, so that a partition never has two compactors at once; the grace period is over the
+    longest query and the longest function run.
 
     Attributes:
         seconds: how long the load lasts; at least.
@@ -60,7 +61,7 @@ class Scale:
     transform_timeout: int = 20
     transform_visibility: int = 32
     compact_timeout: int = 25
-    compact_visibility: int = 37
+    compact_visibility: int = 45
     grace: int = 35
     min_files: int = 6
     read_timeout: float = 2.0
@@ -68,6 +69,7 @@ class Scale:
     settle: float = 90.0
     drain: float = 600.0
     rates: Rates = field(default_factory=Rates)
+    killable: tuple[str, ...] = ("transform", "compact")
 
     @property
     def batches(self) -> int:
@@ -113,6 +115,7 @@ class Soak:
             self._ledger,
             self._deliveries,
             stall_seconds=scale.read_timeout + 1,
+            killable=scale.killable,
             sqs=lambda: self.sandbox.clients.sqs,
             pids=self._pids,
         )

@@ -85,12 +85,14 @@ def test_a_short_soak(
         transform_timeout=13,
         transform_visibility=17,
         compact_timeout=13,
-        compact_visibility=17,
+        compact_visibility=25,
         grace=14,
         min_files=3,
         read_timeout=1.0,
         settle=6,
         drain=120,
+        # A compactor's message would be away for most of this test.
+        killable=("transform",),
         rates=Rates(kills=0.004, copy_seconds=(0, 0, 1, 3), held_seconds=(1, 2)),
     )
 
