@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from benchmarks.transform.candidates import Candidate, Work
 
-_PIECE: Final = 120_000
+_PIECE: Final = 250_000
 _HERE: Final = "benchmarks.transform.floors"
 
 FLOORS: Final = (
