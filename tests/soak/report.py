@@ -38,7 +38,7 @@ def _figures(ran: "Ran") -> Iterator[tuple[str, str]]:
     for what, count in sorted(ledger.events.items()):
         yield what, f"{count:,}"
     yield "schedule ticks", _by(Counter(ran.scheduled))
-    yield "dead letters sent back", f"{ran.redriven:,}"
+    yield "dead letters sent back", f"{ran.redriven.total():,} ({_by(ran.redriven)})"
     yield "generations built", f"{len(ledger.generations):,}"
     yield "  made current", f"{len(ledger.made_current):,}"
     yield "files cleaned up", f"{len(ledger.deleted):,}"

@@ -6,6 +6,7 @@ import random
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class Ran:
     reader: Reader
     decisions: Decisions
     batches: list[Batch]
-    redriven: int
+    redriven: Counter[str]
     seconds: float
     scheduled: list[str] = field(default_factory=list)
 
@@ -129,6 +130,7 @@ class Soak:
         self._expected = Expectations()
         self._batches: list[Batch] = []
         self._scheduled: list[str] = []
+        self._redriven: Counter[str] = Counter()
         self._ended = threading.Event()
         scratch = folder / "tmp"
         scratch.mkdir()
@@ -165,13 +167,13 @@ class Soak:
         self._say("no more faults; coming to rest")
         self._front.quiet.set()
         self._deliveries.quiet.set()
-        redriven = self._rest()
+        self._rest()
         self._say("one more compaction and clean-up")
         self._invoke({"action": "plan", "force": True})
-        redriven += self._rest()
+        self._rest()
         time.sleep(self._scale.grace + 1)
         self._invoke({"action": "cleanup"})
-        redriven += self._rest()
+        self._rest()
         reader.finish()
         return Ran(
             sandbox=self.sandbox,
@@ -179,7 +181,7 @@ class Soak:
             reader=reader,
             decisions=self._decisions,
             batches=self._batches,
-            redriven=redriven,
+            redriven=self._redriven,
             seconds=time.monotonic() - started,
             scheduled=self._scheduled,
         )
@@ -292,15 +294,14 @@ class Soak:
         )
         assert "FunctionError" not in answer, answer["Payload"].read()
 
-    def _rest(self) -> int:
-        """Wait until nothing is under way, and send dead letters back; how many there were."""
-        deadline, redriven = time.monotonic() + self._scale.drain, 0
+    def _rest(self) -> None:
+        """Wait until nothing is under way, and send dead letters back."""
+        deadline = time.monotonic() + self._scale.drain
         while True:
             if not self.sandbox.in_flight():
-                sent_back = sum(self._redrive(*queues) for queues in self._queues)
-                redriven += sent_back
-                if not sent_back and not self.sandbox.in_flight():
-                    return redriven
+                sent_back = [self._redrive(*queues) for queues in self._queues]
+                if not any(sent_back) and not self.sandbox.in_flight():
+                    return
             assert time.monotonic() < deadline, f"not at rest after {self._scale.drain:.0f} s"
             time.sleep(0.2)
 
@@ -320,4 +321,5 @@ class Soak:
                 sqs.send_message(QueueUrl=url, MessageBody=message["Body"], **fifo)
                 sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=message["ReceiptHandle"])
                 moved += 1
+        self._redriven[url.rpartition("/")[2]] += moved
         return moved
