@@ -1,7 +1,7 @@
 """A block of lines through the fast path where it is proven, and line by line where it is not."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final
@@ -71,6 +71,16 @@ class _Run:
         return position
 
 
+def _spans(data: bytes, places: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+    """(place, start, end) of some lines, in their order; the newline stands at the end."""
+    number = start = 0
+    for place in places:
+        while number < place:
+            start = data.index(b"\n", start) + 1
+            number += 1
+        yield place, start, data.index(b"\n", start)
+
+
 def _run(done: FastLines, places: Sequence[int]) -> _Run:
     """What the fast path made of the lines at some places."""
     odd = set(done.odd)
@@ -120,24 +130,46 @@ class BlockEnricher:
         try:
             done = self._fast.enrich(data)
         except Declined as declined:
-            mixed = self._mixed(data.split(b"\n")[:-1], [], declined.places, block.offset)
+            mixed = self._slowly(data, declined.places, block.offset)
+            self._line += block.data.count(b"\n")
+            return mixed
+        # Each line is one event, as was shown, or was left out.
+        count = done.batch.num_rows + len(done.odd)
+        if not done.odd:
+            enriched = EnrichedBlock(done.json, [done.batch])
         else:
-            if not done.odd:
-                # Each line is one event, as was shown.
-                self._line += done.batch.num_rows if ended else done.batch.num_rows - 1
-                return EnrichedBlock(done.json, [done.batch])
-            lines = data.split(b"\n")[:-1]
-            mixed = self._mixed(lines, [_run(done, range(len(lines)))], done.odd, block.offset)
-        self._line += block.data.count(b"\n")
-        return mixed
+            spans = list(_spans(data, done.odd))
+            enriched = self._in_order(
+                [_run(done, range(count))],
+                {place: data[start:end] for place, start, end in spans},
+                {place: block.offset + start for place, start, _ in spans},
+            )
+        self._line += count if ended else count - 1
+        return enriched
 
-    def _mixed(
-        self, lines: list[bytes], runs: list[_Run], odd: Sequence[int], offset: int
+    def _slowly(self, data: bytes, odd: Sequence[int], offset: int) -> EnrichedBlock:
+        """Enrich lines that were declined, plain ones among them together."""
+        lines = data.split(b"\n")[:-1]
+        runs: list[_Run] = []
+        others = sorted(self._without(lines, range(len(lines)), odd, runs))
+        starts = list(accumulate((len(line) + 1 for line in lines), initial=offset))
+        return self._in_order(
+            runs,
+            {place: lines[place] for place in others},
+            {place: starts[place] for place in others},
+        )
+
+    def _in_order(
+        self, runs: list[_Run], lines: dict[int, bytes], starts: dict[int, int]
     ) -> EnrichedBlock:
-        """What is not in a run yet: plain lines together, odd ones alone, all in their order."""
-        places = range(len(lines))
-        others = list(odd) if runs else self._without(lines, places, odd, runs)
-        done, published = self._one_by_one(lines, sorted(others), offset)
+        """Enrich odd lines one at a time, and put all in the order they were sent.
+
+        Args:
+            runs: of the other lines.
+            lines: place in the block -> line without its newline.
+            starts: place in the block -> offset in the decompressed object.
+        """
+        done, published = self._one_by_one(lines, starts)
         firsts = [run.places[0] for run in published]
         runs = [piece for run in runs for piece in run.cut_before(firsts)] + published
         runs.sort(key=lambda run: run.places[0])
@@ -179,15 +211,14 @@ class BlockEnricher:
         return [places[number] for number in done.odd]
 
     def _one_by_one(
-        self, lines: list[bytes], places: Sequence[int], offset: int
+        self, lines: dict[int, bytes], starts: dict[int, int]
     ) -> tuple[EnrichedBlock, list[_Run]]:
         """Enrich lines one at a time: the account of them, and a run for each event."""
         enriched = EnrichedLines()
-        offsets = list(accumulate((len(line) + 1 for line in lines), initial=offset))
         from_: list[int] = []
-        for place in places:
+        for place, line in lines.items():
             before = len(enriched.rows)
-            self._enricher.line(lines[place], self._line + place, offsets[place], enriched)
+            self._enricher.line(line, self._line + place, starts[place], enriched)
             from_ += [place] * (len(enriched.rows) - before)
         done = EnrichedBlock(
             blank=enriched.blank, rejects=enriched.rejects, mismatched=enriched.mismatched

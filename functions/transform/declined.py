@@ -12,15 +12,3 @@ class Declined(Exception):  # noqa: N818 - no error: the lines take the other wa
         """Keep the places."""
         super().__init__(places)
         self.places = places
-
-    def among(self, left_out: tuple[int, ...]) -> "Declined":
-        """The same for the lines it was about and those at the indexes that were left out of them.
-
-        Where it is not known which lines it is about, it is not known then, either.
-        """
-        if not left_out or not self.places:
-            return self
-        places = list(self.places)
-        for index in sorted(left_out):
-            places = [place + (place >= index) for place in places]
-        return Declined((*left_out, *places))

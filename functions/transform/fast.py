@@ -16,14 +16,14 @@ two together over hostile input.
 
 import gc
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 
 from functions.lake.config import Limits
-from functions.lake.schema import Catalog
+from functions.lake.schema import PROCESSED_TS, Catalog
 from functions.transform.columns import Columns
 from functions.transform.declined import Declined
 from functions.transform.nested import NestedTexts
@@ -37,6 +37,8 @@ _parse_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode_lines
 _MOST_SKIPPED: Final = 64
 
 
+# Each round leaves out all lines that one kind of check is against.
+_MOST_ROUNDS: Final = 3
 # Where one line was refused more will be.
 _CAREFUL_BLOCKS: Final = 16
 
@@ -105,25 +107,27 @@ class FastPath:
             if collecting:
                 gc.enable()
 
-    def _enrich(self, parsed: Parsed) -> FastLines:
-        lines, events, odd = parsed.lines, parsed.values, parsed.refused
-        if not events:
-            raise Declined(odd)
-        canonical = self._is_canonical(lines, events)
-        while not canonical and self._learns_order(lines, events):
-            events = self._parse(lines)
-            canonical = _write(events) == lines
-        shape = self._shapes.now
+    def _enrich(self, parsed: Parsed, rounds: int = _MOST_ROUNDS) -> FastLines:
+        if not parsed.values:
+            raise Declined(parsed.refused)
+        lines = parsed.lines
+        canonical = self._is_canonical(lines, parsed.values)
+        while not canonical and self._learns_order(lines, parsed.values):
+            parsed = replace(parsed, values=self._parse(lines))
+            canonical = _write(parsed.values) == lines
+        events, shape = parsed.values, self._shapes.now
         columns = zip(*map(msgspec.structs.astuple, events), strict=True)
         values = dict(zip(shape.keys, columns, strict=True))
+        json = None if canonical else self._splicer.enrich(lines, len(events), shape, values)
+        # From here on it is known that each line is one event, and which.
         try:
             extras = self._extras(lines, shape, values, canonical=canonical)
             batch = self._columns.batch(values, extras, len(shape.keys))
         except Declined as declined:
-            raise declined.among(odd) from None
-        if canonical:
-            return FastLines(self._written(events, shape), batch, odd)
-        return FastLines(self._splicer.enrich(lines, len(events), shape, values), batch, odd)
+            if not declined.places or not rounds:
+                raise Declined from None
+            return self._enrich(parsed.without(declined.places), rounds - 1)
+        return FastLines(json or self._written(events, shape), batch, parsed.refused)
 
     def _parse_around(self, lines: bytes) -> Parsed:
         """The events; for some time after a line was refused, in small chunks."""
@@ -193,21 +197,21 @@ class FastPath:
         self, lines: bytes, shape: Shape, values: Mapping[str, Sequence[Any]], *, canonical: bool
     ) -> list[str | None] | None:
         """The column `extra` of the fields that are not declared, in the order they were sent."""
-        present = [
-            key for key in shape.undeclared if any(value is not ABSENT_RAW for value in values[key])
-        ]
-        if not present:
+        sent = {
+            key: [place for place, value in enumerate(values[key]) if value is not ABSENT_RAW]
+            for key in shape.undeclared
+        }
+        places = sorted({place for some in sent.values() for place in some})
+        if not places:
             return None
-        prefixes = {key: msgspec.json.encode(key) + b":" for key in present}
+        prefixes = {key: msgspec.json.encode(key) + b":" for key, some in sent.items() if some}
         events: Iterable[Iterable[tuple[str, Any]]]
         if canonical:
-            events = (
-                zip(present, event, strict=True)
-                for event in zip(*(values[key] for key in present), strict=True)
-            )
+            events = ([(key, values[key][place]) for key in prefixes] for place in places)
         else:
-            events = (event.items() for event in _parse_fields(lines))
-        texts = [
+            fields = _parse_fields(lines)
+            events = (fields[place].items() for place in places)
+        sent_texts = [
             b"{%s}"
             % b",".join(
                 [
@@ -218,4 +222,11 @@ class FastPath:
             )
             for event in events
         ]
-        return [None if text == "{}" else text for text in self._nested.compact_texts(texts)]
+        try:
+            texts = self._nested.compact_texts(sent_texts)
+        except Declined as declined:
+            raise Declined(tuple(places[place] for place in declined.places)) from None
+        extras: list[str | None] = [None] * len(values[PROCESSED_TS])
+        for place, text in zip(places, texts, strict=True):
+            extras[place] = text
+        return extras

@@ -1,7 +1,7 @@
 """Parsing whole blocks around the lines that a parser refuses, from where it says it stopped."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,9 +33,22 @@ class Parsed:
     lines: bytes
     refused: tuple[int, ...] = ()
 
+    def without(self, places: Collection[int]) -> "Parsed":
+        """Refuse some more, given as indexes of `values`; each line has to be one of these."""
+        more = set(places)
+        kept = [place for place in range(len(self.values)) if place not in more]
+        lines = self.lines.split(b"\n")
+        refused, others = set(self.refused), range(len(self.values) + len(self.refused))
+        before = [place for place in others if place not in refused]
+        return Parsed(
+            [self.values[place] for place in kept],
+            b"\n".join([*(lines[place] for place in kept), b""]),
+            tuple(sorted([*refused, *(before[place] for place in more)])),
+        )
+
 
 def parse_around(parse: _Parse, lines: bytes) -> Parsed:
-    """Parse what can be parsed of some lines.
+    """Parse what can be parsed of some lines, each of which holds one value or is refused.
 
     Args:
         parse: lines, each with its newline, -> a list of values; refuses all if it refuses one.
@@ -48,31 +61,25 @@ def parse_around(parse: _Parse, lines: bytes) -> Parsed:
     values: list[Any] = []
     taken: list[bytes] = []
     odd: list[int] = []
-    start = first = 0
+    start = 0
     while start < len(lines):
-        end = lines.rfind(b"\n", start, start + _CHUNK_BYTES) + 1 or _end(lines, start) + 1
-        chunk = lines[start:end]
+        end = lines.rfind(b"\n", start, start + _CHUNK_BYTES) + 1 or _end(lines, start)
         try:
-            values += parse(chunk)
+            values += parse(lines[start:end])
         except PARSE_ERRORS as error:
-            places = refused(parse, chunk, error)
-            if not places:
+            stop = _refused(parse, lines[start:end], error)
+            if stop is None:
                 raise
-            odd += [first + place for place in places]
-            chunk = without(chunk, places)
-            values += parse(chunk)
-        taken.append(chunk)
-        first += lines.count(b"\n", start, end)
-        start = end
+            # What stands before it was not given out, so it is parsed once more.
+            end = start + stop
+            values += parse(lines[start:end])
+            odd.append(len(values) + len(odd))
+            taken.append(lines[start:end])
+            start = _end(lines, end)
+        else:
+            taken.append(lines[start:end])
+            start = end
     return Parsed(values, b"".join(taken), tuple(odd))
-
-
-def without(lines: bytes, places: Sequence[int]) -> bytes:
-    """The lines but those of some indexes."""
-    split = lines.split(b"\n")
-    for place in sorted(places, reverse=True):
-        del split[place]
-    return b"\n".join(split)
 
 
 def line_of(error: msgspec.ValidationError, lines: bytes) -> bytes | None:
@@ -82,51 +89,23 @@ def line_of(error: msgspec.ValidationError, lines: bytes) -> bytes | None:
     return None if start is None else lines[start : _end(lines, start)]
 
 
-def refused(parse: _Parse, lines: bytes, error: Exception) -> tuple[int, ...]:
-    """Indexes of lines that `parse` refuses: it stops at one, is asked again behind it, and so on.
-
-    Ends early where it cannot be told which line it was; each index given was tried by itself.
-
-    Args:
-        parse: lines, each with its newline, -> a list of values.
-        lines: what it refused.
-        error: what it said of them.
-    """
-    found: list[int] = []
-    first = offset = 0  # of the lines it was asked for last
-    while True:
-        guesses = _guesses(error, lines, offset)
-        start = next((at for at in guesses if _fails(parse, lines[at : _end(lines, at)])), None)
-        if start is None:
-            break
-        found.append(first + lines.count(b"\n", offset, start))
-        first, offset = found[-1] + 1, _end(lines, start) + 1
-        try:
-            parse(lines[offset:])
-            break
-        except PARSE_ERRORS as next_error:
-            error = next_error
-    return tuple(found)
+def _refused(parse: _Parse, lines: bytes, error: Exception) -> int | None:
+    """Where the line starts that `parse` refused; it was tried by itself."""
+    starts = (at for at in _guesses(error, lines) if at < len(lines))
+    return next((at for at in starts if _fails(parse, lines[at : _end(lines, at)])), None)
 
 
-def _guesses(error: Exception, lines: bytes, offset: int) -> list[int]:
-    """Where the line may start that the error is from; `offset` is where the parser started."""
+def _guesses(error: Exception, lines: bytes) -> Iterable[int]:
     event = _EVENT.search(str(error))
     if event is not None:
-        start = _after_lines(lines, offset, int(event[1]))
-        return [] if start is None else [start]
+        start = _after_lines(lines, 0, int(event[1]))
+        return () if start is None else (start,)
     byte = _BYTE.search(str(error))
     if byte is not None:
-        start = lines.rfind(b"\n", offset, offset + int(byte[1])) + 1 or offset
-        if start == offset:
-            return [start]
+        start = lines.rfind(b"\n", 0, int(byte[1])) + 1
         # A line that lacks its end is missed at the start of the next one.
-        return [start, lines.rfind(b"\n", offset, start - 1) + 1 or offset]
-    try:
-        lines[offset:].decode()
-    except UnicodeDecodeError as invalid:
-        return [lines.rfind(b"\n", offset, offset + invalid.start) + 1 or offset]
-    return []
+        return (start, lines.rfind(b"\n", 0, max(start - 1, 0)) + 1)
+    return (0, *(found.end() for found in re.finditer(b"\n", lines)))
 
 
 def _after_lines(lines: bytes, offset: int, count: int) -> int | None:
@@ -139,8 +118,8 @@ def _after_lines(lines: bytes, offset: int, count: int) -> int | None:
 
 
 def _end(lines: bytes, start: int) -> int:
-    end = lines.find(b"\n", start)
-    return len(lines) if end < 0 else end
+    """Where the line ends that starts there, its newline included."""
+    return lines.find(b"\n", start) + 1 or len(lines)
 
 
 def _fails(parse: _Parse, line: bytes) -> bool:

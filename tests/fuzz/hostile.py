@@ -6,6 +6,7 @@ The same generator is driven by hypothesis, which shrinks what it finds, and by 
 are damaged afterwards are made without it, because damage can make a personal value a common one.
 """
 
+import json
 import random
 from collections.abc import Callable
 
@@ -86,6 +87,37 @@ class Hostile:
         start = b"\xef\xbb\xbf" if rng.random() < 0.05 else b""
         end = b"" if rng.random() < 0.3 else b"\n"
         return start + b"\n".join(self.line() for _ in range(lines)) + end
+
+    def mostly_plain(self, lines: int) -> bytes:
+        """The same of a producer who is mostly well-behaved, as the fast path wants it."""
+        rng = self._rng
+        odd = rng.choice((0.0, 0.01, 0.05))
+        shape = rng.random() < 0.7
+        found = []
+        for _ in range(lines):
+            roll = rng.random()
+            line = self.usual() if shape else self.plain()
+            if roll < odd:
+                cut = line[: rng.randrange(len(line))]
+                line = rng.choice((self.line(), self.event(), self.plain(), cut))
+            found.append(line)
+        return b"\n".join([*found, b""])
+
+    def usual(self) -> bytes:
+        """An event with all its fields in one order, some of them undeclared."""
+        rng = self._rng
+        event = {
+            "event_id": f"e{rng.randrange(10**6)}",
+            "event_ts": f"2025-11-26T10:{rng.randrange(60):02}:00.{rng.randrange(1000):03}Z",
+            "user_id": f"{self._canary}-{rng.randrange(100)}",
+            "page_url": rng.choice(("/p", "/caf\u00e9", 'a "quoted" one', "tab\t")),
+            "price": rng.choice((None, 1, 2.5, 1e300, -0.0)),
+            "properties": rng.choice((None, {}, {"a": [1, {"b": "c"}]}, "text", 1.5)),
+            "zz": rng.choice((None, 1, {"k": "v"})),
+        }
+        if rng.random() < 0.3:
+            del event[rng.choice(list(event))]
+        return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
 
     def line(self) -> bytes:
         """One line, of any kind, without its line feed."""

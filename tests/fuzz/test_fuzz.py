@@ -51,6 +51,12 @@ def test_hostile_lines_come_out_as_the_rules_say_in_bulk(seed: int) -> None:
     check(run(data, duck=True), expect(data, CATALOG, Limits()))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_mostly_plain_lines_come_out_as_the_rules_say(seed: int) -> None:
+    data = Hostile(random.Random(seed)).mostly_plain(LINES_PER_OBJECT)  # noqa: S311 - test data
+    check(run(data), expect(data, CATALOG, Limits()))
+
+
 @EXAMPLES
 @given(st.binary(max_size=300))
 @example(b"\xef\xbb")
@@ -124,7 +130,9 @@ def test_the_same_object_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_hostile_lines_at_length() -> None:
     lines, seed = 0, SEED
     while lines < LINES:
-        data = Hostile(random.Random(seed)).object(LINES_PER_OBJECT)  # noqa: S311 - test data
+        hostile = Hostile(random.Random(seed))  # noqa: S311 - test data
+        make = hostile.object if seed % 2 else hostile.mostly_plain
+        data = make(LINES_PER_OBJECT)
         outcome = run(data)
         try:
             check(outcome, expect(data, CATALOG, Limits()))

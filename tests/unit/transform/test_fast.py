@@ -73,6 +73,26 @@ def test_nearly_plain_blocks_come_out_alike(seed: int) -> None:
         assert by_block(data) == by_line(data)
 
 
+@pytest.mark.parametrize("unfit", [b'{"price":{}}', b'{"event_ts":"x"}', b'{"zz":1e999}', b"[1]"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"event_id":"b"}\n',
+        b'{"event_id":"b"}{"event_id":"c"}\n\n',
+        b'{"event_id":"b"} {"event_id":"c"}\n',
+        b'\n{"event_id":"b"}{"event_id":"c"}\n',
+        b'{"event_id":\n"b"}\n',
+        b'{ "event_id":"b"}\n\n',
+        b'{"event_id":"b"}\r\n\r\n',
+    ],
+)
+def test_an_unfit_value_among_lines_that_are_no_single_events(odd: bytes, unfit: bytes) -> None:
+    """Which line an event is from must be known before one may be left out."""
+    plain = b'{"event_id":"a","user_id":"u"}\n'
+    for data in (odd + unfit + b"\n" + plain, plain + unfit + b"\n" + odd, unfit + b"\n" + odd):
+        assert by_block(data) == by_line(data)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_long_blocks_with_odd_and_new_events_come_out_alike(seed: int) -> None:
     """What the fast path learns on the way, and what it leaves out, does not move the others."""
