@@ -18,6 +18,8 @@ from botocore.exceptions import (
 from functions.lake.clients import glue_client, s3_client, sqs_client
 
 ATTEMPTS = 8
+# Seconds that each pause takes at most, by whether the service throttled.
+LONGEST = {True: [1, 2, 4, 8, 16, 20, 20], False: [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2]}
 URL = "http://localhost"
 
 
@@ -68,6 +70,11 @@ PASSING: list[tuple[Any, Callable[[], AWSResponse | Exception]]] = [
     (SQS, lambda: answer(503, json("ServiceUnavailable"))),
     (SQS, lambda: ConnectionClosedError(endpoint_url=URL)),
 ]
+
+
+def is_throttling(trouble: AWSResponse | Exception) -> bool:
+    text = trouble.text if isinstance(trouble, AWSResponse) else ""
+    return "SlowDown" in text or "Throttling" in text
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +129,8 @@ def test_trouble_that_passes_is_waited_for(
 
     assert len(made) == ATTEMPTS
     assert len(pauses) == ATTEMPTS - 1
-    assert all(0 <= pause <= min(2**number, 20) for number, pause in enumerate(pauses))
+    longest = LONGEST[is_throttling(trouble())]
+    assert all(pause <= most for pause, most in zip(pauses, longest, strict=True))
 
 
 @pytest.mark.parametrize(("service", "trouble"), PASSING)
@@ -163,3 +171,20 @@ def test_a_service_that_is_down_is_asked_less_and_less(pauses: list[float]) -> N
     # Without the quota of the standard mode it would be 800.
     assert len(made) < 250
     assert pauses
+
+
+def test_answers_other_than_success_give_nothing_back_to_the_quota(pauses: list[float]) -> None:
+    client = s3_client()
+    closed = ConnectionClosedError(endpoint_url=URL)
+    made = attempts(client, lambda n: closed if n % 2 else answer(404, ""))
+
+    while len(pauses) < 100:
+        try:
+            client.head_object(Bucket="lake", Key="k")
+        except ClientError:
+            assert len(made) % 2 == 0
+        except ConnectionClosedError:
+            break
+
+    # 500 points, of which each try after a closed connection takes 14.
+    assert len(pauses) == 500 // 14
