@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 # us-east-1, tier 1, in dollars per GB-second: https://aws.amazon.com/lambda/pricing/
-PRICES_AS_OF: Final = "2025-06-01"
+PRICES_AS_OF: Final = "2026-05-11"
 DOLLARS_PER_GB_SECOND: Final = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 DOLLARS_PER_REQUEST: Final = 0.20 / 1_000_000
 
