@@ -19,7 +19,10 @@ from functions.lake.clients import glue_client, s3_client, sqs_client
 
 ATTEMPTS = 8
 # Seconds that each pause takes at most, by whether the service throttled.
-LONGEST = {True: [1, 2, 4, 8, 16, 20, 20], False: [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2]}
+LONGEST: dict[bool, list[float]] = {
+    True: [1, 2, 4, 8, 16, 20, 20],
+    False: [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2],
+}
 URL = "http://localhost"
 
 
