@@ -92,7 +92,7 @@ class Enricher:
             for column in columns
             if column.name not in {EXTRA, PROCESSED_TS}
         }
-        self._pii_needles = tuple(key.encode() for key in sorted(catalog.pii_keys))
+        self._pii_needles = tuple(b'"%s"' % key.encode() for key in sorted(catalog.pii_keys))
         self._prefixes = {name: b',"%s":' % name.encode() for name in self._columns}
 
     def line(self, line: bytes, number: int, offset: int, done: EnrichedLines) -> None:

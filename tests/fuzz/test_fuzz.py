@@ -128,8 +128,9 @@ def test_the_same_object_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not LINES, reason="set CLICKSTREAM_FUZZ_LINES to a number of lines")
 def test_hostile_lines_at_length() -> None:
-    lines, seed = 0, SEED
-    while lines < LINES:
+    totals = {"lines": 0, "published": 0, "rejected": 0, "blank": 0}
+    seed = SEED
+    while totals["lines"] < LINES:
         hostile = Hostile(random.Random(seed))  # noqa: S311 - test data
         make = hostile.object if seed % 2 else hostile.mostly_plain
         data = make(LINES_PER_OBJECT)
@@ -138,5 +139,9 @@ def test_hostile_lines_at_length() -> None:
             check(outcome, expect(data, CATALOG, Limits()))
         except AssertionError as error:
             raise AssertionError(f"seed {seed}") from error
-        lines += outcome.stats.lines
+        totals["lines"] += outcome.stats.lines
+        totals["published"] += outcome.stats.published
+        totals["rejected"] += len(outcome.rejects)
+        totals["blank"] += outcome.stats.blank
         seed += 1
+    print(f"seeds {SEED} to {seed - 1}: {totals}")  # noqa: T201 - the figures of a long run

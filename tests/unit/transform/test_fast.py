@@ -1,6 +1,7 @@
 """The fast path and the line by line path give the same."""
 
 import json
+import os
 import random
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.corpus.lake_files import CATALOG
 from tests.fuzz.hostile import Hostile
 from tests.fuzz.oracle import dedupe, load
 
+LINES = int(os.environ.get("CLICKSTREAM_FUZZ_LINES", "0"))
 ARGUMENTS: dict[str, Any] = {
     "processed_ts": 1_764_151_200_000,
     "processed_ts_text": "2025-11-26T10:00:00.000Z",
@@ -110,6 +112,15 @@ def test_long_blocks_with_odd_and_new_events_come_out_alike(seed: int) -> None:
     data = b"\n".join([*lines, b""])
     assert len(data) > 3 * 16 * 1024
     assert by_block(data) == by_line(data)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LINES, reason="set CLICKSTREAM_FUZZ_LINES to a number of lines")
+def test_blocks_come_out_alike_at_length() -> None:
+    for seed in range(0, LINES, 600):
+        hostile = Hostile(random.Random(seed))  # noqa: S311 - test data
+        data = hostile.mostly_plain(600)
+        assert by_block(data) == by_line(data), f"seed {seed}"
 
 
 @pytest.mark.parametrize(
