@@ -11,6 +11,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from functions.packaging.layer import PYTHON
+from functions.packaging.proof import find_interpreter
+
 _IMPORT: Final = """
 import os, sys, time
 if hasattr(os, "sched_setaffinity"):
@@ -50,23 +53,29 @@ def cold_start(dist: Path, *, cpu: int, rounds: int = 7) -> ColdStart:
     """Import the handler in fresh processes, from `dist/` if the packages are built."""
     machine = "arm64" if os.uname().machine in {"arm64", "aarch64"} else "x86_64"
     layer, function = dist / f"layer-{machine}.zip", dist / "transform.zip"
-    wanted = f"{sys.version_info.major}.{sys.version_info.minor}"
+    interpreter = find_interpreter()  # of the version that the layer is made for
     with TemporaryDirectory() as folder:
-        packaged = layer.exists() and function.exists() and _fits(layer)
+        packaged = layer.exists() and function.exists() and interpreter is not None
+        python = interpreter if packaged and interpreter is not None else sys.executable
         if packaged:
             for archive in (layer, function):
                 zipfile.ZipFile(archive).extractall(folder)
-        paths = [folder, f"{folder}/python", f"{folder}/python/lib/python{wanted}/site-packages"]
+        paths = [folder, f"{folder}/python", f"{folder}/python/lib/python{PYTHON}/site-packages"]
         environment = {**os.environ, **_SETTINGS}
         if packaged:
             environment["PYTHONPATH"] = os.pathsep.join(paths)
         switches = ["-S", "-P"] if packaged else []
-        _run([*switches, "-c", _IMPORT, str(cpu)], environment)  # writes the byte code
+        _run([python, *switches, "-c", _IMPORT, str(cpu)], environment)  # writes the byte code
         times = [
-            [float(n) for n in _run([*switches, "-c", _IMPORT, str(cpu)], environment)[0].split()]
+            [
+                float(n)
+                for n in _run([python, *switches, "-c", _IMPORT, str(cpu)], environment)[0].split()
+            ]
             for _ in range(rounds)
         ]
-        _, trace = _run([*switches, "-X", "importtime", "-c", _IMPORT, str(cpu)], environment)
+        _, trace = _run(
+            [python, *switches, "-X", "importtime", "-c", _IMPORT, str(cpu)], environment
+        )
     return ColdStart(
         wall=median(wall for wall, _ in times) * 1_000,
         cpu=median(seconds for _, seconds in times) * 1_000,
@@ -76,17 +85,9 @@ def cold_start(dist: Path, *, cpu: int, rounds: int = 7) -> ColdStart:
     )
 
 
-def _fits(layer: Path) -> bool:
-    """Whether the layer's extension modules are of this interpreter's version."""
-    tag = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
-    with zipfile.ZipFile(layer) as archive:
-        names = archive.namelist()
-    return any(tag in name for name in names)
-
-
-def _run(arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
-    done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, *arguments],
+def _run(command: list[str], environment: dict[str, str]) -> tuple[str, str]:
+    done = subprocess.run(  # noqa: S603 - an interpreter and our own code
+        command,
         env=environment,
         capture_output=True,
         text=True,
