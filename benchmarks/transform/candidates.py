@@ -147,6 +147,8 @@ def pandas(source: str, out: str, *, gzip_json: bool) -> Work:
                 events = frame.drop(columns="user_id", errors="ignore")
                 events["processed_ts"] = PROCESSED_TS
                 events.to_json(target, orient="records", lines=True, mode="a")
+                # A chunk has its columns in the order in which its events name them first.
+                events = events.reindex(columns=[*COLUMNS, "processed_ts"])
                 for name in ("event_ts", "processed_ts"):
                     events[name] = pd.to_datetime(events[name], format="ISO8601", utc=True)
                 events["properties"] = [

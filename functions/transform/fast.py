@@ -14,7 +14,6 @@ Whatever is not shown is declined, and goes through `functions.transform.enrich`
 two together over hostile input.
 """
 
-import gc
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -96,16 +95,10 @@ class FastPath:
         """
         if len(lines) > self._limits.max_line_bytes:
             raise Declined
-        # Thousands of short-lived objects and no cycles: collecting in between costs a tenth.
-        collecting = gc.isenabled()
-        gc.disable()
         try:
             return self._enrich(self._parse_around(lines))
         except PARSE_ERRORS:
             raise Declined from None
-        finally:
-            if collecting:
-                gc.enable()
 
     def _enrich(self, parsed: Parsed, rounds: int = _MOST_ROUNDS) -> FastLines:
         if not parsed.values:
