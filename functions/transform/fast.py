@@ -34,8 +34,6 @@ _write = msgspec.json.Encoder().encode_lines
 _parse_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode_lines
 # After blocks that were not canonical, so many at most are not tried: it costs a twentieth.
 _MOST_SKIPPED: Final = 64
-
-
 # Each round leaves out all lines that one kind of check is against.
 _MOST_ROUNDS: Final = 3
 # Where one line was refused more will be.

@@ -11,7 +11,8 @@ fields). Of lines that a typed parse has taken, it has to be shown:
   objects that carry the key show that each carries it once, at its top level, because nested texts
   are searched as well.
 - *Nothing unseen*: of a duplicate key the parse shows the last value. So the keys whose values it
-  passes over occur as often as there are events and nested texts that show them.
+  passes over occur as often as there are events and nested texts that show them; where anything is
+  escaped, such keys have only letters of names.
 """
 
 import re
@@ -25,6 +26,7 @@ from functions.transform.declined import Declined
 from functions.transform.nested import ESCAPED_NAME
 from functions.transform.shape import ABSENT, ABSENT_RAW, Shape
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_.$-]*")
 _OPENS: Final = ord("{")
 _CLOSES: Final = ord("}")
 # What a PII value may look like to be cut here. A text with a backslash is declined: its end could
@@ -61,7 +63,9 @@ class Splicer:
             if b"\r" in lines:
                 raise Declined
         # Looking for one byte first takes a twentieth of the time.
-        if b"\\" in lines and ESCAPED_NAME.search(lines):
+        if b"\\" in lines and (
+            ESCAPED_NAME.search(lines) or not all(map(_NAME.fullmatch, shape.undeclared))
+        ):
             raise Declined
         _show_once(lines, {key: values[key] for key in shape.raw})
         lacking: Sequence[bool] | None = None  # lines without `processed_ts` yet; None means all

@@ -100,6 +100,13 @@ CASES: list[tuple[str, bytes, Any, str, Any]] = [
         skip,
     ),
     (
+        "PII under a duplicate of an undeclared key that is spelt in two ways",
+        '{"event_id":"a","caf\\u00e9":{"USER_ID":"CANARY"},"caf\u00e9":1}\n'.encode(),
+        splice,
+        "_NAME",
+        re.compile("(?s).*"),
+    ),
+    (
         "bytes that are no UTF-8 under a duplicate key",
         b'{"event_id":"a","properties":"\xff","properties":1}\n',
         splice,
