@@ -59,7 +59,7 @@ deploy: package ## Deploy to AWS with the credentials of the environment
 destroy: ## Remove the deployment from AWS
 	@$(TERRAFORM) -chdir=terraform destroy $(ARGS)
 
-bench: $(READY) ## Run the benchmarks and write their reports (ARGS=--quick for a few minutes' worth)
+bench: $(READY) ## Run the benchmarks for five minutes and write their reports (ARGS=--full for all)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what was built (not the virtual environment)
