@@ -26,6 +26,8 @@ data "aws_iam_policy_document" "lambda_trust" {
       identifiers = ["lambda.amazonaws.com"]
     }
 
+    # Lambda names its account when it takes the role, but not always the function:
+    # https://github.com/aws/aws-parallelcluster/pull/6926
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
