@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+# In one process, for the sake of its fixtures.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo")]
 
 
 def test_the_demo_ends_well_and_says_where_its_files_are(tmp_path: Path) -> None:

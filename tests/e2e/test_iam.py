@@ -28,7 +28,8 @@ from functions.compact import handler as compact_module
 from functions.lake import objects
 from functions.transform import handler as transform_module
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+# In one process, for the sake of its fixtures.
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("iam")]
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 BUCKET = f"clickstream-{ACCOUNT}-{REGION}"

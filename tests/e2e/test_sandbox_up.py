@@ -14,7 +14,8 @@ from typing import Any
 import boto3
 import pytest
 
-pytestmark = pytest.mark.e2e
+# In one process, for the sake of its fixtures.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("sandbox-up")]
 
 COMMAND = (sys.executable, "-m", "clickstream")
 PROMISED = {"endpoint", "bucket", "stream", "database", "workgroup", "queue_url"}

@@ -17,7 +17,8 @@ from clickstream.sandbox import Sandbox
 from clickstream.sandbox.clients import Clients
 from clickstream.sandbox.resources import Resources
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+# In one process, for the sake of its fixtures.
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("terraform")]
 
 # Metrics of ours that a short healthy run has no occasion to count.
 ONLY_WITH_TROUBLE = {

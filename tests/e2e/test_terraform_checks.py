@@ -10,7 +10,8 @@ import pytest
 
 from clickstream import provision_terraform as terraform
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+# In one process, for the sake of its fixtures.
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("terraform-checks")]
 
 TERRAFORM = terraform.PROJECT / "terraform"
 
