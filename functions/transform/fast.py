@@ -110,12 +110,13 @@ class FastPath:
         columns = zip(*map(msgspec.structs.astuple, events), strict=True)
         values = dict(zip(shape.keys, columns, strict=True))
         json = None if canonical else self._splicer.enrich(lines, len(events), shape, values)
-        # From here on it is known that each line is one event, and which.
+        # What is written again may have line ends in values that the parse passed over, but then
+        # these are declined. So each line is one event, unless something is declined.
         try:
             extras = self._extras(lines, shape, values, canonical=canonical)
             batch = self._columns.batch(values, extras, len(shape.keys))
         except Declined as declined:
-            if not declined.places or not rounds:
+            if not declined.places or not rounds or lines.count(b"\n") != len(events):
                 raise Declined from None
             return self._enrich(parsed.without(declined.places), rounds - 1)
         return FastLines(json or self._written(events, shape), batch, parsed.refused)

@@ -75,7 +75,9 @@ def test_nearly_plain_blocks_come_out_alike(seed: int) -> None:
         assert by_block(data) == by_line(data)
 
 
-@pytest.mark.parametrize("unfit", [b'{"price":{}}', b'{"event_ts":"x"}', b'{"zz":1e999}', b"[1]"])
+@pytest.mark.parametrize(
+    "unfit", [b'{"a":[{"b', b'{"price":{}}', b'{"event_ts":"x"}', b'{"zz":1e999}', b"[1]"]
+)
 @pytest.mark.parametrize(
     "odd",
     [
@@ -84,6 +86,10 @@ def test_nearly_plain_blocks_come_out_alike(seed: int) -> None:
         b'{"event_id":"b"} {"event_id":"c"}\n',
         b'\n{"event_id":"b"}{"event_id":"c"}\n',
         b'{"event_id":\n"b"}\n',
+        b'{"a":[{"user_id":\n"b"}]}\n',
+        b'{"properties":{"k":\n1}}\n',
+        b'{"price":\n1}\n',
+        b'{"price":{"k":\n1}}\n',
         b'{ "event_id":"b"}\n\n',
         b'{"event_id":"b"}\r\n\r\n',
     ],
