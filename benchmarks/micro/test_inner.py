@@ -15,8 +15,8 @@ from clickstream.generate.events import generate_events
 from functions.lake.config import Limits, OutputOptions
 from functions.lake.schema import load_catalog
 from functions.transform.enrich import EnrichedLines, Enricher
-from functions.transform.fast import FastPath
 from functions.transform.gunzip import gunzip
+from functions.transform.kernel import Kernel
 from functions.transform.lines import blocks
 from functions.transform.outputs import JsonOutput, ParquetOutput
 
@@ -35,15 +35,15 @@ def text() -> bytes:
 
 @pytest.fixture(scope="module")
 def pieces(text: bytes) -> list[bytes]:
-    """The text as the fast path gets it."""
+    """The text as the kernel gets it."""
     limits = Limits()
     found = blocks(gunzip(io.BytesIO(igzip.compress(text)), limits), limits.max_line_bytes)
     return [block.data for block in found]
 
 
 @pytest.fixture
-def fast() -> FastPath:
-    return FastPath(load_catalog(), Limits(), **_NOW)
+def kernel() -> Kernel:
+    return Kernel(load_catalog(), Limits(), **_NOW)
 
 
 def test_decompress(benchmark: Any, text: bytes) -> None:
@@ -52,12 +52,14 @@ def test_decompress(benchmark: Any, text: bytes) -> None:
     assert size == len(text)
 
 
-def test_parse(benchmark: Any, fast: FastPath, pieces: list[bytes]) -> None:
-    assert benchmark(lambda: sum(len(fast._parse(piece)) for piece in pieces)) == EVENTS
+def test_enrich_by_the_kernel(benchmark: Any, kernel: Kernel, pieces: list[bytes]) -> None:
+    """Parse, enrich and columnarise, which the kernel does at once."""
 
+    def enrich() -> int:
+        parts = (part for piece in pieces for part in kernel.scan(piece))
+        return sum(part.batch.num_rows for part in parts if part.batch)
 
-def test_enrich_on_the_fast_path(benchmark: Any, fast: FastPath, pieces: list[bytes]) -> None:
-    assert benchmark(lambda: sum(fast.enrich(piece).batch.num_rows for piece in pieces)) == EVENTS
+    assert benchmark(enrich) == EVENTS
 
 
 def test_enrich_line_by_line(benchmark: Any, text: bytes) -> None:
@@ -73,39 +75,15 @@ def test_enrich_line_by_line(benchmark: Any, text: bytes) -> None:
     assert benchmark(enrich) == len(lines)
 
 
-def test_write_again(benchmark: Any, fast: FastPath, pieces: list[bytes]) -> None:
-    """The proof that a block is canonical."""
-    fast.enrich(pieces[0])  # the shape is known from here on
-    decoded = [fast._parse(piece) for piece in pieces]
-    assert benchmark(lambda: all(map(fast._is_canonical, pieces, decoded)))
-
-
-def test_columnarise(benchmark: Any, fast: FastPath, pieces: list[bytes]) -> None:
-    import msgspec  # noqa: PLC0415 - only here
-
-    fast.enrich(pieces[0])  # the shape is known from here on
-    shape = fast._shapes.now
-    decoded = []
-    for piece in pieces:
-        columns = zip(*map(msgspec.structs.astuple, fast._parse(piece)), strict=True)
-        decoded.append(dict(zip(shape.keys, columns, strict=True)))
-    rows = benchmark(
-        lambda: sum(
-            fast._columns.batch(values, None, len(shape.keys)).num_rows for values in decoded
-        )
-    )
-    assert rows == EVENTS
-
-
 def test_encode_parquet(
-    benchmark: Any, fast: FastPath, pieces: list[bytes], tmp_path: Path
+    benchmark: Any, kernel: Kernel, pieces: list[bytes], tmp_path: Path
 ) -> None:
-    proven = [fast.enrich(piece).batch for piece in pieces]
+    batches = [part.batch for piece in pieces for part in kernel.scan(piece)]
 
     def encode() -> int:
         path = tmp_path / "events.parquet"
         with ParquetOutput(path, load_catalog(), OutputOptions()) as output:
-            for batch in proven:
+            for batch in batches:
                 output.write_batch(batch)
             output.finish()
         return path.stat().st_size
@@ -115,14 +93,14 @@ def test_encode_parquet(
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_encode_json(
-    benchmark: Any, fast: FastPath, pieces: list[bytes], tmp_path: Path, compression: Any
+    benchmark: Any, kernel: Kernel, pieces: list[bytes], tmp_path: Path, compression: Any
 ) -> None:
-    proven = [fast.enrich(piece).json for piece in pieces]
+    written = [bytes(part.json) for piece in pieces for part in kernel.scan(piece)]
 
     def encode() -> int:
         path = tmp_path / "events.json"
         with JsonOutput(path, OutputOptions(json_compression=compression)) as output:
-            for lines in proven:
+            for lines in written:
                 output.write(lines)
         return path.stat().st_size
 

@@ -139,17 +139,18 @@ def _transform(raw: Readable, job: Job, workdir: Path) -> TransformResult:
         try:
             pieces = _counted(gunzip(counting, job.limits), stats)
             for block in blocks(pieces, job.limits.max_line_bytes):
-                done = enricher.enrich(block)
-                json_output.write(done.json)
-                for batch in done.batches:
-                    parquet_output.write_batch(batch)
-                    stats.lines += batch.num_rows
-                reject_output.write(done.rejects)
-                stats.blank += done.blank
-                stats.lines += done.blank + len(done.rejects)
-                _add(stats.mismatched, done.mismatched)
-                for reject in done.rejects:
-                    _add(stats.rejected, {reject.reason: 1})
+                for done in enricher.enrich(block):
+                    for lines in done.json:
+                        json_output.write(lines)
+                    for batch in done.batches:
+                        parquet_output.write_batch(batch)
+                        stats.lines += batch.num_rows
+                    reject_output.write(done.rejects)
+                    stats.blank += done.blank
+                    stats.lines += done.blank + len(done.rejects)
+                    _add(stats.mismatched, done.mismatched)
+                    for reject in done.rejects:
+                        _add(stats.rejected, {reject.reason: 1})
         except CorruptObjectError as error:
             stats = Stats(lines=1, corrupt=error.reason, rejected={error.reason: 1})
         else:

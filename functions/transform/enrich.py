@@ -1,8 +1,9 @@
 """The data rules, one event at a time: right for any input.
 
-What `functions.transform.fast` cannot prove of a block comes here.
+What `functions.transform.kernel` declines comes here.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,7 +13,6 @@ from functions.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
 from functions.lake.config import Limits
 from functions.lake.schema import EXTRA, PROCESSED_TS, Catalog
 from functions.transform.lines import WHITESPACE, split_values
-from functions.transform.nested import ESCAPED_NAME
 from functions.transform.reasons import LineReason
 from functions.transform.strict import ParsedEvent, RejectedError, parse_event
 
@@ -21,6 +21,11 @@ _encode = msgspec.json.encode
 _decode_exact = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
 _NULL: Final = b"null"
 _CONTAINERS: Final = frozenset({dict, list})
+# A letter, digit or mark of a name, spelt as an escape: a name could be hidden behind it. Names are
+# made of letters, digits and `_ . $ -`; the Kelvin sign is a k in lower case.
+_ESCAPED_NAME: Final = re.compile(
+    rb"\\u(?:00(?:2[4dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])|212[aA])"
+)
 # More than the keys of any sane catalog and its producers; a stranger's keys only fill it once.
 _KNOWN_KEYS: Final = 4_096
 
@@ -208,7 +213,7 @@ class Enricher:
 
         Lower case changes some letters outside ASCII into ASCII ones (the Kelvin sign into k).
         """
-        if b"\\u" in text and ESCAPED_NAME.search(text):
+        if b"\\u" in text and _ESCAPED_NAME.search(text):
             return True
         lowered = text.lower() if text.isascii() else text.decode().lower().encode()
         return any(needle in lowered for needle in self._pii_needles)

@@ -16,14 +16,11 @@ from functions.transform.reasons import OBJECT_REASONS, ObjectReason
 
 _MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # 15 bits of window, with a gzip header and trailer
-_READ_BYTES: Final = 64 * 1024
-PIECE_BYTES: Final = 250_000
-"""Most bytes of one decompressed piece.
-
-Python objects made of a piece should stay in the second-level cache; but making Arrow arrays of it
-costs 90 us however small it is. 260,000 events in CPU seconds: 1.58 with 120,000 bytes, 1.43 with
-250,000, 1.47 with 500,000.
-"""
+_READ_BYTES: Final = 256 * 1024
+PIECE_BYTES: Final = 1_000_000
+"""Most bytes of one decompressed piece. What the kernel reads of a piece and writes from it should
+stay in the cache, and each piece makes a batch, for which the encoder pays; from 500 KB to 2 MB it
+makes no difference."""
 # Tiny objects may well be one repeated character: the ratio says something from here on.
 _RATIO_FROM_BYTES: Final = 4 * 1024 * 1024
 

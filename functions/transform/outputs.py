@@ -12,13 +12,14 @@ from isal import igzip
 from functions.lake.config import OutputOptions
 from functions.lake.schema import PROCESSED_TS, Catalog
 from functions.transform.enrich import RejectedLine
+from functions.transform.native.library import count_lines
 
 _GZIP_LEVEL: Final = 1  # of ISA-L's 0 to 3
 _ZSTD_LEVEL: Final = 1
 _ROW_GROUP_BYTES: Final = 64 * 1024 * 1024
 _REJECTS_AT_ONCE: Final = 1_000
-# Rows of a gathered batch: about 1 MB.
-_BATCH_ROWS: Final = 4_096
+# Rows of a gathered batch: the encoder pays for each, and gathering copies it.
+_BATCH_ROWS: Final = 2_048
 # Texts that hardly repeat within a row group: a dictionary of them would be built, found too large
 # and thrown away.
 _DICTIONARY_NEVER: Final = frozenset({"event_id", "session_id"})
@@ -33,7 +34,7 @@ encode_row = msgspec.json.Encoder().encode
 class Writable(Protocol):
     """What is needed of a text output."""
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: bytes | memoryview, /) -> int:
         """Add bytes."""
 
     def close(self) -> None:
@@ -56,10 +57,10 @@ class JsonOutput:
                 filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=self._below, mtime=0
             )
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes | memoryview) -> None:
         """Add whole lines."""
         self._file.write(lines)
-        self.rows += lines.count(b"\n")
+        self.rows += count_lines(lines)
 
     def __enter__(self) -> Self:
         """Nothing to do: the file is open."""
@@ -118,9 +119,10 @@ class ParquetOutput:
             self._flush()
 
     def _gather(self) -> None:
-        """Make one batch of many small ones: the encoder pays for each."""
+        """Make one batch of many small ones."""
         if self._small:
-            batch = pa.concat_batches(self._small)
+            one = len(self._small) == 1
+            batch = self._small[0] if one else pa.concat_batches(self._small)
             self._small.clear()
             self._small_rows = 0
             self._batches.append(batch)

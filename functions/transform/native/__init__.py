@@ -1,0 +1,1 @@
+"""The kernel in C, and how Python calls it."""

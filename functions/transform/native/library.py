@@ -1,0 +1,116 @@
+"""The kernel's C interface: see `kernel.c` and `kernel.h`.
+
+`make setup` compiles the shared object for this machine, `make package` for Lambda.
+"""
+
+import ctypes
+import platform
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+_MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64"}
+
+
+class KernelMissingError(ImportError):
+    """There is no kernel for this machine, or it cannot be loaded."""
+
+
+class Scanned(ctypes.Structure):
+    """`Scanned` of kernel.h."""
+
+    _fields_ = (
+        ("consumed", ctypes.c_uint64),
+        ("json", ctypes.c_uint64),
+        ("arrow", ctypes.c_uint64),
+        ("key", ctypes.c_uint64),
+        ("key_size", ctypes.c_uint32),
+        ("rows", ctypes.c_uint32),
+        ("blank", ctypes.c_uint32),
+        ("lines", ctypes.c_uint32),
+        ("declined", ctypes.c_uint32),
+    )
+
+
+class Declined(ctypes.Structure):
+    """`Declined` of kernel.h."""
+
+    _fields_ = (
+        ("start", ctypes.c_uint64),
+        ("end", ctypes.c_uint64),
+        ("json", ctypes.c_uint64),
+        ("row", ctypes.c_uint32),
+        ("line", ctypes.c_uint32),
+    )
+
+
+class Layout(ctypes.Structure):
+    """`Layout` of kernel.h."""
+
+    _fields_ = (
+        ("start", ctypes.c_uint64 * 3),
+        ("size", ctypes.c_uint64 * 3),
+        ("nulls", ctypes.c_uint64),
+    )
+
+
+_KERNEL, _TEXT = ctypes.c_void_p, ctypes.c_char_p
+_U32, _U64 = ctypes.c_uint32, ctypes.c_uint64
+# Name -> result and arguments.
+_FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
+    "kernel_new": (_KERNEL, _U32, _TEXT, _U32),
+    "kernel_free": (None, _KERNEL),
+    "kernel_limit": (None, _KERNEL, _U64, _U32, _U32, _U32),
+    "kernel_stamp": (ctypes.c_int, _KERNEL, ctypes.c_int64, _TEXT, _U32),
+    "kernel_names": (ctypes.c_int, _KERNEL, _U32, _TEXT, _TEXT),
+    "kernel_learn": (ctypes.c_int, _KERNEL, _TEXT, _U32, ctypes.c_int32),
+    "kernel_scan": (ctypes.c_int, _KERNEL, _TEXT, _U64, _U64, ctypes.c_void_p, ctypes.c_int),
+    "kernel_scanned": (ctypes.POINTER(Scanned), _KERNEL),
+    "kernel_declined": (ctypes.POINTER(Declined), _KERNEL),
+    "kernel_layouts": (ctypes.POINTER(Layout), _KERNEL),
+    "kernel_fill": (None, _KERNEL, ctypes.c_void_p),
+    "kernel_count_lines": (_U64, ctypes.c_void_p, _U64),
+}
+
+
+def file_name(system: str, machine: str) -> str:
+    """The shared object's name for a system and machine, as `platform` names them."""
+    return f"kernel-{system.lower()}-{_MACHINES.get(machine, machine)}.so"
+
+
+def path() -> Path:
+    """Where this machine's shared object is, or would be."""
+    return Path(__file__).with_name(file_name(platform.system(), platform.machine()))
+
+
+@cache
+def load() -> ctypes.CDLL:
+    """The kernel's functions, typed.
+
+    Raises:
+        KernelMissingError: says what to do.
+    """
+    place = path()
+    try:
+        library = ctypes.CDLL(str(place))
+    except OSError as error:
+        raise KernelMissingError(
+            f"{place.name} cannot be loaded ({error}). In a checkout, `make setup` compiles it; a "
+            "package has it for Lambda's architectures"
+        ) from None
+    for name, (result, *arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+def count_lines(data: bytes | memoryview) -> int:
+    """Line ends in some bytes; a memory view has to be of a bytearray.
+
+    A seventh of the time of `bytes.count`, which stops at each.
+    """
+    if isinstance(data, bytes):
+        return data.count(b"\n")
+    at = (ctypes.c_char * len(data)).from_buffer(data)
+    return int(load().kernel_count_lines(at, len(data)))
