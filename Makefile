@@ -8,6 +8,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The transform's kernel for this machine, by the name that functions/transform/native/library.py
+# loads it by. What runs the transform needs it.
+NATIVE := functions/transform/native
+KERNEL := $(NATIVE)/kernel-$(shell uname -sm | tr 'A-Z ' 'a-z-' | sed 's/arm64/aarch64/').so
 TERRAFORM ?= terraform
 ARGS ?=
 
@@ -16,7 +20,7 @@ ARGS ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Make the virtual environment with everything that the other targets need
+setup: $(KERNEL) ## Make the virtual environment with everything that the other targets need
 
 $(READY): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
@@ -26,13 +30,16 @@ $(READY): pyproject.toml requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-demo: $(READY) ## Watch events go producer -> Firehose -> transform -> tables -> SQL, on this machine
+$(KERNEL): $(READY) $(wildcard $(NATIVE)/*.[ch]) functions/packaging/kernel.py
+	@$(BIN)/python -m functions.package --kernel
+
+demo: $(KERNEL) ## Watch events go producer -> Firehose -> transform -> tables -> SQL, on this machine
 	@$(BIN)/clickstream demo $(ARGS)
 
-test: $(READY) ## Run the tests that take minutes at most
+test: $(KERNEL) ## Run the tests that take minutes at most
 	@$(BIN)/pytest -q -n 2 -m "not slow and not e2e and not soak" $(ARGS)
 
-test-all: $(READY) ## Run every test but the soak, Terraform and the whole pipeline included
+test-all: $(KERNEL) ## Run every test but the soak, Terraform and the whole pipeline included
 	@$(BIN)/pytest -q -n 2 -m "not soak" $(ARGS)
 
 lint: $(READY) ## Check style, types and Terraform
@@ -59,7 +66,7 @@ deploy: package ## Deploy to AWS with the credentials of the environment
 destroy: ## Remove the deployment from AWS
 	@$(TERRAFORM) -chdir=terraform destroy $(ARGS)
 
-bench: $(READY) ## Run the benchmarks for five minutes and write their reports (ARGS=--full for all)
+bench: $(KERNEL) ## Run the benchmarks for five minutes and write their reports (ARGS=--full for all)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what was built (not the virtual environment)

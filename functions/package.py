@@ -3,6 +3,7 @@
 Writes to `dist/`: one zip per function and one layer of their dependencies per architecture. The
 same inputs give the same bytes, so that Terraform redeploys only what changed. Where a Python of
 the runtime's version is found, packages are tried by it, and get bytecode for faster cold starts.
+`--kernel` compiles the transform's kernel for this machine instead, in place.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from functions.packaging.bytecode import BytecodeError, with_bytecode
+from functions.packaging.kernel import KernelBuildError, compile_in_place, lambda_files
 from functions.packaging.layer import ARCHITECTURES, PYTHON, LayerError, layer_files
 from functions.packaging.lock import LockError, lock
 from functions.packaging.proof import ProofError, find_interpreter, prove, this_architecture
@@ -29,8 +31,21 @@ class PackageError(RuntimeError):
     """A package cannot be deployed; the message says why."""
 
 
+_ERRORS: Final = (
+    BytecodeError,
+    KernelBuildError,
+    LayerError,
+    LockError,
+    PackageError,
+    ProofError,
+)
+
+
 def function_files(name: str) -> dict[str, bytes]:
-    """The files of one function's zip: its own package, the lake's, and the catalog."""
+    """The files of one function's zip: its own package, the lake's, and the catalog.
+
+    All but what is compiled.
+    """
     source = PROJECT / "functions"
     files = {"functions/__init__.py": source / "__init__.py"}
     for package in ("lake", name):
@@ -47,6 +62,7 @@ def build(
 
     Raises:
         BytecodeError: a module could not be compiled.
+        KernelBuildError: the transform's kernel could not be compiled.
         LayerError: a layer could not be built.
         PackageError: a function with its layer is over Lambda's limit.
         ProofError: a package does not work.
@@ -59,8 +75,9 @@ def build(
     functions = {}
     for name in FUNCTIONS:
         functions[name] = out / f"{name}.zip"
+        compiled = lambda_files() if name == "transform" else {}
         files = with_bytecode(function_files(name), interpreter, "/var/task")
-        write_zip(functions[name], files)
+        write_zip(functions[name], files | compiled)
         say(_sizes(functions[name]))
     for architecture in architectures:
         layer = out / f"layer-{architecture}.zip"
@@ -125,8 +142,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--lock", action="store_true", help="resolve requirements/ anew and build nothing"
     )
+    parser.add_argument(
+        "--kernel",
+        action="store_true",
+        help="compile the transform's kernel for this machine, in place, and build nothing else",
+    )
     options = parser.parse_args(arguments)
     try:
+        if options.kernel:
+            _say(f"compiled {compile_in_place().relative_to(PROJECT)}")
+            return 0
         if options.lock:
             _say("\n".join(f"locked {path}" for path in lock(PROJECT)))
             return 0
@@ -136,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.architecture or ARCHITECTURES,
             _say,
         )
-    except (BytecodeError, LayerError, LockError, PackageError, ProofError) as error:
+    except _ERRORS as error:
         print(f"package: {error}", file=sys.stderr)  # noqa: T201  # a command reports
         return 1
     return 0

@@ -18,7 +18,8 @@ ALLOWED = {
     "functions.transform": {"functions.lake", "functions.transform"},
     "functions.compact": {"functions.lake", "functions.compact"},
     "functions.package": {"functions.packaging"},
-    "functions.packaging": {"functions.packaging"},
+    # What a shared object is called, and so where the transform loads it from.
+    "functions.packaging": {"functions.packaging", "functions.transform.native"},
     "clickstream": {"clickstream", "functions", "benchmarks"},
     "benchmarks": {"benchmarks", "clickstream", "functions"},
 }

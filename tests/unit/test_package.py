@@ -1,15 +1,21 @@
 import ast
 import re
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from functions import package
+from functions.packaging import elf
+from functions.packaging.kernel import compile_kernel, lambda_files
 from functions.packaging.layer import ARCHITECTURES
 from functions.packaging.zips import write_zip
+from functions.transform.native import library
 
 REQUIREMENTS = package.PROJECT / "requirements"
+# Lambda's architectures by the names that Linux has for them.
+MACHINES = ("aarch64", "x86_64")
 
 
 @pytest.mark.parametrize("name", package.FUNCTIONS)
@@ -20,7 +26,7 @@ def test_a_function_gets_its_own_package_the_lakes_and_the_catalog(name: str) ->
     assert "functions/lake/catalog.json" in files
     assert "functions/__init__.py" in files
     assert not any(file.startswith((f"functions/{other}", "functions/pack")) for file in files)
-    assert not any(file.endswith(".pyc") for file in files)
+    assert {Path(file).suffix for file in files} == {".py", ".json"}
 
 
 @pytest.mark.parametrize("name", package.FUNCTIONS)
@@ -75,6 +81,24 @@ def test_the_layers_lock_covers_every_runtime_dependency() -> None:
         assert re.search(rf"^{re.escape(name)}==", locked, re.MULTILINE), f"{name}: run `make lock`"
 
 
+def test_kernel_compiles_for_this_machine_and_builds_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert package.main(["--kernel", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"compiled {library.path().relative_to(package.PROJECT)}\n"
+    assert library.path().read_bytes() == compile_kernel(library.path().name)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.slow
+def test_the_transforms_zip_has_the_kernel_of_both_architectures() -> None:
+    files = lambda_files()
+    assert {name: elf.machine(data) for name, data in files.items()} == {
+        "functions/transform/native/kernel-linux-aarch64.so": elf.MACHINES["arm64"],
+        "functions/transform/native/kernel-linux-x86_64.so": elf.MACHINES["x86_64"],
+    }
+
+
 @pytest.mark.e2e
 def test_the_packages_build_reproducibly_and_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -87,6 +111,12 @@ def test_the_packages_build_reproducibly_and_work(
     for name in names:
         first, second = (tmp_path / attempt / name for attempt in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()
+    kernels = [f"functions/transform/native/kernel-linux-{name}.so" for name in MACHINES]
+    for name, expected in {"transform": kernels, "compact": []}.items():
+        with zipfile.ZipFile(tmp_path / "first" / f"{name}.zip") as archive:
+            files = archive.namelist()
+        assert [file for file in files if "kernel-" in file] == expected
+        assert {Path(file).suffix for file in files} <= {".py", ".pyc", ".json", ".so"}
     for architecture in ARCHITECTURES:
         # What is under Lambda's direct limit deploys fast and starts fast.
         assert (tmp_path / "first" / f"layer-{architecture}.zip").stat().st_size < 50 * 1024 * 1024
