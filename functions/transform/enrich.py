@@ -22,9 +22,10 @@ _decode_exact = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.en
 _NULL: Final = b"null"
 _CONTAINERS: Final = frozenset({dict, list})
 # A letter, digit or mark of a name, spelt as an escape: a name could be hidden behind it. Names are
-# made of letters, digits and `_ . $ -`; the Kelvin sign is a k in lower case.
+# made of letters, digits and `_ . $ -`; the Kelvin sign is a k in lower case. Behind an escaped
+# backslash a `u` is no more than that.
 _ESCAPED_NAME: Final = re.compile(
-    rb"\\u(?:00(?:2[4dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])|212[aA])"
+    rb"(?<!\\)(?:\\\\)*\\u(?:00(?:2[4dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])|212[aA])"
 )
 # More than the keys of any sane catalog and its producers; a stranger's keys only fill it once.
 _KNOWN_KEYS: Final = 4_096

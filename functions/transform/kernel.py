@@ -125,6 +125,7 @@ class Kernel:
             raise KernelError("no memory for the names of PII keys")
         self._scanned: Any = self._native.kernel_scanned(self._kernel).contents
         self._declined: Any = self._native.kernel_declined(self._kernel)
+        self._unknown: Any = self._native.kernel_unknown(self._kernel)
         self._layouts: Any = self._native.kernel_layouts(self._kernel)
         self._json = bytearray()
         self._json_at: Any = None
@@ -152,8 +153,8 @@ class Kernel:
             if scanned.consumed > position:
                 yield self._part()
             position = scanned.consumed
-            if scanned.key_size:
-                self._learn(data[scanned.key + 1 : scanned.key + scanned.key_size - 1])
+            for key in self._unknown[: scanned.unknown]:
+                self._learn(data[key.start : key.end])
 
     def _part(self) -> ScannedPart:
         scanned = self._scanned

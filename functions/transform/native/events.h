@@ -41,11 +41,10 @@ static u32 scan_key(Kernel *k, u32 guess, const u8 **p) {
     if (end - start > LONGEST_KEY) return 0;
     *p = end;
     number = find_key(k, start, (size_t)(end - start));
-    if (!number && !k->ignore_unknown) {
-        k->scanned.key = (u64)(start - k->data);
-        k->scanned.key_size = (u32)(end - start);
-    }
-    return number;
+    if (number || k->ignore_unknown || k->scanned.unknown == MOST_UNKNOWN) return number;
+    k->unknown[k->scanned.unknown++] =
+        (Span){(u64)(start + 1 - k->data), (u64)(end - 1 - k->data)};
+    return 1;
 }
 
 /* Behind one event, whose opening brace is at `p`. */
@@ -66,13 +65,15 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
         if (*p != '"') return NULL;
         number = scan_key(k, k->keys[last].next, &p);
         if (!number) return NULL;
-        k->keys[last].next = number;
-        last = number;
         key = &k->keys[number];
+        if (key->column != UNKNOWN) {
+            k->keys[last].next = number;
+            last = number;
+        }
         if (key->seen == k->number || key->column == REFUSED) return NULL;
-        key->seen = k->number;
+        if (key->column != UNKNOWN) key->seen = k->number;
         k->keys_seen++;
-        if (key->column == DROPPED) {
+        if (key->column == DROPPED || key->column == UNKNOWN) {
             bool space;
             p = skip_white(p);
             if (*p != ':') return NULL;
@@ -124,7 +125,7 @@ static const u8 *scan_line(Kernel *k, const u8 *p) {
             p = skip_white(p);
         } while (*p == '{');
     }
-    if ((u64)(p - start) > k->max_line_bytes) return NULL;
+    if (k->scanned.unknown || (u64)(p - start) > k->max_line_bytes) return NULL;
     if (p == k->end) return p;
     if (*p != '\n') return NULL;
     k->scanned.lines++;

@@ -47,8 +47,8 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys) {
     if (!k) return NULL;
     while (slots < 2 * (most_keys + 1)) slots *= 2;
     k->columns = columns;
-    k->key_room = most_keys + 1;
-    k->key_count = 1;
+    k->key_room = most_keys + 2;
+    k->key_count = 2;
     k->slot_mask = slots - 1;
     k->kinds = malloc(columns);
     k->keys = calloc(k->key_room, sizeof *k->keys);
@@ -65,6 +65,7 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys) {
         return NULL;
     }
     memcpy(k->kinds, kinds, columns);
+    k->keys[1].column = UNKNOWN;
     for (u32 i = 0; i < columns; i++) {
         if (kinds[i] == EXTRA) k->extra = i;
         if (kinds[i] == PROCESSED) k->processed = i;
@@ -105,6 +106,7 @@ EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes
 EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column) {
     u32 slot = hash_of(text, size) & k->slot_mask;
     Key *key = &k->keys[k->key_count];
+    if (find_key(k, text, size)) return 1;
     if (k->key_count == k->key_room || !(key->text = malloc(size))) return 0;
     memcpy(key->text, text, size);
     key->size = size;
@@ -114,7 +116,7 @@ EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column) {
     return 1;
 }
 
-/* Scan lines from `start` on, until the end, an unknown key or a full table.
+/* Scan lines from `start` on, until the end, a line with unknown keys or a full table.
  *
  * `data` has a zero byte behind its `size` bytes, which are fewer than 2^31; `json` has room for
  * 3/2 of `size` bytes and 64 more for each of MOST_ROWS events. Answers 0 where there is no memory.
@@ -150,7 +152,7 @@ EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *jso
         k->gathered_size = gathered;
         k->rows = rows;
         k->run = k->run_end = data;
-        if (s->key_size || full) break;
+        if (s->unknown || full) break;
         line_end = memchr(p, '\n', (size_t)(k->end - p));
         s->declined++;
         k->declined[s->declined - 1] = (Declined){
@@ -172,6 +174,7 @@ EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *jso
 
 EXPORTED const Scanned *kernel_scanned(const Kernel *k) { return &k->scanned; }
 EXPORTED const Declined *kernel_declined(const Kernel *k) { return k->declined; }
+EXPORTED const Span *kernel_unknown(const Kernel *k) { return k->unknown; }
 EXPORTED const Layout *kernel_layouts(const Kernel *k) { return k->layouts; }
 
 /* Write the Arrow buffers of what was scanned last: `Scanned.arrow` bytes. */

@@ -19,6 +19,8 @@
 /* Rows, and declined lines, of one call at most: what the caller's loop makes of a larger block. */
 #define MOST_ROWS 8192
 #define MOST_DECLINED 1024
+/* Keys of one line that are learnt at once. */
+#define MOST_UNKNOWN 256
 /* Buffers of Arrow arrays are aligned so. */
 #define ALIGNMENT 64
 /* What the kernel can nest; the caller's limit may be lower. */
@@ -28,7 +30,7 @@
 enum { TEXT, JSON, DOUBLE, BIGINT, BOOLEAN, TIMESTAMP, EXTRA, PROCESSED };
 
 /* What becomes of a field; numbers from 0 on are columns. */
-enum { DROPPED = -1, UNDECLARED = -2, REFUSED = -3 };
+enum { DROPPED = -1, UNDECLARED = -2, REFUSED = -3, UNKNOWN = -4 };
 /* Of an event's own fields, in quotes; a longer one is declined. */
 #define LONGEST_KEY 258
 
@@ -56,14 +58,15 @@ typedef struct {
     u32 line;       /* line ends before it */
 } Declined;
 
+typedef struct { u64 start, end; } Span; /* of a key in the block, quotes left out */
+
 /* Of one call of `kernel_scan`. */
 typedef struct {
     u64 consumed;   /* bytes of the block up to where it stopped */
     u64 json;       /* bytes of JSON lines */
     u64 arrow;      /* bytes that `kernel_fill` will write */
-    u64 key;        /* where the unknown key is that it stopped at, in its quotes; 0 if at none */
-    u32 key_size;
     u32 rows, blank, lines, declined;
+    u32 unknown;    /* keys of the line that it stopped before */
 } Scanned;
 
 /* Of one column: validity, offsets or values, and texts. */
@@ -75,11 +78,12 @@ typedef struct {
 typedef struct {
     Scanned scanned;
     Declined declined[MOST_DECLINED];
+    Span unknown[MOST_UNKNOWN];
 
     /* The catalog and the limits. */
     u32 columns, extra, processed;
     u8 *kinds;
-    Key *keys; /* number 0 is none */
+    Key *keys; /* number 0 is none, number 1 is any that is not known yet */
     u32 key_count, key_room, *slots, slot_mask;
     u8 *names, *name_sizes; /* PII keys in lower case, one behind the other */
     u32 name_count;

@@ -23,12 +23,11 @@ class Scanned(ctypes.Structure):
         ("consumed", ctypes.c_uint64),
         ("json", ctypes.c_uint64),
         ("arrow", ctypes.c_uint64),
-        ("key", ctypes.c_uint64),
-        ("key_size", ctypes.c_uint32),
         ("rows", ctypes.c_uint32),
         ("blank", ctypes.c_uint32),
         ("lines", ctypes.c_uint32),
         ("declined", ctypes.c_uint32),
+        ("unknown", ctypes.c_uint32),
     )
 
 
@@ -42,6 +41,12 @@ class Declined(ctypes.Structure):
         ("row", ctypes.c_uint32),
         ("line", ctypes.c_uint32),
     )
+
+
+class Span(ctypes.Structure):
+    """`Span` of kernel.h."""
+
+    _fields_ = (("start", ctypes.c_uint64), ("end", ctypes.c_uint64))
 
 
 class Layout(ctypes.Structure):
@@ -67,6 +72,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "kernel_scan": (ctypes.c_int, _KERNEL, _TEXT, _U64, _U64, ctypes.c_void_p, ctypes.c_int),
     "kernel_scanned": (ctypes.POINTER(Scanned), _KERNEL),
     "kernel_declined": (ctypes.POINTER(Declined), _KERNEL),
+    "kernel_unknown": (ctypes.POINTER(Span), _KERNEL),
     "kernel_layouts": (ctypes.POINTER(Layout), _KERNEL),
     "kernel_fill": (None, _KERNEL, ctypes.c_void_p),
     "kernel_count_lines": (_U64, ctypes.c_void_p, _U64),

@@ -169,3 +169,10 @@ def test_plain_events_are_taken_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -
     }
     found = by_block(b"".join(json.dumps(event).encode() + b"\n" for _ in range(50)))
     assert len(found["rows"]) == 50
+
+
+def test_an_escaped_backslash_before_a_u_hides_nothing() -> None:
+    line = b'{"properties":{"a":"\\\\u0041\\/"}}'
+    found = by_block(line + b"\n")
+    assert found == by_line(line + b"\n")
+    assert found["json"].startswith(line[:-1])

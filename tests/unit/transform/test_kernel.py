@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,26 @@ def test_a_missing_kernel_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(library, "path", lambda: tmp_path / "kernel-linux-none.so")
     with pytest.raises(library.KernelMissingError, match=r"kernel-linux-none.*`make setup`"):
         library.load.__wrapped__()
+
+
+def test_many_new_keys_of_a_long_line_do_not_make_it_start_again_for_each() -> None:
+    long = b"[%s]" % b",".join([b"1.5"] * 100_000)
+    line = b'{"zz":%s,%s}' % (long, b",".join(b'"k%d":1' % n for n in range(4_000)))
+    scanned = kernel(max_keys=10_000)
+    calls = Counter[str]()
+    scanned._native = Counting(scanned._native, calls)
+    (part,) = scanned.scan(line)
+    assert (part.declined, part.batch and part.batch.num_rows) == ((), 1)
+    assert calls["kernel_scan"] < 20
+
+
+class Counting:
+    """Counts calls of the library's functions."""
+
+    def __init__(self, native: Any, calls: Counter[str]) -> None:
+        self._native = native
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        self._calls[name] += 1
+        return getattr(self._native, name)
