@@ -190,10 +190,10 @@ def test_many_new_keys_of_a_long_line_do_not_make_it_start_again_for_each() -> N
 class Counting:
     """Counts calls of the library's functions."""
 
-    def __init__(self, native: Any, calls: Counter[str]) -> None:
+    def __init__(self, native: object, calls: Counter[str]) -> None:
         self._native = native
         self._calls = calls
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         self._calls[name] += 1
         return getattr(self._native, name)

@@ -112,6 +112,7 @@ CASES = [
         b'{"processed_ts":1}',
         (("events.h", " || key->column == REFUSED", ""), ("cells.h", "key->column == UNDECLARED", "key->column < 0")),
     ),
+    case("a key not known yet", b'{"zz":1}', "events.h", "k->scanned.unknown || "),
     case("a key with escapes", b'{"event\\u005fid":1}', "events.h", "if (!end || has) return 0;", "if (!end) return 0;"),
     case("nested PII", value(b"properties", b'{"USER_ID":1}'), "nested.h", " || is_name(k, start, p)"),
     case("nested PII in capitals", value(b"properties", b'{"USER_ID":1}'), "nested.h", "return (u8)(c - 'A') < 26 ? c | 32 : c;", "return c;"),
@@ -125,7 +126,7 @@ CASES = [
     case("too many keys", value(b"properties", b"{%s}" % b",".join(b'"k%d":1' % n for n in range(12))), "events.h", "if (k->keys_seen > k->max_keys) return NULL;"),
     case("too many keys, nested", value(b"properties", b"{%s}" % b",".join(b'"k%d":1' % n for n in range(12))), "nested.h", "k->keys_seen++;"),
     case("too long a key", value(b"properties", b'{"%s":1}' % (b"k" * 10_001)), "nested.h", "is_key && (size_t)(p - start) > k->max_key_bytes ? NULL : p", "p"),
-    case("too long a line", text(b"x" * 60_000), "events.h", "if ((u64)(p - start) > k->max_line_bytes) return NULL;"),
+    case("too long a line", text(b"x" * 60_000), "events.h", " || (u64)(p - start) > k->max_line_bytes"),
     # timestamps
     *(
         case(f"the time {sent}", value(b"event_ts", b'"%s"' % sent.encode()), "instant.h", there, instead)
