@@ -36,11 +36,11 @@ class KernelError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class DeclinedLine:
-    """A line that the kernel leaves to others.
+    """A line that the kernel leaves to others, from its first odd event on.
 
     Attributes:
-        start: of the line in the block, in bytes.
-        end: the same, its line end left out.
+        start: of that in the block, in bytes.
+        end: of the line, its line end left out.
         line: line ends of this part before it.
         row: events of this part before it.
         json: bytes of this part's JSON lines before it.
@@ -150,11 +150,11 @@ class Kernel:
                 self._kernel, data, len(data), position, self._json_at, self._knows_all
             ):
                 raise KernelError(f"no memory for a block of {len(data):,} bytes")
-            if scanned.consumed > position:
-                yield self._part()
-            position = scanned.consumed
             for key in self._unknown[: scanned.unknown]:
                 self._learn(data[key.start : key.end])
+            before, position = position, scanned.consumed
+            if position > before:
+                yield self._part()
 
     def _part(self) -> ScannedPart:
         scanned = self._scanned

@@ -79,16 +79,15 @@ static const u8 *take_json(Kernel *k, const u8 *p, size_t cell) {
     return p;
 }
 
+/* Up to here every whole number is a double of its own. */
+#define MOST_EXACT (1ull << 53)
+
 /* The double nearest to a number. Up to 2^53 and 10^22 both parts are exact, so that one division
  * rounds once: W. D. Clinger, How to read floating point numbers accurately, 1990. */
 static double as_double(const Kernel *k, const u8 *p, const Number *number) {
-    static const double powers[MOST_DIGITS + 1] = {
-        1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
-        1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-    };
     double found;
-    if (number->exact && number->digits <= 1ull << 53) {
-        found = (double)number->digits / powers[number->fraction];
+    if (number->exact && number->digits <= MOST_EXACT) {
+        found = (double)number->digits / (double)powers_of_ten[number->fraction];
         return number->negative ? -found : found;
     }
     return strtod_l((const char *)p, NULL, k->c_locale);
@@ -109,11 +108,24 @@ static const u8 *take_double(Kernel *k, const u8 *p, size_t cell) {
 static const u8 *take_bigint(Kernel *k, const u8 *p, size_t cell) {
     const u8 *start = p;
     Number number;
+    u64 power;
+    int64_t whole;
     p = scan_number(p, &number);
-    if (!p || !number.whole || !number.exact || number.digits > INT64_MAX) return NULL;
+    if (!p || !number.exact) return NULL;
+    power = powers_of_ten[number.fraction];
+    /* With a fraction it is a double first, which has to be the same number. */
+    if (number.digits > (number.whole ? INT64_MAX : MOST_EXACT)) return NULL;
+    if (number.digits % power) return NULL;
+    whole = (int64_t)(number.digits / power);
+    if (number.negative) whole = -whole;
     k->tags[cell] = VALUE;
-    k->cells[cell].whole = number.negative ? -(int64_t)number.digits : (int64_t)number.digits;
-    put(k, start, p);
+    k->cells[cell].whole = whole;
+    if (number.whole) {
+        put(k, start, p);
+    } else { /* `5.0` is 5 in the JSON line, too */
+        char text[24];
+        put_literal(k, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)whole));
+    }
     return p;
 }
 

@@ -112,20 +112,35 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
     return p;
 }
 
-/* Behind one line with any number of events, or NULL. */
-static const u8 *scan_line(Kernel *k, const u8 *p) {
-    const u8 *start = p = skip_white(p);
+static Mark mark(const Kernel *k, const u8 *p) {
+    return (Mark){p, k->json_end, k->decoded_size, k->gathered_size, k->rows};
+}
+
+static void go_back(Kernel *k, const Mark *mark) {
+    k->json_end = mark->json;
+    k->decoded_size = mark->decoded;
+    k->gathered_size = mark->gathered;
+    k->rows = mark->rows;
+    k->run = k->run_end = k->data;
+}
+
+/* Behind one line with any number of events; or NULL, and what it was before the first odd one. */
+static const u8 *scan_line(Kernel *k, const u8 *p, Mark *plain) {
+    *plain = mark(k, p);
+    p = skip_white(p);
     if (*p == '\n' || p == k->end) {
         k->scanned.blank++;
     } else {
         do {
+            const u8 *start = p;
             if (*p != '{' || k->rows == MOST_ROWS) return NULL;
             p = scan_event(k, p);
-            if (!p) return NULL;
+            if (!p || (u64)(p - start) > k->max_line_bytes) return NULL;
             p = skip_white(p);
+            *plain = mark(k, p);
         } while (*p == '{');
     }
-    if (k->scanned.unknown || (u64)(p - start) > k->max_line_bytes) return NULL;
+    if (k->scanned.unknown) return NULL;
     if (p == k->end) return p;
     if (*p != '\n') return NULL;
     k->scanned.lines++;

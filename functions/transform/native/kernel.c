@@ -136,30 +136,25 @@ EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *jso
     k->decoded_size = k->gathered_size = 0;
     k->ignore_unknown = ignore_unknown;
     while (p < k->end && s->declined < MOST_DECLINED && k->rows < MOST_ROWS) {
-        u8 *json_before = k->json_end;
-        u64 decoded = k->decoded_size, gathered = k->gathered_size;
-        u32 rows = k->rows;
-        const u8 *next = scan_line(k, p), *line_end;
+        Mark before = mark(k, p), plain;
+        const u8 *next = scan_line(k, p, &plain), *line_end;
         if (next) {
-            count_cells(k, rows);
+            count_cells(k, before.rows);
             p = next;
             continue;
         }
-        /* Nothing of that line stays. */
-        bool full = k->rows == MOST_ROWS && rows;
-        k->json_end = json_before;
-        k->decoded_size = decoded;
-        k->gathered_size = gathered;
-        k->rows = rows;
-        k->run = k->run_end = data;
-        if (s->unknown || full) break;
-        line_end = memchr(p, '\n', (size_t)(k->end - p));
-        s->declined++;
-        k->declined[s->declined - 1] = (Declined){
-            .start = (u64)(p - data),
+        if (s->unknown || (k->rows == MOST_ROWS && before.rows)) {
+            go_back(k, &before);
+            break;
+        }
+        go_back(k, &plain);
+        count_cells(k, before.rows);
+        line_end = memchr(plain.at, '\n', (size_t)(k->end - plain.at));
+        k->declined[s->declined++] = (Declined){
+            .start = (u64)(plain.at - data),
             .end = (u64)((line_end ? line_end : k->end) - data),
-            .json = (u64)(json_before - json),
-            .row = rows,
+            .json = (u64)(k->json_end - json),
+            .row = k->rows,
             .line = s->lines,
         };
         s->lines += line_end != NULL;
@@ -187,12 +182,12 @@ EXPORTED u64 kernel_count_lines(const u8 *data, u64 size) {
     u64 count = 0, i = 0;
     while (size - i >= 16) {
         u64 blocks = (size - i) / 16 < 255 ? (size - i) / 16 : 255;
-        bytes16 found = {0};
+        ubytes16 found = {0};
         u8 counts[16];
         for (; blocks; blocks--, i += 16) {
             bytes16 some;
             memcpy(&some, data + i, 16);
-            found -= some == '\n'; /* true is -1 */
+            found -= (ubytes16)(some == '\n'); /* true is -1 */
         }
         memcpy(counts, &found, 16);
         for (int lane = 0; lane < 16; lane++) count += counts[lane];

@@ -3,6 +3,7 @@
 #define CLICKSTREAM_KERNEL_H
 
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #if defined(__APPLE__)
 #include <xlocale.h>
@@ -52,11 +53,19 @@ typedef union {
 } Cell;
 
 typedef struct {
-    u64 start, end; /* in the block, line end left out */
+    u64 start, end; /* in the block, from its first odd event on, line end left out */
     u64 json;       /* bytes of JSON lines before it */
     u32 row;        /* events before it */
     u32 line;       /* line ends before it */
 } Declined;
+
+/* What a failure goes back to. */
+typedef struct {
+    const u8 *at;
+    u8 *json;
+    u64 decoded, gathered;
+    u32 rows;
+} Mark;
 
 typedef struct { u64 start, end; } Span; /* of a key in the block, quotes left out */
 

@@ -118,5 +118,5 @@ def count_lines(data: bytes | memoryview) -> int:
     """
     if isinstance(data, bytes):
         return data.count(b"\n")
-    at = (ctypes.c_char * len(data)).from_buffer(data)
+    at = ctypes.byref(ctypes.c_char.from_buffer(data)) if data else None
     return int(load().kernel_count_lines(at, len(data)))

@@ -34,6 +34,7 @@ static bool in_names(int code) {
 }
 
 typedef int8_t bytes16 __attribute__((vector_size(16)));
+typedef u8 ubytes16 __attribute__((vector_size(16)));
 typedef u64 words2 __attribute__((vector_size(16)));
 
 /* Behind the characters that need no look: quotes, backslashes, controls and all outside ASCII do.
@@ -180,6 +181,28 @@ typedef struct {
 
 /* 64 bits hold them; `digits` of a longer number has wrapped around. */
 #define MOST_DIGITS 19
+static const u64 powers_of_ten[MOST_DIGITS + 1] = {
+    1ull,
+    10ull,
+    100ull,
+    1000ull,
+    10000ull,
+    100000ull,
+    1000000ull,
+    10000000ull,
+    100000000ull,
+    1000000000ull,
+    10000000000ull,
+    100000000000ull,
+    1000000000000ull,
+    10000000000000ull,
+    100000000000000ull,
+    1000000000000000ull,
+    10000000000000000ull,
+    100000000000000000ull,
+    1000000000000000000ull,
+    10000000000000000000ull,
+};
 
 static inline bool is_digit(u8 c) { return (u8)(c - '0') < 10; }
 

@@ -171,6 +171,21 @@ def test_plain_events_are_taken_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -
     assert len(found["rows"]) == 50
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_of_several_events_come_out_alike(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - test data
+    hostile = Hostile(rng)
+    data = b""
+    for _ in range(30):
+        odd = rng.choice((0.0, 0.1, 0.5))
+        data += rng.choice((b"", b" ", b"\r")).join(
+            hostile.line() if rng.random() < odd else hostile.usual()
+            for _ in range(rng.randrange(1, 8))
+        )
+        data += b"\n"
+    assert by_block(data) == by_line(data)
+
+
 def test_an_escaped_backslash_before_a_u_hides_nothing() -> None:
     line = b'{"properties":{"a":"\\\\u0041\\/"}}'
     found = by_block(line + b"\n")

@@ -47,6 +47,7 @@ def scan(data: bytes, **limits: int) -> ScannedPart:
         b'{"event_id":12.50,"event_type":true,"country":false,"referrer":null}',
         b'{"price":-0.0,"quantity":-9223372036854775807}',
         b'{"price":1e22,"quantity":9223372036854775807}',
+        b'{"quantity":-5.00}',
         b'{"is_bot":true,"event_ts":"2025-11-26T10:00:00.123456789+05:30"}',
         b'{"properties":{"a":[1, {"b":"\\u003cb\\u003e"}],"c":null},"zz":[true]}',
         b'{"properties":"user_id","new":{"caf\xc3\xa9":1e9}}',
@@ -65,7 +66,7 @@ def test_what_producers_send_is_taken(line: bytes) -> None:
         b"x",
         b"[]",
         b'{"price":"1.5"}',
-        b'{"quantity":5.0}',
+        b'{"quantity":5.5}',
         b'{"event_id":{"a":1}}',
         b'{"event_ts":"yesterday"}',
         b'{"event_id":"a","event_id":"b"}',
@@ -76,7 +77,6 @@ def test_what_producers_send_is_taken(line: bytes) -> None:
         b'{"properties":{"user_id":1}}',
         b'{"properties":{"user\\u005fid":1}}',
         b'{"properties":{"a":\r1}}',
-        b'{"event_id":"a"}{"event_id":',
         b'{"%s":1}' % (b"k" * 300),
     ],
 )
@@ -126,9 +126,21 @@ def test_more_rows_than_one_part_holds_come_in_several(end: bytes) -> None:
     assert b"".join(lines for _, _, lines in parts) == (b"{" + TAIL[1:]) * 25_000
 
 
-def test_a_line_with_more_events_than_one_part_holds_is_declined() -> None:
-    parts = list(kernel().scan(b"{}\n" + b"{}" * 9_000 + b"\n{}\n"))
-    assert [len(part.declined) for part in parts] == [0, 1]
+def test_of_a_line_with_more_events_than_one_part_holds_the_rest_is_declined() -> None:
+    parts = kernel().scan(b"{}\n" + b"{}" * 9_000 + b"\n{}\n")
+    spans = [[(line.start, line.end, line.row) for line in part.declined] for part in parts]
+    assert spans == [[], [(3 + 2 * 8_192, 3 + 2 * 9_000, 8_192)], []]
+
+
+def test_of_a_line_with_several_events_the_first_odd_one_and_all_behind_it_are_declined() -> None:
+    start = b'{"event_id":"a"}\n{"event_id":"b"} {"zz":[1]} '
+    odd = b'{"price":"1"}{"event_id":"d"}'
+    part = scan(start + odd + b'\n{"event_id":"e"}\n')
+    (declined,) = part.declined
+    assert (declined.start, declined.end) == (len(start), len(start) + len(odd))
+    assert (declined.line, declined.row) == (1, 3)
+    assert part.batch is not None
+    assert part.batch.column("event_id").to_pylist() == ["a", "b", None, "e"]
 
 
 def test_many_declined_lines_come_in_several_parts() -> None:
