@@ -1,6 +1,5 @@
 """One raw object's bytes in, its three local files and the account of them out. No AWS here."""
 
-import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -100,17 +99,6 @@ def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
         ConservationError: the counts do not add up; nothing may be made visible.
         OSError: reading or writing failed.
     """
-    # Millions of short-lived objects and no cycles among them: collecting in between costs a tenth.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _transform(raw, job, workdir)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _transform(raw: Readable, job: Job, workdir: Path) -> TransformResult:
     stats = Stats()
     counting = _Counting(raw)
     name = job.source.source_id

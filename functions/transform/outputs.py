@@ -14,7 +14,9 @@ from functions.lake.schema import PROCESSED_TS, Catalog
 from functions.transform.enrich import RejectedLine
 from functions.transform.native.library import count_lines
 
-_GZIP_LEVEL: Final = 1  # of ISA-L's 0 to 3
+# Of ISA-L's 0 to 3: 60 MB of events give 9.30, 9.19, 8.87 MB in 0.07, 0.07, 0.19 s; the 6 of zlib makes
+# 7.21 MB of them, in 0.71 s.
+_GZIP_LEVEL: Final = 2
 _ZSTD_LEVEL: Final = 1
 _ROW_GROUP_BYTES: Final = 64 * 1024 * 1024
 _REJECTS_AT_ONCE: Final = 1_000
@@ -105,7 +107,8 @@ class ParquetOutput:
             # Minima and maxima of texts that come in any order rule nothing out: a seventh less
             # time without. Compaction, which sorts, writes them all.
             write_statistics=[field.name for field in self.schema if _rules_out(field)],
-            write_page_index=True,
+            # No page index: it would rule out as little, and is kept until the end, 170 KB for each
+            # row group, when all else is constant.
             store_schema=False,
         )
 
