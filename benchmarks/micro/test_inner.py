@@ -19,13 +19,16 @@ from functions.transform.gunzip import gunzip
 from functions.transform.kernel import Kernel
 from functions.transform.lines import blocks
 from functions.transform.outputs import JsonOutput, ParquetOutput
+from functions.transform.rules import Rules
 
 EVENTS: Final = 20_000
-_NOW: Final[dict[str, Any]] = {
-    "processed_ts": 1_764_158_400_000,
-    "processed_ts_text": "2025-11-26T12:00:00.000Z",
-    "partition_keys": ("year", "month", "day"),
-}
+_RULES: Final = Rules(
+    catalog=load_catalog(),
+    limits=Limits(),
+    processed_ts=1_764_158_400_000,
+    processed_ts_text="2025-11-26T12:00:00.000Z",
+    partition_keys=("year", "month", "day"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def pieces(text: bytes) -> list[bytes]:
 
 @pytest.fixture
 def kernel() -> Kernel:
-    return Kernel(load_catalog(), Limits(), **_NOW)
+    return Kernel(_RULES)
 
 
 def test_decompress(benchmark: Any, text: bytes) -> None:
@@ -63,7 +66,7 @@ def test_enrich_by_the_kernel(benchmark: Any, kernel: Kernel, pieces: list[bytes
 
 
 def test_enrich_line_by_line(benchmark: Any, text: bytes) -> None:
-    enricher = Enricher(load_catalog(), Limits(), **_NOW)
+    enricher = Enricher(_RULES)
     lines = text.split(b"\n")[:2_000]
 
     def enrich() -> int:

@@ -6,11 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from functions.lake.config import Limits
-from functions.lake.schema import Catalog
 from functions.transform.enrich import EnrichedLines, Enricher, RejectedLine
 from functions.transform.kernel import Kernel, ScannedPart
 from functions.transform.lines import Block
+from functions.transform.rules import Rules
 
 
 @dataclass(slots=True)
@@ -34,32 +33,12 @@ class EnrichedPart:
 class BlockEnricher:
     """Applies the data rules to blocks."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        limits: Limits,
-        *,
-        processed_ts: int,
-        processed_ts_text: str,
-        partition_keys: tuple[str, ...],
-    ) -> None:
-        """Take what `Enricher` takes."""
+    def __init__(self, rules: Rules) -> None:
+        """Start at the first line of a raw object."""
         self._line = 1  # number of the line that comes next
-        self._schema = catalog.arrow_schema()
-        self._enricher = Enricher(
-            catalog,
-            limits,
-            processed_ts=processed_ts,
-            processed_ts_text=processed_ts_text,
-            partition_keys=partition_keys,
-        )
-        self._kernel = Kernel(
-            catalog,
-            limits,
-            processed_ts=processed_ts,
-            processed_ts_text=processed_ts_text,
-            partition_keys=partition_keys,
-        )
+        self._schema = rules.catalog.arrow_schema()
+        self._enricher = Enricher(rules)
+        self._kernel = Kernel(rules)
 
     def enrich(self, block: Block) -> Iterator[EnrichedPart]:
         """Enrich every line of a block; blocks are to come in the order of the raw object."""

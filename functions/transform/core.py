@@ -14,6 +14,7 @@ from functions.transform.block import BlockEnricher
 from functions.transform.gunzip import Readable, gunzip
 from functions.transform.lines import blocks
 from functions.transform.outputs import JsonOutput, ParquetOutput, RejectOutput
+from functions.transform.rules import Rules
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -117,13 +118,14 @@ def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
             processed_ts_text=text,
         ) as reject_output,
     ):
-        enricher = BlockEnricher(
-            job.catalog,
-            job.limits,
+        rules = Rules(
+            catalog=job.catalog,
+            limits=job.limits,
             processed_ts=millis(job.processed_ts),
             processed_ts_text=text,
             partition_keys=job.source.partition.names,
         )
+        enricher = BlockEnricher(rules)
         try:
             pieces = _counted(gunzip(counting, job.limits), stats)
             for block in blocks(pieces, job.limits.max_line_bytes):

@@ -10,10 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from functions.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
-from functions.lake.config import Limits
-from functions.lake.schema import EXTRA, PROCESSED_TS, Catalog
+from functions.lake.schema import EXTRA, PROCESSED_TS
 from functions.transform.lines import WHITESPACE, split_values
 from functions.transform.reasons import LineReason
+from functions.transform.rules import Rules
 from functions.transform.strict import ParsedEvent, RejectedError, parse_event
 
 _encode = msgspec.json.encode
@@ -65,34 +65,19 @@ class EnrichedLines:
 class Enricher:
     """Applies the catalog to events: drops PII, adds `processed_ts`, types the columns."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        limits: Limits,
-        *,
-        processed_ts: int,
-        processed_ts_text: str,
-        partition_keys: tuple[str, ...],
-    ) -> None:
-        """Prepare what is the same for every event.
-
-        Args:
-            catalog: columns and PII keys.
-            limits: what one event may ask for.
-            processed_ts: UTC milliseconds.
-            processed_ts_text: the same instant as ISO-8601 text.
-            partition_keys: names that would be read as a partition column.
-        """
+    def __init__(self, rules: Rules) -> None:
+        """Prepare what is the same for every event."""
+        catalog = rules.catalog
         self._catalog = catalog
-        self._limits = limits
-        self._partition_keys = partition_keys
+        self._limits = rules.limits
+        self._partition_keys = rules.partition_keys
         columns = catalog.table("parquet").columns
         self._width = len(columns)
         index = {column.name: position for position, column in enumerate(columns)}
         self._extra_index = index[EXTRA]
         self._processed_index = index[PROCESSED_TS]
-        self._processed_ts = processed_ts
-        self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), processed_ts_text.encode())
+        self._processed_ts = rules.processed_ts
+        self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
         self._columns: dict[str, tuple[int, bool, Coercion]] = {
             column.name: (index[column.name], column.type == "string", COERCIONS[column.type])
             for column in columns

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from functions.lake.config import Limits
-from functions.lake.schema import EXTRA, PROCESSED_TS, Catalog
+from functions.lake.schema import EXTRA, PROCESSED_TS
 from functions.transform.native import library
+from functions.transform.rules import Rules
 from functions.transform.strict import MAX_KEY_BYTES
 
 # The same numbers as in native/kernel.h.
@@ -75,29 +75,15 @@ class ScannedPart:
 class Kernel:
     """Scans the blocks of one raw object."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        limits: Limits,
-        *,
-        processed_ts: int,
-        processed_ts_text: str,
-        partition_keys: tuple[str, ...],
-    ) -> None:
+    def __init__(self, rules: Rules) -> None:
         """Prepare what is the same for every block.
-
-        Args:
-            catalog: columns and PII keys.
-            limits: what one event may ask for.
-            processed_ts: UTC milliseconds.
-            processed_ts_text: the same instant as ISO-8601 text.
-            partition_keys: names that would be read as a partition column.
 
         Raises:
             KernelError: there is no memory.
         """
+        catalog, limits = rules.catalog, rules.limits
         self._catalog = catalog
-        self._partition_keys = partition_keys
+        self._partition_keys = rules.partition_keys
         self._schema = catalog.arrow_schema()
         self._columns = {name: index for index, name in enumerate(self._schema.names)}
         own = {EXTRA: _EXTRA, PROCESSED_TS: _PROCESSED}
@@ -115,10 +101,10 @@ class Kernel:
             limits.max_keys,
             MAX_KEY_BYTES,
         )
-        tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), processed_ts_text.encode())
+        tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
         names = [key.encode() for key in sorted(catalog.pii_keys)]
         if not self._native.kernel_stamp(
-            self._kernel, processed_ts, tail, len(tail)
+            self._kernel, rules.processed_ts, tail, len(tail)
         ) or not self._native.kernel_names(
             self._kernel, len(names), b"".join(names), bytes(map(len, names))
         ):

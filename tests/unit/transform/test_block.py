@@ -13,16 +13,19 @@ from functions.lake.config import Limits
 from functions.transform.block import BlockEnricher
 from functions.transform.enrich import EnrichedLines, Enricher
 from functions.transform.lines import Block
+from functions.transform.rules import Rules
 from tests.corpus.cases import CASES
 from tests.corpus.lake_files import CATALOG
 from tests.fuzz.hostile import Hostile
 
 LINES = int(os.environ.get("CLICKSTREAM_FUZZ_LINES", "0"))
-ARGUMENTS: dict[str, Any] = {
-    "processed_ts": 1_764_151_200_000,
-    "processed_ts_text": "2025-11-26T10:00:00.000Z",
-    "partition_keys": ("year", "month", "day"),
-}
+RULES = Rules(
+    catalog=CATALOG,
+    limits=Limits(),
+    processed_ts=1_764_151_200_000,
+    processed_ts_text="2025-11-26T10:00:00.000Z",
+    partition_keys=("year", "month", "day"),
+)
 
 
 def by_block(data: bytes) -> dict[str, Any]:
@@ -34,7 +37,7 @@ def by_block(data: bytes) -> dict[str, Any]:
             "blank": part.blank,
             "mismatched": part.mismatched,
         }
-        for part in BlockEnricher(CATALOG, Limits(), **ARGUMENTS).enrich(Block(data, 0, 0))
+        for part in BlockEnricher(RULES).enrich(Block(data, 0, 0))
     ]
     return {
         "json": b"".join(part["json"] for part in parts),
@@ -46,7 +49,7 @@ def by_block(data: bytes) -> dict[str, Any]:
 
 
 def by_line(data: bytes) -> dict[str, Any]:
-    enricher = Enricher(CATALOG, Limits(), **ARGUMENTS)
+    enricher = Enricher(RULES)
     done = EnrichedLines()
     offset = 0
     lines = data.split(b"\n")

@@ -11,6 +11,7 @@ import pytest
 from functions.lake.config import Limits
 from functions.transform.kernel import Kernel, ScannedPart
 from functions.transform.native import library
+from functions.transform.rules import Rules
 from tests.corpus.lake_files import CATALOG
 
 STAMP = "2025-11-26T12:00:00.123Z"
@@ -18,13 +19,14 @@ TAIL = b',"processed_ts":"%s"}\n' % STAMP.encode()
 
 
 def kernel(**limits: int) -> Kernel:
-    return Kernel(
-        CATALOG,
-        Limits(**limits),
+    rules = Rules(
+        catalog=CATALOG,
+        limits=Limits(**limits),
         processed_ts=1_764_158_400_123,
         processed_ts_text=STAMP,
         partition_keys=("year", "month", "day"),
     )
+    return Kernel(rules)
 
 
 def scan(data: bytes, **limits: int) -> ScannedPart:

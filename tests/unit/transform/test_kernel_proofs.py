@@ -21,16 +21,18 @@ from functions.packaging.kernel import COMPILER, SOURCES, compile_kernel
 from functions.transform.enrich import EnrichedLines, Enricher
 from functions.transform.kernel import Kernel
 from functions.transform.native import library
+from functions.transform.rules import Rules
 from tests.corpus.lake_files import CATALOG
 
 # A name with a `k`, which two signs are in lower case.
 WITH_KEY = dataclasses.replace(CATALOG, pii_keys=frozenset({"user_id", "key"}))
-LIMITS = Limits(max_keys=12, max_depth=5, max_line_bytes=60_000)
-ARGUMENTS: dict[str, Any] = {
-    "processed_ts": 1_764_158_400_123,
-    "processed_ts_text": "2025-11-26T12:00:00.123Z",
-    "partition_keys": ("year", "month", "day"),
-}
+RULES = Rules(
+    catalog=WITH_KEY,
+    limits=Limits(max_keys=12, max_depth=5, max_line_bytes=60_000),
+    processed_ts=1_764_158_400_123,
+    processed_ts_text="2025-11-26T12:00:00.123Z",
+    partition_keys=("year", "month", "day"),
+)
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ CASES = [
 
 def by_line(line: bytes) -> tuple[bytes, str]:
     done = EnrichedLines()
-    Enricher(WITH_KEY, LIMITS, **ARGUMENTS).line(line, 1, 0, done)
+    Enricher(RULES).line(line, 1, 0, done)
     return b"".join(done.json), repr(batch_of(done.rows))
 
 
@@ -174,7 +176,7 @@ def batch_of(rows: list[list[Any]]) -> list[dict[str, Any]]:
 def by_kernel(line: bytes) -> tuple[bytes, str] | None:
     """None where it declines."""
     lines, rows = b"", []
-    for part in Kernel(WITH_KEY, LIMITS, **ARGUMENTS).scan(line + b"\n"):
+    for part in Kernel(RULES).scan(line + b"\n"):
         if part.declined:
             return None
         lines += bytes(part.json)
