@@ -5,9 +5,12 @@ import pytest
 from tests.protocol.simulation.mutations import MUTATIONS, REPLACING
 from tests.protocol.simulation.schedule import run_schedule
 
-SEEDS = 250
+# A schedule that finds it moves with every call more or less: one in a hundred is likely to be
+# among so many.
+SEEDS = 1_000
 # Seeds that found it when this was written: tried first, because that is quicker.
 HINTS = {
+    "outdated_content_published": 333,
     "no_manifest_check_by_writers": 7,
     "no_grace_for_young_generations": 28,
     "partition_read_before_the_put": 21,
