@@ -8,9 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# The transform's kernel for this machine, by the name that functions/transform/native/library.py
+# The transform's kernel for this machine, by the name that src/clickstream_lake/transform/rules/native/library.py
 # loads it by. What runs the transform needs it.
-NATIVE := functions/transform/native
+NATIVE := src/clickstream_lake/transform/rules/native
 KERNEL := $(NATIVE)/kernel-$(shell uname -sm | tr 'A-Z ' 'a-z-' | sed 's/arm64/aarch64/').so
 TERRAFORM ?= terraform
 ARGS ?=
@@ -30,8 +30,8 @@ $(READY): pyproject.toml requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(KERNEL): $(READY) $(wildcard $(NATIVE)/*.[ch]) functions/packaging/kernel.py
-	@$(BIN)/python -m functions.package --kernel
+$(KERNEL): $(READY) $(wildcard $(NATIVE)/*.[ch]) dev/kernel.py
+	@$(BIN)/python -m dev.package --kernel
 
 demo: $(KERNEL) ## Watch events go producer -> Firehose -> transform -> tables -> SQL, on this machine
 	@$(BIN)/clickstream demo $(ARGS)
@@ -54,10 +54,10 @@ format: $(READY) ## Format Python and Terraform
 	@$(TERRAFORM) fmt -recursive terraform
 
 package: $(READY) ## Build dist/: a zip per function and the dependency layers
-	@$(BIN)/python -m functions.package $(ARGS)
+	@$(BIN)/python -m dev.package $(ARGS)
 
 lock: $(READY) ## Resolve requirements/ anew from pyproject.toml
-	@$(BIN)/python -m functions.package --lock
+	@$(BIN)/python -m dev.package --lock
 
 deploy: package ## Deploy to AWS with the credentials of the environment
 	@$(TERRAFORM) -chdir=terraform init -input=false

@@ -6,7 +6,7 @@ locals {
   function_zips = { for function in ["transform", "compact"] : function => "${local.package_dir}/${function}.zip" }
   layer_zip     = "${local.package_dir}/layer-${var.architecture}.zip"
 
-  # What both functions of a stream read at start (functions/lake/config.py says what each one means).
+  # What both functions of a stream read at start (src/clickstream_lake/lake/config.py says what each one means).
   environment = {
     for key, stream in local.streams : key => merge(var.lake_settings, {
       LAKE_BUCKET                  = aws_s3_bucket.lake.id
@@ -86,7 +86,7 @@ resource "aws_lambda_function" "transform" {
   role                           = aws_iam_role.transform[each.key].arn
   runtime                        = local.runtime
   architectures                  = [var.architecture]
-  handler                        = "functions.transform.handler.handler"
+  handler                        = "handler.handler"
   filename                       = var.code_signing_enabled ? null : local.function_zips["transform"]
   s3_bucket                      = var.code_signing_enabled ? aws_s3_bucket.lake.id : null
   s3_key                         = var.code_signing_enabled ? local.signed_keys["transform"] : null
@@ -159,7 +159,7 @@ resource "aws_lambda_function" "compact" {
   role                           = aws_iam_role.compact[each.key].arn
   runtime                        = local.runtime
   architectures                  = [var.architecture]
-  handler                        = "functions.compact.handler.handler"
+  handler                        = "handler.handler"
   filename                       = var.code_signing_enabled ? null : local.function_zips["compact"]
   s3_bucket                      = var.code_signing_enabled ? aws_s3_bucket.lake.id : null
   s3_key                         = var.code_signing_enabled ? local.signed_keys["compact"] : null

@@ -61,7 +61,7 @@ variable "catalog_file" {
       can(jsondecode(file(var.catalog_file)).columns[0].name) &&
       can(jsondecode(file(var.catalog_file)).partition_keys[0])
     )
-    error_message = "catalog_file must name a JSON file with `columns`, `partition_keys` and `tables`, such as functions/lake/catalog.json."
+    error_message = "catalog_file must name a JSON file with `columns`, `partition_keys` and `tables`, such as src/clickstream_lake/catalogs/clickstream.json."
   }
 }
 

@@ -18,9 +18,9 @@ from benchmarks.compaction.lake import (
     visible_directory,
 )
 from benchmarks.measure import measure
-from clickstream.athena.engine import QueryEngine
-from functions.lake.layout import FORMATS, Format
-from functions.lake.schema import load_catalog
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.sandbox.athena.engine import QueryEngine
 
 RESULTS: Final = Path(__file__).resolve().parents[1] / "results"
 _DAY: Final = "year = '2025' AND month = '11' AND day = '26'"

@@ -16,13 +16,13 @@ import boto3
 from isal import igzip
 from moto.server import ThreadedMotoServer
 
-from clickstream.generate.events import generate_events
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.layout import FORMATS, Format, Layout, Source
-from functions.lake.partitions import PartitionCatalog
-from functions.lake.publish import LandingFile
-from functions.lake.schema import load_catalog
-from functions.transform.core import Job, iso_millis, transform_stream
+from clickstream_lake.generate.events import generate_events
+from clickstream_lake.lake.aws.partitions import PartitionCatalog
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.layout import FORMATS, Format, Layout, Source
+from clickstream_lake.lake.publish import LandingFile
+from clickstream_lake.transform.core import Job, iso_millis, transform_stream
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

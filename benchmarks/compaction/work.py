@@ -15,11 +15,11 @@ def compact(
 
     import boto3  # noqa: PLC0415 - the same
 
-    from functions.compact.wiring import wire  # noqa: PLC0415 - the same
-    from functions.lake.clients import open_lake  # noqa: PLC0415 - the same
-    from functions.lake.config import load_config  # noqa: PLC0415 - the same
-    from functions.lake.layout import Layout  # noqa: PLC0415 - the same
-    from functions.lake.schema import load_catalog  # noqa: PLC0415 - the same
+    from clickstream_lake.compact.wiring import wire  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.aws.clients import open_lake  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.catalog import load_catalog  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.config import load_config  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.layout import Layout  # noqa: PLC0415 - the same
 
     os.environ.update(environment)
     requests: Counter[str] = Counter()

@@ -11,15 +11,15 @@ from typing import Any, Final
 import pytest
 from isal import igzip
 
-from clickstream.generate.events import generate_events
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.schema import load_catalog
-from functions.transform.enrich import EnrichedLines, Enricher
-from functions.transform.gunzip import gunzip
-from functions.transform.kernel import Kernel
-from functions.transform.lines import blocks
-from functions.transform.outputs import JsonOutput, ParquetOutput
-from functions.transform.rules import Rules
+from clickstream_lake.generate.events import generate_events
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.transform.read.gunzip import gunzip
+from clickstream_lake.transform.read.lines import blocks
+from clickstream_lake.transform.rules.enrich import EnrichedLines, Enricher
+from clickstream_lake.transform.rules.kernel import Kernel
+from clickstream_lake.transform.rules.rules import Rules
+from clickstream_lake.transform.write.outputs import JsonOutput, ParquetOutput
 
 EVENTS: Final = 20_000
 _RULES: Final = Rules(

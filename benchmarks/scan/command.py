@@ -20,8 +20,8 @@ from benchmarks.scan.results import Results
 from benchmarks.scan.run import BenchmarkError, Measurement, Runner, digest
 from benchmarks.scan.stage import Stage
 from benchmarks.scan.suite import EXPORT, SUITE, Facts, Query
-from clickstream.athena.engine import QueryEngine
-from functions.lake.schema import load_catalog
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.sandbox.athena.engine import QueryEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from benchmarks.scan.layouts import Layout, Spec
-    from clickstream.athena.engine import Estimate
+    from clickstream_lake.sandbox.athena.engine import Estimate
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clickstream.athena import billing
+from clickstream_lake.sandbox.athena import billing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream.generate import generate_events, write_gzip
-from functions.compact.merge_parquet import ParquetOptions, merge_parquet
-from functions.compact.merging import Input
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.layout import Layout as LakeLayout
-from functions.lake.layout import Source
-from functions.lake.schema import load_catalog
-from functions.transform.core import Job, transform_stream
+from clickstream_lake.compact.merge.merge_parquet import ParquetOptions, merge_parquet
+from clickstream_lake.compact.merge.merging import Input
+from clickstream_lake.generate import generate_events, write_gzip
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.layout import Layout as LakeLayout
+from clickstream_lake.lake.layout import Source
+from clickstream_lake.transform.core import Job, transform_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.scan.costs import GET_DOLLARS, query_dollars, scale_dollars
 from benchmarks.scan.suite import ONE_COLUMN, PRUNED
-from clickstream.athena import billing
+from clickstream_lake.sandbox.athena import billing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from clickstream.athena import billing
-from functions.lake.errors import LakeError
+from clickstream_lake.lake.errors import LakeError
+from clickstream_lake.sandbox.athena import billing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

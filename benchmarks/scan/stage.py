@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from functions.lake.schema import load_catalog
+from clickstream_lake.lake.catalog import load_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import date
 
-    from clickstream.athena.tables import Format
+    from clickstream_lake.sandbox.athena.tables import Format
 
 
 @dataclass(frozen=True)

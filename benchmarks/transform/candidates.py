@@ -53,10 +53,10 @@ def ours(source: str, out: str, *, gzip_json: bool) -> Work:
     """The transform, by the same entry point that its handler uses."""
     from datetime import datetime  # noqa: PLC0415 - counted as start-up
 
-    from functions.lake.config import Limits, OutputOptions  # noqa: PLC0415 - the same
-    from functions.lake.layout import Layout  # noqa: PLC0415 - the same
-    from functions.lake.schema import load_catalog  # noqa: PLC0415 - the same
-    from functions.transform.core import Job, transform_stream  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.catalog import load_catalog  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.config import Limits, OutputOptions  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.layout import Layout  # noqa: PLC0415 - the same
+    from clickstream_lake.transform.core import Job, transform_stream  # noqa: PLC0415 - the same
 
     job = Job(
         source=Layout().source("raw/year=2025/month=11/day=26/clickstream-events-1-bench.gz"),

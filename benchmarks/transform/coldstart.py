@@ -11,15 +11,15 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from functions.packaging.layer import PYTHON
-from functions.packaging.proof import find_interpreter
+from dev.package.layer import PYTHON
+from dev.package.proof import find_interpreter
 
 _IMPORT: Final = """
 import os, sys, time
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {int(sys.argv[1])})
 wall, cpu = time.perf_counter(), time.process_time()
-import functions.transform.handler
+import clickstream_lake.transform.function
 print(time.perf_counter() - wall, time.process_time() - cpu)
 """
 _LINE: Final = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from clickstream.generate.events import generate_events
-from clickstream.generate.sinks import write_gzip
+from clickstream_lake.generate.events import generate_events
+from clickstream_lake.generate.sinks import write_gzip
 
 SEED: Final = 20251126
 START: Final = datetime(2025, 11, 26, tzinfo=UTC)

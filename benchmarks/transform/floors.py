@@ -52,7 +52,7 @@ def parse(source: str, out: str) -> Work:
 
     import msgspec  # noqa: PLC0415 - the same
 
-    from functions.lake.schema import EXTRA, PROCESSED_TS, load_catalog  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, load_catalog  # noqa: PLC0415 - the same
 
     del out
     kinds = {"double": float, "bigint": int, "boolean": bool}
@@ -79,9 +79,9 @@ def encode(source: str, out: str) -> Work:
     import pyarrow as pa  # noqa: PLC0415 - counted as start-up
     import pyarrow.parquet as pq  # noqa: PLC0415 - the same
 
-    from functions.lake.config import OutputOptions  # noqa: PLC0415 - the same
-    from functions.lake.schema import load_catalog  # noqa: PLC0415 - the same
-    from functions.transform.outputs import ParquetOutput  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.catalog import load_catalog  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.config import OutputOptions  # noqa: PLC0415 - the same
+    from clickstream_lake.transform.write.outputs import ParquetOutput  # noqa: PLC0415 - the same
 
     del source
     pa.set_cpu_count(1)

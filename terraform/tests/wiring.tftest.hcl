@@ -233,8 +233,8 @@ run "functions" {
 
   assert {
     condition = (
-      aws_lambda_function.transform["events"].handler == "functions.transform.handler.handler" &&
-      aws_lambda_function.compact["events"].handler == "functions.compact.handler.handler"
+      aws_lambda_function.transform["events"].handler == "handler.handler" &&
+      aws_lambda_function.compact["events"].handler == "handler.handler"
     )
     error_message = "Handlers must be the functions' own."
   }

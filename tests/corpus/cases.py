@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.lake.config import Limits
+from clickstream_lake.lake.config import Limits
 
 Make = Callable[[], bytes]
 Reject = tuple[int, int, str]

@@ -12,10 +12,10 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.layout import Layout
-from functions.lake.schema import CATALOG_PATH, Catalog, parse_catalog
-from functions.transform.core import Job, Stats, transform_stream
+from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, parse_catalog
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.transform.core import Job, Stats, transform_stream
 from tests.fuzz.oracle import Expected, JsonText, Number, Pairs, dedupe, load
 
 RAW_KEY = "raw/year=2025/month=11/day=26/hostile.gz"

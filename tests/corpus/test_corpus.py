@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from functions.lake.config import OutputOptions
-from functions.transform.reasons import LINE_REASONS, OBJECT_REASONS
+from clickstream_lake.lake.config import OutputOptions
+from clickstream_lake.transform.rules.reasons import LINE_REASONS, OBJECT_REASONS
 from tests.corpus.cases import CASES, Case, typed_cases
 from tests.corpus.lake_files import CATALOG, Outcome, check, check_no_canary, run
 from tests.fuzz.oracle import Number, Pairs, expect

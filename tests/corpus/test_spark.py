@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from isal import igzip
 
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.layout import Layout
-from functions.transform.core import Job, transform_stream
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.transform.core import Job, transform_stream
 from tests.corpus.cases import CASES
 from tests.corpus.lake_files import CATALOG, PROCESSED, RAW_KEY
 from tests.fuzz.hostile import Hostile

@@ -21,12 +21,12 @@ from botocore.exceptions import ClientError
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.server import ThreadedMotoServer
 
-from clickstream import provision_terraform as terraform
-from clickstream.sandbox.moto_fixes import moto_fixes
-from clickstream.sandbox.moto_terraform import terraform_fixes
-from functions.compact import handler as compact_module
-from functions.lake import objects
-from functions.transform import handler as transform_module
+from clickstream_lake.compact.function import CompactFunction
+from clickstream_lake.demo import terraform
+from clickstream_lake.lake.aws import objects
+from clickstream_lake.sandbox.moto_fixes import moto_fixes
+from clickstream_lake.sandbox.moto_terraform import terraform_fixes
+from clickstream_lake.transform.function import TransformFunction
 
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("iam")]
@@ -258,12 +258,12 @@ class Life:
             for key in keys
         ]
         with self.recorder.acting_as("transform"):
-            answer = transform_module.handler({"Records": records}, context or Context())  # type: ignore[arg-type]  # as much of it as is used
+            answer = TransformFunction(os.environ)({"Records": records}, context or Context())  # type: ignore[arg-type]  # as much of it as is used
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def compact(self, request: dict[str, Any]) -> dict[str, Any]:
         with self.recorder.acting_as("compact"):
-            return compact_module.handler(request, Context())  # type: ignore[arg-type]  # as much of it as is used
+            return CompactFunction(os.environ)(request, Context())  # type: ignore[arg-type]  # as much of it as is used
 
     def work_off(self) -> list[str]:
         """Hand the queued messages to the compact function; what failed comes back."""
@@ -309,13 +309,9 @@ def recorder(endpoint: str, policies: dict[str, Any]) -> Recorder:
         }
         for name, value in environment.items():
             patch.setenv(name, value)
-        transform_module.reset()
-        compact_module.reset()
         wrapped = recorder.wrap(vars(BaseClient)["_make_api_call"])
         patch.setattr(BaseClient, "_make_api_call", wrapped)
         live(life, patch)
-        transform_module.reset()
-        compact_module.reset()
     return recorder
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from clickstream import provision_terraform as terraform
-from clickstream.sandbox import Sandbox
-from clickstream.sandbox.clients import Clients
-from clickstream.sandbox.resources import Resources
+from clickstream_lake.demo import terraform
+from clickstream_lake.demo.provision import lake_sandbox
+from clickstream_lake.sandbox.clients import Clients
+from clickstream_lake.sandbox.resources import Resources
+from clickstream_lake.sandbox.sandbox import Sandbox
 
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("terraform")]
@@ -123,7 +124,7 @@ def applied(
             compact_queue_url=outputs["queues"][key]["compact"],
         )
 
-    with Sandbox(provision=provision, directory=workdir / "sandbox") as sandbox:
+    with lake_sandbox(provision=provision, directory=workdir / "sandbox") as sandbox:
         yield sandbox, outputs
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clickstream import provision_terraform as terraform
+from clickstream_lake.demo import terraform
 
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("terraform-checks")]
@@ -32,7 +32,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignore = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
     shutil.copytree(TERRAFORM, copy / "terraform", ignore=ignore)
     (copy / "functions" / "lake").mkdir(parents=True)
-    catalog = "functions/lake/catalog.json"
+    catalog = "src/clickstream_lake/catalogs/clickstream.json"
     shutil.copy(terraform.PROJECT / catalog, copy / catalog)
     return copy
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from functions.lake.config import Limits
-from functions.lake.schema import Catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.config import Limits
 
 SPACE = b" \t\r\n"
 LONGEST_KEY = 10_000

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.layout import Layout
-from functions.transform import core
-from functions.transform.core import Job, transform_stream
-from functions.transform.reasons import OBJECT_REASONS
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.transform import core
+from clickstream_lake.transform.core import Job, transform_stream
+from clickstream_lake.transform.rules.reasons import OBJECT_REASONS
 from tests.corpus.lake_files import (
     CATALOG,
     PROCESSED,

@@ -11,15 +11,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from functions.compact.operations import Operations
-from functions.compact.wiring import wire
-from functions.lake.config import CompactSettings, Config
-from functions.lake.generations import Generations
-from functions.lake.layout import Format, Layout, Partition, Source
-from functions.lake.objects import ObjectStore
-from functions.lake.partitions import PartitionCatalog
-from functions.lake.publish import LandingFile, Publisher, PublishOutcome
-from functions.lake.schema import load_catalog
+from clickstream_lake.compact.operations import Operations
+from clickstream_lake.compact.wiring import wire
+from clickstream_lake.lake.aws.objects import ObjectStore
+from clickstream_lake.lake.aws.partitions import PartitionCatalog
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import CompactSettings, Config
+from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.layout import Format, Layout, Partition, Source
+from clickstream_lake.lake.publish import LandingFile, Publisher, PublishOutcome
 
 BUCKET = "lake-bucket"
 DATABASE = "lake_database"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.lake.config import CompactSettings
+from clickstream_lake.lake.config import CompactSettings
 from tests.protocol.lake import DAY
 from tests.protocol.simulation.stepping import Actor, Fault
 from tests.protocol.simulation.world import GRACE, World

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from functions.lake.config import CompactSettings
-from functions.lake.layout import FORMATS
+from clickstream_lake.lake.config import CompactSettings
+from clickstream_lake.lake.layout import FORMATS
 from tests.protocol.lake import DAY
 from tests.protocol.simulation.stepping import Actor
 from tests.protocol.simulation.world import GRACE, World

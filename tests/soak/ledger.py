@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from functions.lake.layout import MANIFEST_NAME
+from clickstream_lake.lake.layout import MANIFEST_NAME
 from tests.soak.calls import Call
 from tests.soak.decisions import Fault
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from clickstream.generate import generate_events
-from clickstream.generate.malformed import mangle
+from clickstream_lake.generate import generate_events
+from clickstream_lake.generate.malformed import mangle
 from tests.soak.decisions import Decisions
 
 START: Final = datetime(2025, 11, 26, tzinfo=UTC)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from clickstream.cli import athena_query
+from clickstream_lake.operate import query as athena_query
 
 if TYPE_CHECKING:
-    from clickstream.sandbox import Sandbox
+    from clickstream_lake.sandbox.sandbox import Sandbox
     from tests.soak.ledger import Ledger
 
 TABLES: Final = ("clickstream_events", "clickstream_events_parquet")

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from clickstream.audit import AuditReader, judge
-from functions.lake.generations import Generations
-from functions.lake.layout import Layout
-from functions.lake.objects import ObjectStore
-from functions.lake.partitions import PartitionCatalog
-from functions.lake.schema import load_catalog
+from clickstream_lake.lake.aws.objects import ObjectStore
+from clickstream_lake.lake.aws.partitions import PartitionCatalog
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.operate.audit import AuditReader, judge
 from tests.soak.ledger import holds
 from tests.soak.load import SELECTED, Event
 from tests.soak.reader import TABLES
@@ -21,7 +21,7 @@ from tests.soak.reader import TABLES
 _EXPLAINED: Final = {"StorageError", "PartitionCatalogError", "PartitionMovedError"}
 
 if TYPE_CHECKING:
-    from clickstream.sandbox import Sandbox
+    from clickstream_lake.sandbox.sandbox import Sandbox
     from tests.soak.soak import Ran
 
 

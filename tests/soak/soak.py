@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from clickstream.generate import FirehoseSink
-from clickstream.sandbox import LakeSettings, Sandbox, by_catalog
+from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
+from clickstream_lake.generate import FirehoseSink
+from clickstream_lake.sandbox.sandbox import Sandbox
 from tests.soak.decisions import Decisions, Rates
 from tests.soak.deliveries import Deliveries
 from tests.soak.front import FaultyFront
@@ -24,8 +25,8 @@ from tests.soak.load import START, Batch, Load
 from tests.soak.reader import Expectations, Reader
 
 if TYPE_CHECKING:
-    from clickstream.sandbox.clients import Clients
-    from clickstream.sandbox.resources import Resources
+    from clickstream_lake.sandbox.clients import Clients
+    from clickstream_lake.sandbox.resources import Resources
 
 ROOT: Final = Path(__file__).parents[2]
 Say = Callable[[str], None]
@@ -134,7 +135,7 @@ class Soak:
         self._ended = threading.Event()
         scratch = folder / "tmp"
         scratch.mkdir()
-        self.sandbox = Sandbox(
+        self.sandbox = lake_sandbox(
             provision=self._provision,
             directory=folder,
             concurrency=scale.concurrency,

@@ -17,7 +17,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from clickstream.sandbox.server import Server
+from clickstream_lake.sandbox.server import Server
 from tests.soak.decisions import Decisions, Delivery, Fault
 from tests.soak.deliveries import Deliveries
 from tests.soak.front import FaultyFront

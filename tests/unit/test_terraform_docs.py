@@ -135,7 +135,7 @@ def metrics_named(text: str) -> set[tuple[str, str]]:
 def metrics_counted() -> set[str]:
     """Names that the functions pass to `add_metric` and `count_by`."""
     names = set()
-    for file in (PROJECT / "functions").rglob("*.py"):
+    for file in (PROJECT / "src").rglob("*.py"):
         tree = ast.parse(file.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -156,13 +156,13 @@ def test_the_environment_is_one_that_the_functions_know() -> None:
     text = (TERRAFORM / "functions.tf").read_text() + (
         TERRAFORM / "variables_transform.tf"
     ).read_text()
-    config = (PROJECT / "functions" / "lake" / "config.py").read_text()
+    config = (PROJECT / "src/clickstream_lake/lake/config.py").read_text()
     set_here = set(re.findall(r"\bLAKE_[A-Z_]+\b", text))
     assert set_here == set(re.findall(r'"(LAKE_[A-Z_]+)"', config))
 
 
 def test_the_catalogs_partition_keys_have_a_firehose_name() -> None:
-    catalog = json.loads((PROJECT / "functions" / "lake" / "catalog.json").read_text())
+    catalog = json.loads((PROJECT / "src/clickstream_lake/catalogs/clickstream.json").read_text())
     locals_tf = (TERRAFORM / "locals.tf").read_text()
     parts = re.search(r"timestamp_parts = \{(.*)\}", locals_tf)
     assert parts is not None

@@ -15,8 +15,8 @@ import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from clickstream.athena.api import AthenaApi, AthenaApiError
-from clickstream.athena.engine import QueryEngine
+from clickstream_lake.sandbox.athena.api import AthenaApi, AthenaApiError
+from clickstream_lake.sandbox.athena.engine import QueryEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from typer.testing import CliRunner
 
-from clickstream.cli.main import app
+from clickstream_lake.cli.main import app
 
 if TYPE_CHECKING:
     import pytest

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from isal import igzip
 
-from clickstream.generate.events import generate_events
-from functions.compact.merge_parquet import ParquetOptions, merge_parquet
-from functions.compact.merging import Input
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.layout import Layout
-from functions.lake.schema import load_catalog
-from functions.transform.core import Job, transform_stream
+from clickstream_lake.compact.merge.merge_parquet import ParquetOptions, merge_parquet
+from clickstream_lake.compact.merge.merging import Input
+from clickstream_lake.generate.events import generate_events
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.transform.core import Job, transform_stream
 
 NOON = datetime(2025, 11, 26, 12, 0, 0, 123_000, tzinfo=UTC)
 HOSTILE = [

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from clickstream.sandbox import LakeSettings, Sandbox, by_catalog
+from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
+from clickstream_lake.sandbox.sandbox import Sandbox
 
 TEST_HANDLER = "tests.stand_in.handler"
 
@@ -119,7 +120,7 @@ def bench() -> Iterator[Bench]:
             return True
         return False
 
-    with Sandbox(
+    with lake_sandbox(
         provision=by_catalog(LakeSettings(transform_handler=TEST_HANDLER)),
         clock=clock,
         refuse=refuse,

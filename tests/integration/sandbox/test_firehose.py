@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from clickstream.generate import FirehoseSink
+from clickstream_lake.generate import FirehoseSink
 
 if TYPE_CHECKING:
     from conftest import Bench

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from clickstream.sandbox import Sandbox
+from clickstream_lake.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from clickstream.generate import FirehoseSink, generate_events
-from clickstream.sandbox import LakeSettings, Sandbox, by_catalog
+from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
+from clickstream_lake.generate import FirehoseSink, generate_events
+from clickstream_lake.sandbox.sandbox import Sandbox
 
 PARTITION = "year=2025/month=11/day=26"
 SEED = (
@@ -30,7 +31,7 @@ def running() -> Iterator[Sandbox]:
     # One process for all tests of the module, warm before the first: a message whose batch takes
     # longer than the visibility timeout comes back, and counts as received once more.
     settings = LakeSettings(visibility_timeout=5, max_receives=2, batch_size=10, timeout=30)
-    with Sandbox(provision=by_catalog(settings), concurrency=1) as sandbox:
+    with lake_sandbox(provision=by_catalog(settings), concurrency=1) as sandbox:
         sandbox.wait_idle()
         yield sandbox
 

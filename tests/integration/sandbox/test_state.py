@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from clickstream.sandbox import LakeSettings, Sandbox, SandboxError, by_catalog
-from clickstream.sandbox.state import claim, forget, restore, save
+from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
+from clickstream_lake.sandbox.errors import SandboxError
+from clickstream_lake.sandbox.sandbox import Sandbox
+from clickstream_lake.sandbox.state import claim, forget, restore, save
 
 EVENT = b'{"event_id":"e1","event_type":"click"}\n'
 
@@ -19,7 +21,7 @@ def count(sandbox: Sandbox) -> int:
 
 def test_a_lake_comes_back_as_it_was_and_nothing_is_transformed_twice(tmp_path: Path) -> None:
     directory = tmp_path / "lake"
-    with Sandbox() as first:
+    with lake_sandbox() as first:
         first.client("s3").put_object(
             Bucket=first.bucket,
             Key="raw/year=2025/month=11/day=26/a.gz",
@@ -29,7 +31,7 @@ def test_a_lake_comes_back_as_it_was_and_nothing_is_transformed_twice(tmp_path: 
         saved = save(first.clients, first.resources, directory)
 
     # Under another name, as a lake that Terraform made has it.
-    with Sandbox(provision=by_catalog(LakeSettings(name="other"))) as second:
+    with lake_sandbox(provision=by_catalog(LakeSettings(name="other"))) as second:
         restored = restore(second.clients, second.resources, directory)
         second.wait_idle()
 
@@ -66,15 +68,15 @@ def test_a_directory_with_something_else_in_it_is_left_alone(tmp_path: Path) -> 
 def test_a_new_directory_restores_to_nothing(tmp_path: Path) -> None:
     claim(tmp_path / "new")
 
-    with Sandbox() as sandbox:
+    with lake_sandbox() as sandbox:
         assert restore(sandbox.clients, sandbox.resources, tmp_path / "new") == 0
 
 
 def test_a_second_sandbox_in_one_process_is_refused() -> None:
     with (
-        Sandbox(),
+        lake_sandbox(),
         pytest.raises(SandboxError, match="running in this process already"),
-        Sandbox(),
+        lake_sandbox(),
     ):
         pass
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from functions.compact import compactor, wiring
-from functions.compact import survey as survey_module
-from functions.compact.cleanup import Cleaner
-from functions.compact.compactor import Compactor
-from functions.lake.generations import Generation, Generations
-from functions.lake.objects import ObjectStore
-from functions.lake.partitions import PartitionCatalog
-from functions.lake.publish import Publisher
+from clickstream_lake.compact import wiring
+from clickstream_lake.compact.protocol import compactor
+from clickstream_lake.compact.protocol import survey as survey_module
+from clickstream_lake.compact.protocol.cleanup import Cleaner
+from clickstream_lake.compact.protocol.compactor import Compactor
+from clickstream_lake.lake.aws.objects import ObjectStore
+from clickstream_lake.lake.aws.partitions import PartitionCatalog
+from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.publish import Publisher
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
 

@@ -9,8 +9,8 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from functions.lake.config import CompactSettings
-from functions.lake.layout import FORMATS
+from clickstream_lake.lake.config import CompactSettings
+from clickstream_lake.lake.layout import FORMATS
 from tests.protocol.simulation.stepping import Actor, Fault
 from tests.protocol.simulation.world import GRACE, Findings, World
 

@@ -17,18 +17,18 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.compact.messages import CompactQueue, decode
-from functions.compact.operations import Operations
-from functions.compact.wiring import wire
-from functions.lake.config import CompactSettings, Config
-from functions.lake.errors import LakeError
-from functions.lake.generations import Generations
-from functions.lake.layout import FORMATS, Format, Layout
-from functions.lake.objects import ObjectStore
-from functions.lake.partitions import PartitionCatalog
-from functions.lake.publish import Publisher
-from functions.lake.schema import load_catalog
-from functions.transform.process import RawObjectProcessor, Report
+from clickstream_lake.compact.messages import CompactQueue, decode
+from clickstream_lake.compact.operations import Operations
+from clickstream_lake.compact.wiring import wire
+from clickstream_lake.lake.aws.objects import ObjectStore
+from clickstream_lake.lake.aws.partitions import PartitionCatalog
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import CompactSettings, Config
+from clickstream_lake.lake.errors import LakeError
+from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.layout import FORMATS, Format, Layout
+from clickstream_lake.lake.publish import Publisher
+from clickstream_lake.transform.process import RawObjectProcessor, Report
 from tests.protocol.fakes import FakeGlue, FakeS3, FakeSqs, StoredObject
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, rows_of
 from tests.protocol.simulation.stepping import Actor

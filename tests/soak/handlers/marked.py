@@ -10,7 +10,7 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 
-from functions.lake import clients
+from clickstream_lake.lake.aws import clients
 
 READ_TIMEOUT: Final = "CLICKSTREAM_SOAK_READ_TIMEOUT"
 HEADER: Final = "X-Soak-Caller"

@@ -1,8 +1,9 @@
 """The transform function, with its calls marked."""
 
-from functions.transform.handler import handler
+import os
+
+from clickstream_lake.transform.function import TransformFunction
 from tests.soak.handlers.marked import mark
 
-__all__ = ["handler"]
-
 mark("transform")
+handler = TransformFunction(os.environ)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from functions.lake.schema import CATALOG_PATH, Catalog, load_catalog, parse_catalog
+from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, load_catalog, parse_catalog
 
 Rows = Sequence[Mapping[str, Any]]
 

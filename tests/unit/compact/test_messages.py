@@ -1,6 +1,6 @@
 import pytest
 
-from functions.compact.messages import BadMessageError, CompactMessage, CompactQueue, decode
+from clickstream_lake.compact.messages import BadMessageError, CompactMessage, CompactQueue, decode
 from tests.protocol.fakes import FakeSqs
 from tests.protocol.lake import DAY
 

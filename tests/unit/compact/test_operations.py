@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from functions.compact import messages
-from functions.compact.messages import CompactQueue
-from functions.compact.operations import Operations
-from functions.lake.layout import Partition
+from clickstream_lake.compact import messages
+from clickstream_lake.compact.messages import CompactQueue
+from clickstream_lake.compact.operations import Operations
+from clickstream_lake.lake.layout import Partition
 from tests.protocol.clients import KINDS
 from tests.protocol.fakes import FakeSqs
 from tests.protocol.lake import DAY, Lake

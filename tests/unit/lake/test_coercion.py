@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.lake.coercion import COERCIONS, MISMATCH, coerce, compact, parse_timestamp
-from functions.lake.schema import COLUMN_TYPES, ColumnType
+from clickstream_lake.lake.catalog import COLUMN_TYPES, ColumnType
+from clickstream_lake.lake.coercion import COERCIONS, MISMATCH, coerce, compact, parse_timestamp
 
 
 def millis(text: str) -> int:

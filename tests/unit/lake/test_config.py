@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from functions.lake.config import CompactSettings, Config, Limits, OutputOptions, load_config
-from functions.lake.errors import ConfigError
-from functions.lake.layout import Layout
-from functions.transform.reasons import LINE_REASONS, OBJECT_REASONS
-from functions.transform.strict import MAX_KEY_BYTES
+from clickstream_lake.lake.config import CompactSettings, Config, Limits, OutputOptions, load_config
+from clickstream_lake.lake.errors import ConfigError
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.transform.rules.reasons import LINE_REASONS, OBJECT_REASONS
+from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 
 DOCS = Path(__file__).parents[3] / "docs"
 NEEDED = {"LAKE_BUCKET": "my-lake", "LAKE_DATABASE": "clickstream"}

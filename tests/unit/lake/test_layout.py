@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.lake.errors import LayoutError
-from functions.lake.layout import (
+from clickstream_lake.lake.errors import LayoutError
+from clickstream_lake.lake.layout import (
     FORMATS,
     Format,
     Layout,

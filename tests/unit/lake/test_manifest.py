@@ -4,11 +4,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.lake import manifest as module
-from functions.lake.errors import ManifestError
-from functions.lake.layout import Layout
-from functions.lake.manifest import Manifest, Manifests, MergedFile, MergedSource, decode, encode
-from functions.lake.objects import ObjectStore
+from clickstream_lake.lake import manifest as module
+from clickstream_lake.lake.aws.objects import ObjectStore
+from clickstream_lake.lake.errors import ManifestError
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.lake.manifest import (
+    Manifest,
+    Manifests,
+    MergedFile,
+    MergedSource,
+    decode,
+    encode,
+)
 from tests.protocol.fakes import FakeS3
 from tests.protocol.lake import BUCKET, DAY, EARLY
 

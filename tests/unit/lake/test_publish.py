@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from functions.lake.errors import (
+from clickstream_lake.lake.errors import (
     LayoutError,
     ManifestError,
     RawReplacedError,
     StorageError,
     SupersededError,
 )
-from functions.lake.layout import FORMATS, Format
-from functions.lake.manifest import Manifest, MergedFile, MergedSource
-from functions.lake.publish import Presence, PublishOutcome
+from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
+from clickstream_lake.lake.publish import Presence, PublishOutcome
 from tests.protocol.clients import KINDS
 from tests.protocol.fakes import FakeS3, client_error
 from tests.protocol.lake import BUCKET, DAY, EARLY, LATE, TABLES, Lake, content_of

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.layout import Layout
-from functions.lake.schema import Catalog, load_catalog
-from functions.transform.core import Job, Stats, transform_stream
+from clickstream_lake.lake.catalog import Catalog, load_catalog
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.transform.core import Job, Stats, transform_stream
 
 RAW_KEY = "raw/year=2025/month=11/day=26/file.gz"
 PROCESSED_TS = datetime(2025, 11, 26, 12, 0, 0, 123000, tzinfo=UTC)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.errors import ConservationError
-from functions.lake.layout import Layout
-from functions.transform.core import Job, iso_millis, millis, transform_stream
-from functions.transform.outputs import JsonOutput
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.errors import ConservationError
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.transform.core import Job, iso_millis, millis, transform_stream
+from clickstream_lake.transform.write.outputs import JsonOutput
 from tests.corpus.lake_files import CATALOG, PROCESSED, RAW_KEY, run
 
 JOB = Job(Layout().source(RAW_KEY), CATALOG, Limits(), OutputOptions(), PROCESSED)
@@ -21,11 +21,11 @@ MEASURE = """
 import gzip, itertools, random, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from clickstream.generate import generate_events
-from functions.lake.config import Limits, OutputOptions
-from functions.lake.layout import Layout
-from functions.lake.schema import load_catalog
-from functions.transform.core import Job, transform_stream
+from clickstream_lake.generate import generate_events
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.transform.core import Job, transform_stream
 
 folder, what, size = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 raw = folder / "raw.gz"

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from functions.transform.notifications import (
+from clickstream_lake.transform.notifications import (
     NotificationError,
     ObjectRef,
     is_sqs,

@@ -1,1 +1,0 @@
-"""The operator's toolkit: the `clickstream` command, the event generator, the local sandbox."""

@@ -1,6 +1,0 @@
-"""`python -m clickstream` is the `clickstream` command."""
-
-from clickstream.cli import main
-
-if __name__ == "__main__":
-    main()

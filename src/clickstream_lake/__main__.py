@@ -1,0 +1,6 @@
+"""`python -m clickstream` is the `clickstream` command."""
+
+from clickstream_lake.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""`clickstream audit`: does every raw object show exactly once in both tables?"""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import boto3
+import typer
+from rich.table import Table
+
+from clickstream_lake.cli import connection
+from clickstream_lake.cli.replay import transform_queue
+from clickstream_lake.console import examples, progress, stderr, stdout
+from clickstream_lake.lake.aws.clients import open_lake
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.layout import Partition
+from clickstream_lake.operate.audit import AuditReader, Breach, Repairer, Repairs, Verdict, judge
+from clickstream_lake.operate.replay import RawObject, replay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clickstream_lake.lake.lake import Generations
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "clickstream audit --since 2025-11-20",
+            "clickstream audit --partition year=2025/month=11/day=26 --deep",
+            "clickstream audit --repair",
+        )
+    )(audit)
+
+
+def audit(
+    *,
+    partition: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this one, as year=2025/month=11/day=26. Can be given again."),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(help="Only partitions from this day on.", formats=["%Y-%m-%d"]),
+    ] = None,
+    settle_minutes: Annotated[
+        int, typer.Option(min=0, help="How long a raw object may take until it shows.")
+    ] = 15,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Count the rows in every file; reads all of them.")
+    ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Queue gaps once more, heal pointers; says what it did."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
+    stream: Annotated[
+        str, typer.Option(help="The lake's Firehose stream; its functions are named after it.")
+    ] = "clickstream-events",
+) -> None:
+    """Compare raw objects with what both tables show, source by source.
+
+    Exits with status 1 on any breach, also on one that --repair has mended: audit once more.
+    """
+    config, catalog = connection.lake_config(stream), load_catalog()
+    lake = open_lake(config, catalog).generations
+    reader = AuditReader(lake, catalog, deep=deep)
+    chosen = [Partition.parse(path) for path in partition or []] or reader.partitions(
+        since=since.date() if since else None
+    )
+    verdicts = []
+    with progress(quiet=as_json) as bars:
+        task = bars.add_task("partitions", total=len(chosen), note="")
+        for each in chosen:
+            view = reader.read(each)
+            settle = timedelta(minutes=settle_minutes)
+            verdicts.append(judge(view, now=datetime.now(UTC), settle=settle))
+            bars.advance(task)
+    breaches = [breach for verdict in verdicts for breach in verdict.breaches]
+    repairs = _repair(lake, config, stream, breaches) if repair and breaches else None
+    if as_json:
+        stdout.print_json(json.dumps(_plain(verdicts, repairs)))
+    else:
+        _show(verdicts, breaches, repairs)
+    if breaches:
+        raise typer.Exit(1)
+
+
+def _repair(lake: "Generations", config: Config, stream: str, breaches: list[Breach]) -> Repairs:
+    def requeue(keys: "Sequence[str]") -> None:
+        objects = [RawObject(key, 0) for key in keys]
+        replay(boto3.client("sqs"), transform_queue(stream), config.bucket, objects)
+
+    return Repairer(lake, requeue).repair(breaches)
+
+
+def _plain(verdicts: list[Verdict], repairs: Repairs | None) -> dict[str, object]:
+    return {
+        "clean": not any(verdict.breaches for verdict in verdicts),
+        "partitions": [asdict(verdict) for verdict in verdicts],
+        "repaired": list(repairs.done) if repairs else [],
+    }
+
+
+def _show(verdicts: list[Verdict], breaches: list[Breach], repairs: Repairs | None) -> None:
+    table = Table(title="Audit", title_justify="left", title_style="bold")
+    table.add_column("partition", no_wrap=True)
+    for name in ("raw objects", "rows", "rejected", "pending", "breaches"):
+        table.add_column(name, justify="right")
+    for each in verdicts:
+        style = "red" if each.breaches else "green"
+        table.add_row(
+            each.partition,
+            *(f"{count:,}" for count in (each.sources, each.rows, each.rejected, each.pending)),
+            f"[{style}]{len(each.breaches):,}[/{style}]",
+        )
+    stdout.print(table)
+    if breaches:
+        stdout.print(_breach_table(breaches))
+    for line in repairs.done if repairs else ():
+        stdout.print(f"[green]repaired[/green] {line}", highlight=False, soft_wrap=True)
+    stderr.print(f"{len(breaches):,} breaches in {len(verdicts):,} partitions", style="dim")
+
+
+def _breach_table(breaches: list[Breach]) -> Table:
+    table = Table(title="Breaches", title_justify="left", title_style="bold")
+    for name in ("what", "table", "where", "detail"):
+        table.add_column(name, overflow="fold")
+    for breach in breaches:
+        where = breach.subject or breach.partition
+        table.add_row(f"[red]{breach.kind}[/red]", breach.format or "", where, breach.detail)
+    return table

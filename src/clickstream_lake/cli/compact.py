@@ -1,0 +1,179 @@
+"""`clickstream compact`: plan and run compaction, in AWS or the sandbox."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from clickstream_lake.cli import connection
+from clickstream_lake.cli.errors import CliError
+from clickstream_lake.compact.messages import CompactQueue
+from clickstream_lake.compact.operations import Operations, PlannedPartition
+from clickstream_lake.compact.wiring import wire
+from clickstream_lake.console import examples, progress, size, stderr, stdout
+from clickstream_lake.lake.aws.clients import open_lake, sqs_client
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.layout import FORMATS, Format, Partition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LOOK_SECONDS = 0.5
+_EMPTY_LOOKS = 4
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "clickstream compact --dry-run",
+            "clickstream compact --watch",
+            "clickstream compact --partition year=2025/month=11/day=26 --format json",
+        )
+    )(compact)
+
+
+def compact(
+    *,
+    partition: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this one, as year=2025/month=11/day=26. Can be given again."),
+    ] = None,
+    fmt: Annotated[list[str] | None, typer.Option("--format", help="Only json or parquet.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Compact even if there is little to gain.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan and do nothing.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Wait for the queued work and show what it came to.")
+    ] = False,
+    stream: Annotated[
+        str, typer.Option(help="The lake's Firehose stream; its functions are named after it.")
+    ] = "clickstream-events",
+) -> None:
+    """Merge small files: show what is worth it, and queue one message per partition.
+
+    The queue keeps two compactors off one partition, whoever asks for them.
+    """
+    config = connection.lake_config(stream)
+    operations = _operations(config)
+    partitions = [Partition.parse(path) for path in partition] if partition else None
+    formats = _formats(fmt)
+    plan = operations.plan(partitions=partitions, formats=formats, force=force, dry_run=True)
+    stdout.print(_plan_table(plan.partitions))
+    todo = [planned for planned in plan.partitions if planned.queued]
+    if dry_run or not todo:
+        stderr.print(f"{len(todo)} of {len(plan.partitions)} are worth compacting", style="dim")
+        return
+    operations.plan(
+        partitions=partitions, formats=formats, force=force, occasion=f"by hand {time.time_ns()}"
+    )
+    stderr.print(f"queued {len(todo)}", style="dim")
+    if watch:
+        before = [_Visible.of(operations, planned) for planned in todo]
+        _wait_until_empty(config.compact.queue_url, len(todo))
+        after = [_Visible.of(operations, planned) for planned in todo]
+        stdout.print(_result_table(todo, before, after))
+
+
+@dataclass(frozen=True, slots=True)
+class _Visible:
+    """What queries see of a partition: its data files and their bytes."""
+
+    files: int
+    bytes: int
+
+    @classmethod
+    def of(cls, operations: Operations, planned: PlannedPartition) -> "_Visible":
+        lake = operations.lake
+        partition, fmt = Partition.parse(planned.partition), _format(planned.format)
+        state = lake.partitions.get(lake.tables[fmt], partition)
+        if state is None:
+            return cls(0, 0)
+        key = state.location.split("/", 3)[3]
+        found = [
+            info
+            for info in lake.store.list(key.rstrip("/") + "/")
+            if not info.key.rsplit("/", 1)[-1].startswith(("_", "."))
+        ]
+        return cls(len(found), sum(info.size for info in found))
+
+
+def _operations(config: Config) -> Operations:
+    if not config.compact.queue_url:
+        raise CliError("the lake's compact function has no LAKE_COMPACT_QUEUE_URL")
+    catalog = load_catalog()
+    queue = CompactQueue(sqs_client(), config.compact.queue_url)
+    return wire(config, catalog, open_lake(config, catalog).generations, queue=queue)
+
+
+def _formats(names: list[str] | None) -> "Sequence[Format]":
+    return [_format(name) for name in names] if names else FORMATS
+
+
+def _format(name: str) -> Format:
+    for fmt in FORMATS:
+        if fmt == name:
+            return fmt
+    raise CliError(f"{name!r} is no format: use {' or '.join(FORMATS)}")
+
+
+def _wait_until_empty(
+    queue_url: str, total: int, pause: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait until the compact queue has been empty for a while: its counts are approximate."""
+    sqs = sqs_client()
+    empty_looks = 0
+    with progress() as bars:
+        task = bars.add_task("partitions", total=total, note="Ctrl-C leaves the work to the queue")
+        while empty_looks < _EMPTY_LOOKS:
+            pause(_LOOK_SECONDS)
+            counts = sqs.get_queue_attributes(
+                QueueUrl=queue_url,
+                AttributeNames=[
+                    "ApproximateNumberOfMessages",
+                    "ApproximateNumberOfMessagesNotVisible",
+                ],
+            )["Attributes"]
+            waiting = sum(map(int, counts.values()))
+            empty_looks = 0 if waiting else empty_looks + 1
+            bars.update(task, completed=max(0, total - waiting))
+
+
+def _plan_table(partitions: tuple[PlannedPartition, ...]) -> Table:
+    table = Table(title="Plan", title_justify="left", title_style="bold")
+    table.add_column("partition", no_wrap=True)
+    table.add_column("small files", justify="right")
+    table.add_column("merged", justify="right")
+    table.add_column("to do")
+    for each in partitions:
+        verdict = f"[green]{each.reason}[/green]" if each.queued else f"[dim]{each.reason}[/dim]"
+        table.add_row(
+            f"{each.format} {each.partition}",
+            f"{each.landing_files:,} ({size(each.landing_bytes)})",
+            f"{each.merged_files:,} → {each.expected_files:,}",
+            verdict,
+        )
+    return table
+
+
+def _result_table(
+    todo: list[PlannedPartition], before: list[_Visible], after: list[_Visible]
+) -> Table:
+    table = Table(title="Result", title_justify="left", title_style="bold")
+    table.add_column("partition", no_wrap=True)
+    table.add_column("files", justify="right")
+    table.add_column("bytes", justify="right")
+    for planned, old, new in zip(todo, before, after, strict=True):
+        table.add_row(
+            f"{planned.format} {planned.partition}",
+            f"{old.files:,} → {new.files:,}",
+            f"{size(old.bytes)} → {size(new.bytes)}",
+        )
+    return table

@@ -1,0 +1,106 @@
+"""`clickstream generate`: seeded click events to a file or a Firehose stream."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clickstream_lake.cli import connection
+from clickstream_lake.cli.errors import CliError
+from clickstream_lake.console import examples, progress, size, stderr
+from clickstream_lake.generate import FirehoseSink, generate_events, write_gzip, write_ndjson
+
+if TYPE_CHECKING:
+    from mypy_boto3_firehose import FirehoseClient
+
+    from clickstream_lake.generate.sinks import Progress
+
+# Calls to Firehose at the same time: enough to hide its latency.
+_IN_FLIGHT = 4
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "clickstream generate events.json --count 100000",
+            "clickstream generate events.gz --start 2025-11-26 --days 7",
+            "clickstream generate --stream clickstream-events --malformed 0.01",
+        )
+    )(generate)
+
+
+def generate(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="File to write; gzipped if it ends in .gz.", show_default=False),
+    ] = None,
+    *,
+    stream: Annotated[
+        str | None,
+        typer.Option(help="Firehose stream to send to, in AWS or the sandbox, instead of a file."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=0, help="How many events.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            help="First instant of the events, UTC; as many days before now if not given.",
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+        ),
+    ] = None,
+    days: Annotated[float, typer.Option(help="Span of the events' times.")] = 1.0,
+    malformed: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of lines that are no valid event.")
+    ] = 0.0,
+    undeclared: Annotated[
+        bool, typer.Option("--undeclared", help="Add fields that the catalog does not declare.")
+    ] = False,
+) -> None:
+    """Generate realistic click events: visits, funnels, a long tail of pages, nulls."""
+    if (path is None) == (stream is None):
+        raise CliError("give either a file to write or --stream")
+    first = start or datetime.fromtimestamp(datetime.now(UTC).timestamp() - days * 86_400, UTC)
+    lines = generate_events(seed, count, first, days, malformed, undeclared=undeclared)
+    with progress() as bars:
+        task = bars.add_task("events", total=count, note="")
+
+        def advance(done: int) -> None:
+            bars.advance(task, done)
+
+        if path is not None:
+            said = _to_file(path, lines, advance)
+        else:
+            said = _to_stream(connection.firehose(), str(stream), lines, advance)
+    stderr.print(f"{count:,} events {said}", highlight=False)
+
+
+def _to_file(path: Path, lines: Iterator[bytes], advance: "Progress") -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write = write_gzip if path.suffix == ".gz" else write_ndjson
+    total = write(path, lines, advance)
+    return f"in {path}: {size(path.stat().st_size)} ({size(total)} of text)"
+
+
+def _to_stream(
+    client: "FirehoseClient", stream: str, lines: Iterator[bytes], advance: "Progress"
+) -> str:
+    sink = FirehoseSink(client, stream, in_flight=_IN_FLIGHT)
+    records = lines
+    if _appends_delimiter(client, stream):
+        # Firehose ends each record with a newline by itself; a second one would be a blank line.
+        records = (line.rstrip(b"\n") for line in lines)
+    sink.send(records, advance)
+    again = f", {sink.resent:,} of them sent again after a refusal" if sink.resent else ""
+    return f"sent to the stream {stream}{again}"
+
+
+def _appends_delimiter(client: "FirehoseClient", stream: str) -> bool:
+    description = client.describe_delivery_stream(DeliveryStreamName=stream)
+    (destination,) = description["DeliveryStreamDescription"]["Destinations"]
+    s3 = destination.get("ExtendedS3DestinationDescription", {})
+    processing = s3.get("ProcessingConfiguration", {})
+    kinds = {processor["Type"] for processor in processing.get("Processors", [])}
+    return bool(processing.get("Enabled")) and "AppendDelimiterToRecord" in kinds

@@ -1,0 +1,100 @@
+"""`clickstream sandbox`: a local AWS with the lake in it."""
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from clickstream_lake.console import examples, stderr, stdout
+
+if TYPE_CHECKING:
+    from clickstream_lake.sandbox.sandbox import Sandbox
+
+app = typer.Typer(help="A local AWS with the lake in it.", no_args_is_help=True)
+
+DEFAULT_PORT = 4577
+_EXAMPLE_SQL = '"SELECT event_type, COUNT(*) FROM clickstream_events GROUP BY 1"'
+
+
+@app.callback()
+def _sandbox() -> None:
+    """A local AWS with the lake in it."""
+
+
+@app.command(
+    epilog=examples(
+        "clickstream sandbox up",
+        "clickstream sandbox up --port 0 --json",
+        "clickstream sandbox up --dir .clickstream/lake",
+    )
+)
+def up(
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port of 127.0.0.1; 0 takes a free one.")
+    ] = DEFAULT_PORT,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON line with endpoint and names.")
+    ] = False,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Keep the lake's files here from one run to the next."),
+    ] = None,
+    buffer_mib: Annotated[
+        int, typer.Option(min=1, max=128, help="Firehose delivers after this many MiB …")
+    ] = 5,
+    buffer_seconds: Annotated[
+        int, typer.Option(min=0, max=900, help="… or after this many seconds.")
+    ] = 5,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Invocations of each function at the same time.")
+    ] = 2,
+) -> None:
+    """Run the local AWS until Ctrl-C: S3, SQS, Firehose, Lambda, Glue, Athena, schedules."""
+    # The sandbox is heavy, and the other commands do without it.
+    from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox  # noqa: PLC0415 - see above
+    from clickstream_lake.sandbox.state import claim, restore, save  # noqa: PLC0415 - see above
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if directory:
+        claim(directory)
+    settings = LakeSettings(buffer_mib=buffer_mib, buffer_seconds=buffer_seconds)
+    with lake_sandbox(
+        provision=by_catalog(settings), port=port, directory=directory, concurrency=workers
+    ) as sandbox:
+        kept = restore(sandbox.clients, sandbox.resources, directory) if directory else 0
+        _announce(sandbox, as_json=as_json, kept=kept)
+        stop.wait()
+        if directory:
+            stderr.print("Finishing what is under way …", style="dim")
+            sandbox.wait_idle()
+            save(sandbox.clients, sandbox.resources, directory)
+
+
+def _announce(sandbox: "Sandbox", *, as_json: bool, kept: int) -> None:
+    names = sandbox.resources.as_dict()
+    logs = str(sandbox.log_dir)
+    if as_json:
+        ready = {"endpoint": sandbox.endpoint, **names, **sandbox.credentials(), "logs": logs}
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+        return
+    stdout.print("[bold]The sandbox is ready.[/bold] Ctrl-C stops it.\n")
+    stdout.print("Point any AWS client at it:\n")
+    for name, value in ({"AWS_ENDPOINT_URL": sandbox.endpoint} | sandbox.credentials()).items():
+        stdout.print(f"  export {name}={value}", highlight=False)
+    stdout.print("\nThe lake in it:\n")
+    for name, value in (names | {"logs": logs}).items():
+        stdout.print(f"  {name:<18} {escape(value)}", highlight=False, soft_wrap=True)
+    if kept:
+        stdout.print(f"\n{kept:,} objects are back from the last run.")
+    stdout.print("\nTry, in another terminal with these variables set:\n")
+    stdout.print(f"  clickstream generate --stream {sandbox.stream} --count 10000", highlight=False)
+    stdout.print(f"  clickstream query {_EXAMPLE_SQL}", highlight=False)

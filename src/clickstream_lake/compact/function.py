@@ -1,0 +1,194 @@
+"""The compact function: plans, compacts or cleans up, as the event says."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from clickstream_lake.compact.messages import CompactQueue, decode
+from clickstream_lake.compact.operations import CleanupReport, PlanReport
+from clickstream_lake.compact.protocol.compactor import CompactionOutcome, CompactionResult
+from clickstream_lake.compact.requests import (
+    QueueRecord,
+    Request,
+    is_queue_event,
+    read_records,
+    read_request,
+)
+from clickstream_lake.compact.wiring import wire
+from clickstream_lake.lake.aws.clients import open_lake, sqs_client
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import load_config
+from clickstream_lake.lake.errors import LakeError
+from clickstream_lake.lake.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SERVICE: Final = "compact"
+# What announcing, copying and swapping a finished generation may take.
+_RESERVE_SECONDS: Final = 60.0
+
+
+class CompactFunction:
+    """The function of one lake: an event in, an answer out; logs and metrics on the way."""
+
+    def __init__(
+        self, environ: Mapping[str, str], *, reserve_seconds: float = _RESERVE_SECONDS
+    ) -> None:
+        """Read the settings and open the lake that they name.
+
+        Args:
+            environ: the settings.
+            reserve_seconds: no work is taken up when Lambda leaves less time than this.
+
+        Raises:
+            ConfigError: a setting is missing or wrong.
+        """
+        config, catalog = load_config(environ), load_catalog()
+        url = config.compact.queue_url
+        queue = CompactQueue(sqs_client(), url) if url else None
+        self._operations = wire(
+            config, catalog, open_lake(config, catalog).generations, queue=queue
+        )
+        self._telemetry = Telemetry(SERVICE, environ)
+        self._reserve_seconds = reserve_seconds
+
+    def __call__(self, event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        """Do what a schedule tick, a request by hand or the compact queue asks for.
+
+        Returns:
+            For the queue, `batchItemFailures`; else what was planned or cleaned up, partition by
+            partition.
+
+        Raises:
+            RequestError: the event is none of these.
+            LakeError: S3, Glue or SQS failed while planning or cleaning up.
+        """
+        with self._telemetry.invocation():
+            out_of_time = self._clock(context)
+            if is_queue_event(event):
+                return {"batchItemFailures": self._compact_all(read_records(event), out_of_time)}
+            request = read_request(event)
+            if request.action == "cleanup":
+                return self._clean_up(request, out_of_time)
+            return self._plan(request, out_of_time, getattr(context, "aws_request_id", ""))
+
+    def _plan(
+        self, request: Request, out_of_time: Callable[[], bool], request_id: str
+    ) -> dict[str, Any]:
+        report = self._operations.plan(
+            partitions=request.chosen_partitions(),
+            formats=request.chosen_formats(),
+            force=request.force,
+            dry_run=request.dry_run,
+            occasion=request_id if request.force else "",
+            out_of_time=out_of_time,
+        )
+        self._account_plan(report)
+        for result in report.results:
+            self._account(result)
+        return {"oldest_waiting_seconds": report.oldest_waiting_seconds, **_plain(report)}
+
+    def _compact_all(
+        self, records: list[QueueRecord], out_of_time: Callable[[], bool]
+    ) -> list[dict[str, str]]:
+        """Compact one partition after the other; what failed, or had no turn, goes back."""
+        return [
+            {"itemIdentifier": record.message_id}
+            for record in records
+            if out_of_time() or not self._compact(record, out_of_time)
+        ]
+
+    def _compact(self, record: QueueRecord, out_of_time: Callable[[], bool]) -> bool:
+        try:
+            message, partition = decode(record.body)
+            result = self._operations.compactor.compact(
+                message.format, partition, force=message.force, out_of_time=out_of_time
+            )
+        except Exception as error:  # noqa: BLE001 - one bad partition must not hold up the others
+            detail = str(error) if isinstance(error, LakeError) else ""
+            # No traceback, which may quote data: only the lake's own messages are free of it.
+            self._telemetry.logger.error(  # noqa: TRY400 - see above
+                "partition failed",
+                extra={
+                    "error": type(error).__name__,
+                    "detail": detail,
+                    "message_id": record.message_id,
+                },
+            )
+            self._telemetry.count("PartitionsFailed", 1)
+            return False
+        self._account(result)
+        return True
+
+    def _clean_up(self, request: Request, out_of_time: Callable[[], bool]) -> dict[str, Any]:
+        report = self._operations.clean_up(
+            partitions=request.chosen_partitions(),
+            formats=request.chosen_formats(),
+            dry_run=request.dry_run,
+            out_of_time=out_of_time,
+        )
+        self._account_cleanup(report)
+        return _plain(report)
+
+    def _clock(self, context: "LambdaContext") -> Callable[[], bool]:
+        """Tell when to take up no more work: by the budget, and by the time that Lambda leaves."""
+        started = time.monotonic()
+        budget_seconds = self._operations.settings.time_budget_seconds
+
+        def out_of_time() -> bool:
+            left = context.get_remaining_time_in_millis() / 1000
+            return time.monotonic() - started > budget_seconds or left < self._reserve_seconds
+
+        return out_of_time
+
+    def _account(self, result: CompactionResult) -> None:
+        self._telemetry.logger.info("partition done", extra=_plain(result))
+        if result.stale:
+            self._telemetry.logger.warning(
+                "raw objects were replaced after compaction; the tables show their earlier content",
+                raw_keys=list(result.stale),
+            )
+        outcome = {
+            CompactionOutcome.COMPACTED: "PartitionsCompacted",
+            CompactionOutcome.SKIPPED: "PartitionsSkipped",
+            CompactionOutcome.ABANDONED: "PartitionsAbandoned",
+        }[result.outcome]
+        self._telemetry.count(outcome, 1)
+        self._telemetry.count("CopiesHealed", result.healed)
+        self._telemetry.count("SourcesStale", len(result.stale))
+        self._telemetry.count("FilesForeign", len(result.foreign))
+        if result.outcome == CompactionOutcome.COMPACTED:
+            self._telemetry.count("FilesBefore", result.files_before)
+            self._telemetry.count("FilesAfter", result.files_after)
+            self._telemetry.bytes("BytesBefore", result.bytes_before)
+            self._telemetry.bytes("BytesAfter", result.bytes_after)
+            self._telemetry.count("RowsMerged", result.rows)
+            self._telemetry.count("DuplicatesDropped", result.dropped_duplicates)
+            self._telemetry.milliseconds("Duration", result.seconds)
+
+    def _account_plan(self, report: PlanReport) -> None:
+        planned = sum(entry.queued for entry in report.partitions)
+        self._telemetry.logger.info(
+            "planned", extra={"queued": planned, "looked_at": len(report.partitions)}
+        )
+        self._telemetry.count("PartitionsPlanned", planned)
+        self._telemetry.count("PartitionsNotWorth", len(report.partitions) - planned)
+        self._telemetry.count("PartitionsLeft", report.left)
+        self._telemetry.seconds("OldestWaiting", report.oldest_waiting_seconds)
+
+    def _account_cleanup(self, report: CleanupReport) -> None:
+        self._telemetry.logger.info("cleaned up", extra=_plain(report))
+        if not report.dry_run:
+            deleted = sum(r.files for r in report.partitions if r.outcome == "cleaned")
+            self._telemetry.count("FilesDeleted", deleted)
+        kept = sum(len(result.kept) for result in report.partitions)
+        self._telemetry.count("GenerationsKept", kept)
+
+
+def _plain(report: PlanReport | CleanupReport | CompactionResult) -> dict[str, Any]:
+    """A report as plain JSON values."""
+    plain: dict[str, Any] = msgspec.to_builtins(report)
+    return plain

@@ -1,0 +1,1 @@
+"""Many files into few, row for row."""

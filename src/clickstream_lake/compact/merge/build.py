@@ -1,0 +1,242 @@
+"""Build a new generation: merged files, files carried over, and last of all the manifest.
+
+Nobody reads the directory before it is announced, so a build that fails or dies half-way leaves
+nothing but files that the clean-up will find.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Protocol
+from urllib.parse import unquote
+
+from clickstream_lake.compact.merge.duplicates import NO_DUPLICATES, Duplicates
+from clickstream_lake.compact.merge.merging import Input, MergeResult
+from clickstream_lake.compact.plan import binpack
+from clickstream_lake.compact.protocol.survey import Survey
+from clickstream_lake.lake.aws.objects import ObjectInfo
+from clickstream_lake.lake.errors import ConservationError
+from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.layout import source_id_of
+from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
+
+# Small files are latency: 16 at a time fill one connection pool, more only queue for it.
+DOWNLOADS: Final = 16
+_CONTENT_TYPES: Final = {
+    "json": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+class Merge(Protocol):
+    """Merges files of one format into files named `{stem}-…` in a directory."""
+
+    def __call__(self, inputs: Sequence[Input], out_dir: Path, *, stem: str) -> MergeResult:
+        """Merge; see `clickstream_lake.compact.merge.merge_parquet` and `merge_json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """One input on disk; `source` is None for a merged file of the generation before."""
+
+    file: binpack.File
+    path: Path
+    rows: int
+    schema_version: int
+    source_id: str = ""
+    source: MergedSource | None = None
+
+
+@dataclass(slots=True)
+class _Contents:
+    """What the manifest will say."""
+
+    sources: dict[str, MergedSource]
+    files: list[MergedFile] = field(default_factory=list)
+    dropped: int = 0
+    merged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """Builds generations.
+
+    Attributes:
+        merges: the merge of each format.
+        schema_version: the catalog's, which merged files are written in.
+        downloads: files fetched at a time; with 1, one after the other on the caller's thread.
+        workdir: where inputs and outputs of one bin lie while it is merged; None for the
+            system's temporary directory.
+    """
+
+    lake: Generations
+    merges: dict[str, Merge]
+    schema_version: int
+    downloads: int = DOWNLOADS
+    workdir: Path | None = None
+
+    def build(
+        self,
+        found: Survey,
+        plan: binpack.Plan,
+        duplicates: Duplicates = NO_DUPLICATES,
+        *,
+        generation_id: str,
+        now: datetime,
+        out_of_time: Callable[[], bool],
+    ) -> Generation | None:
+        """Build a generation of what was found, as planned; None if nothing could be merged.
+
+        When time runs out, what is merged so far makes the generation: merged files still to do
+        are carried over as they are, and landing files stay landing files.
+
+        Raises:
+            ConservationError: rows in and rows out do not add up. The generation is abandoned.
+            ObjectMissingError: an input was cleaned up meanwhile.
+        """
+        directory = self.lake.layout.generation_dir(found.format, found.partition, generation_id)
+        before = found.current.manifest if found.current else None
+        contents = _Contents(
+            sources=dict(before.sources) if before else {},
+            dropped=before.dropped_duplicates if before else 0,
+        )
+        left: list[binpack.File] = list(plan.carried)
+        for number, group in enumerate(plan.bins):
+            if contents.merged and out_of_time():
+                left += [file for file in group if file.merged]
+            else:
+                stem = f"merged-{generation_id}-{number:03d}"
+                self._merge_bin(found, group, duplicates, directory + stem, contents)
+        if not contents.merged:
+            return None
+        self._carry(found, left, directory, contents)
+        manifest = Manifest(
+            format=found.format,
+            partition=found.partition.path,
+            generation_id=generation_id,
+            schema_version=self.schema_version,
+            created_at=now.isoformat(),
+            sources=contents.sources,
+            files=tuple(contents.files),
+            dropped_duplicates=contents.dropped,
+        )
+        self.lake.manifests.write(found.format, found.partition, manifest)
+        return Generation(generation_id, directory, manifest)
+
+    def _merge_bin(
+        self,
+        found: Survey,
+        group: Sequence[binpack.File],
+        duplicates: Duplicates,
+        prefix: str,
+        contents: _Contents,
+    ) -> None:
+        """Merge one bin: its files come down, the merged ones go up, the disk is free again."""
+        directory, _, stem = prefix.rpartition("/")
+        with TemporaryDirectory(dir=self.workdir) as folder:
+            fetched = self._fetch_all(found, group, duplicates, Path(folder))
+            if not fetched:
+                return
+            out = Path(folder) / "out"
+            out.mkdir()
+            inputs = [
+                Input(entry.path, entry.schema_version, duplicates.drops.get(entry.file.name))
+                for entry in fetched
+            ]
+            result = self.merges[found.format](inputs, out, stem=stem)
+            _check_rows(stem, sum(entry.rows for entry in fetched), result)
+            for file in result.files:
+                self.lake.store.put_file(
+                    f"{directory}/{file.path.name}",
+                    file.path,
+                    metadata={"rows": str(file.rows)},
+                    content_type=_CONTENT_TYPES[found.format],
+                )
+                contents.files.append(
+                    MergedFile(file.path.name, file.rows, file.bytes, self.schema_version)
+                )
+        contents.merged += len(fetched)
+        contents.dropped += result.counters.duplicates
+        contents.sources.update(
+            {entry.source_id: entry.source for entry in fetched if entry.source is not None}
+        )
+
+    def _fetch_all(
+        self,
+        found: Survey,
+        group: Sequence[binpack.File],
+        duplicates: Duplicates,
+        folder: Path,
+    ) -> list[_Fetched]:
+        landing = {
+            self.lake.name_of(found.format, found.partition, info.key): info
+            for info in found.inputs
+        }
+        merged = {file.name: file for file in found.merged}
+        directory = found.current.directory if found.current else ""
+
+        def fetch(numbered: tuple[int, binpack.File]) -> _Fetched | None:
+            number, file = numbered
+            path = folder / f"{number:06d}-{file.name[-40:]}"
+            key = directory + file.name if file.merged else landing[file.name].key
+            info = self.lake.store.download(key, path)
+            duplicates.check(file.name, info.etag)
+            if file.merged:
+                entry = merged[file.name]
+                return _Fetched(file, path, entry.rows, entry.schema_version)
+            return _read_landing(file, path, info)
+
+        if self.downloads == 1:
+            fetched = [fetch(numbered) for numbered in enumerate(group)]
+        else:
+            with ThreadPoolExecutor(self.downloads) as pool:
+                fetched = list(pool.map(fetch, enumerate(group)))
+        return [entry for entry in fetched if entry is not None]
+
+    def _carry(
+        self,
+        found: Survey,
+        files: Sequence[binpack.File],
+        directory: str,
+        contents: _Contents,
+    ) -> None:
+        entries = {file.name: file for file in found.merged}
+        before = found.current.directory if found.current else ""
+        for file in files:
+            self.lake.store.copy(before + file.name, directory + file.name, size=file.size)
+            contents.files.append(entries[file.name])
+
+
+def _read_landing(file: binpack.File, path: Path, info: ObjectInfo) -> _Fetched | None:
+    """A landing file with its source; None for one without the transform's figures.
+
+    The figures came with the very content that is merged: were the landing file replaced in
+    between, either both are the old ones or both the new.
+    """
+    try:
+        source = MergedSource(
+            raw_key=unquote(info.metadata["raw-key"]),
+            raw_etag=info.metadata["raw-etag"],
+            rows=int(info.metadata["rows"]),
+            processed_ts=info.metadata["processed-ts"],
+            lines=int(info.metadata["lines"]),
+            blank=int(info.metadata["blank"]),
+            rejected=int(info.metadata["rejected"]),
+        )
+        version = int(info.metadata["schema-version"])
+    except (KeyError, ValueError):
+        return None  # a stranger's file: it stays a loose copy
+    return _Fetched(file, path, source.rows, version, str(source_id_of(info.key)), source)
+
+
+def _check_rows(stem: str, expected: int, result: MergeResult) -> None:
+    counters, written = result.counters, sum(file.rows for file in result.files)
+    if expected != counters.rows_in or counters.rows_in != written + counters.duplicates:
+        raise ConservationError(
+            f"{stem}: the inputs have {expected} rows, {counters.rows_in} were read, "
+            f"{written} written and {counters.duplicates} dropped as duplicates: "
+            "this generation is abandoned"
+        )

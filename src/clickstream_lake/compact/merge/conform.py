@@ -1,0 +1,159 @@
+"""Bring rows of an older Parquet file to the schema that the catalog declares today.
+
+A key of `extra` whose column is declared now moves into it, by the transform's own coercions;
+a value of a column that is gone, or that no longer fits, moves back into `extra`.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import pyarrow as pa
+
+from clickstream_lake.lake.catalog import EXTRA, JSON_COLUMNS_KEY
+from clickstream_lake.lake.coercion import MISMATCH, coerce
+
+if TYPE_CHECKING:
+    from clickstream_lake.lake.catalog import Catalog, ColumnType
+
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode = msgspec.json.encode
+
+
+class Conformer:
+    """Conforms the rows of one file, batch by batch.
+
+    Attributes:
+        lifted: values moved out of `extra` so far.
+        returned: values moved into `extra` so far.
+        is_aligned: the file has the catalog's columns already, so no value moves.
+    """
+
+    def __init__(self, catalog: "Catalog", found: pa.Schema) -> None:
+        """Compare a file's schema, dictionary types aside, with the catalog's."""
+        self.lifted = 0
+        self.returned = 0
+        self._kinds: dict[str, ColumnType] = {c.name: c.type for c in catalog.columns}
+        self._wanted = catalog.arrow_schema()
+        self._json = _json_columns(found)
+        kept = [name for name in self._wanted.names if name in found.names]
+        self._gone = [name for name in found.names if name not in self._wanted.names]
+        self._retyped = [name for name in kept if self._is_retyped(name, found.field(name).type)]
+        self._fresh = [name for name in self._wanted.names if name not in found.names]
+        self.is_aligned = not (self._fresh or self._retyped or self._gone)
+
+    def apply(self, table: pa.Table) -> pa.Table:
+        """The same rows with the catalog's columns, in its order.
+
+        String columns stay dictionary encoded where they came so.
+        """
+        columns = {} if self.is_aligned else self._rewritten(table)
+        return pa.table(
+            {
+                field.name: columns[field.name]
+                if field.name in columns
+                else _cast(table.column(field.name), field.type)
+                for field in self._wanted
+            }
+        )
+
+    def _is_retyped(self, name: str, found: pa.DataType) -> bool:
+        if not _same_family(_plain(found), self._wanted.field(name).type):
+            return True
+        json_now = self._kinds[name] == "json"
+        return (
+            self._json is not None
+            and pa.types.is_string(_plain(found))
+            and (json_now != (name in self._json))
+        )
+
+    def _rewritten(self, table: pa.Table) -> dict[str, pa.Array]:
+        """The columns whose values change, `extra` among them."""
+        extras: list[str | None] = (
+            table.column(EXTRA).to_pylist() if EXTRA in table.column_names else [None] * len(table)
+        )
+        going = {name: self._raw_values(table, name) for name in self._gone + self._retyped}
+        coming: dict[str, list[Any]] = {
+            name: [None] * len(table) for name in self._fresh + self._retyped if name != EXTRA
+        }
+        for row, text in enumerate(extras):
+            moving = {name: raw for name, raws in going.items() if (raw := raws[row]) is not None}
+            if moving or text is not None:
+                extras[row] = self._move(row, text, moving, coming)
+        columns = {
+            name: pa.array(values, type=self._wanted.field(name).type)
+            for name, values in coming.items()
+        }
+        columns[EXTRA] = pa.array(extras, type=pa.string())
+        return columns
+
+    def _move(
+        self, row: int, text: str | None, moving: dict[str, bytes], coming: dict[str, list[Any]]
+    ) -> str | None:
+        """Move one row's values between columns and `extra`; returns the new `extra`."""
+        fields = _fields(text) if text is not None else {}
+        before = (self.lifted, self.returned)
+        for name, values in coming.items():
+            for holder, moved in ((moving, False), (fields, True)):
+                if values[row] is None and name in holder:
+                    value, _ = coerce(self._kinds[name], bytes(holder[name]))
+                    if value is not MISMATCH:
+                        values[row] = value
+                        del holder[name]
+                        self.lifted += moved
+        fields.update({name: msgspec.Raw(raw) for name, raw in moving.items()})
+        self.returned += len(moving)
+        if before == (self.lifted, self.returned):
+            return text
+        return _encode(fields).decode() if fields else None
+
+    def _raw_values(self, table: pa.Table, name: str) -> list[bytes | None]:
+        """A column's values as the JSON text that `extra` would hold."""
+        column = table.column(name)
+        kind = _plain(column.type)
+        if pa.types.is_timestamp(kind):
+            column = column.cast(pa.timestamp("ms", tz="UTC"), safe=False)
+        as_is = self._json is not None and name in self._json
+        return [
+            None if value is None else value.encode() if as_is else _encode(value)
+            for value in column.to_pylist()
+        ]
+
+
+def _fields(text: str) -> dict[str, Any]:
+    try:
+        return _FIELDS.decode(text)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"column {EXTRA!r} holds a text that is no JSON object") from error
+
+
+def _json_columns(schema: pa.Schema) -> frozenset[str] | None:
+    names = (schema.metadata or {}).get(JSON_COLUMNS_KEY)
+    return None if names is None else frozenset(names.decode().split(",")) - {""}
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _same_family(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Tell whether a plain cast keeps every value: the same type in another width or unit."""
+    if found == wanted:
+        return True
+    if pa.types.is_integer(wanted):
+        return bool(pa.types.is_integer(found)) and found != pa.uint64()
+    for family in (pa.types.is_floating, pa.types.is_timestamp, _is_text):
+        if family(wanted):
+            return bool(family(found))
+    return False
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
+
+
+def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    found = column.type
+    if found == wanted or (pa.types.is_dictionary(found) and found.value_type == wanted):
+        return column
+    # Not safe only in this: a finer timestamp is cut to milliseconds.
+    return column.cast(wanted, safe=False)

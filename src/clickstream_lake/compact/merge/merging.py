@@ -1,0 +1,97 @@
+"""What both mergers take and give: inputs, options, merged files, counters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+MIB: Final = 1024 * 1024
+TARGET_BYTES: Final = 256 * MIB
+
+Source = Path | Callable[[], BinaryIO]
+"""Where an input's bytes are: a local path, or a function that opens them anew on every call.
+
+A Parquet input has to be seekable; a JSON input is read once, front to back (twice where rows are
+de-duplicated).
+"""
+
+
+class Bitmap:
+    """One bit for each row of a file, in Arrow's bit order; rows past the end are not set."""
+
+    def __init__(self) -> None:
+        """Start with no bit set."""
+        self.bits = bytearray()
+        self.count = 0
+
+    def set(self, row: int) -> None:
+        """Set the bit of a row, once."""
+        at, mask = row >> 3, 1 << (row & 7)
+        if at >= len(self.bits):
+            self.bits.extend(bytes(at + 1 - len(self.bits)))
+        if not self.bits[at] & mask:
+            self.bits[at] |= mask
+            self.count += 1
+
+    def __contains__(self, row: int) -> bool:
+        """Tell whether the bit of a row is set."""
+        at = row >> 3
+        return at < len(self.bits) and bool(self.bits[at] >> (row & 7) & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file to merge.
+
+    Attributes:
+        source: its bytes.
+        schema_version: the catalog's version when it was written, None where nobody knows. JSON
+            files cannot tell themselves; Parquet files carry it, and it is not looked at here.
+        drop: rows to leave out, as `clickstream_lake.compact.merge.dedupe` found them.
+    """
+
+    source: Source
+    schema_version: int | None = None
+    drop: Bitmap | None = None
+
+    def open(self) -> BinaryIO:
+        """Open the file for reading; the caller closes it."""
+        return self.source.open("rb") if isinstance(self.source, Path) else self.source()
+
+
+@dataclass(frozen=True, slots=True)
+class MergedFile:
+    """One file that a merge wrote: `bytes` as stored."""
+
+    path: Path
+    rows: int
+    bytes: int
+
+
+@dataclass(slots=True)
+class MergeCounters:
+    """What a merge did. `rows_in` = `rows_out` + `duplicates`, always.
+
+    Attributes:
+        inputs: files read.
+        rows_in: rows read.
+        rows_out: rows written.
+        duplicates: rows left out because an input's `drop` named them.
+        lifted: values that moved out of `extra` into a column that the catalog declares now.
+        returned: values that moved into `extra`, out of a column that is gone or changed type.
+    """
+
+    inputs: int = 0
+    rows_in: int = 0
+    rows_out: int = 0
+    duplicates: int = 0
+    lifted: int = 0
+    returned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """The files that a merge wrote, in order, and what it counted."""
+
+    files: list[MergedFile] = field(default_factory=list)
+    counters: MergeCounters = field(default_factory=MergeCounters)

@@ -1,0 +1,229 @@
+"""What the compact function can be asked to do: plan, compact one partition, clean up.
+
+The handler and the command line both come here; neither knows the protocol.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from clickstream_lake.compact.messages import CompactMessage, CompactQueue
+from clickstream_lake.compact.plan.planner import Decision, decide, within
+from clickstream_lake.compact.protocol.cleanup import Cleaner, CleanupResult
+from clickstream_lake.compact.protocol.compactor import CompactionResult, Compactor
+from clickstream_lake.compact.protocol.survey import Survey, survey
+from clickstream_lake.lake.aws.partitions import PartitionState
+from clickstream_lake.lake.config import CompactSettings
+from clickstream_lake.lake.errors import PartitionMovedError
+from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.layout import FORMATS, Format, Partition
+
+# A clean-up that was missed is made up for, for as long as this after it fell due.
+_CLEANUP_MEMORY: Final = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPartition:
+    """What planning found of one partition of one format.
+
+    Attributes:
+        queued: whether it is to be compacted or healed now.
+        reason: why, or why not.
+        landing_files: landing files that wait for compaction; `landing_bytes` their stored size.
+        merged_files: merged files that it has.
+        expected_files: merged files that it would have after.
+        missing: landing files that queries should see but do not, which compacting heals.
+        oldest_seconds: age of the oldest landing file that waits.
+    """
+
+    format: Format
+    partition: str
+    queued: bool
+    reason: str
+    landing_files: int
+    landing_bytes: int
+    merged_files: int
+    expected_files: int
+    missing: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What planning came to.
+
+    Attributes:
+        partitions: every partition looked at.
+        left: partitions that there was no time to look at; the next tick does.
+        results: what was compacted on the spot, where there is no queue.
+    """
+
+    partitions: tuple[PlannedPartition, ...]
+    left: int
+    results: tuple[CompactionResult, ...] = ()
+
+    @property
+    def oldest_waiting_seconds(self) -> float:
+        """Age of the oldest landing file in a partition that is worth compacting."""
+        return max((p.oldest_seconds for p in self.partitions if p.queued), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupReport:
+    """What a clean-up came to; `left` counts partitions that there was no time for."""
+
+    partitions: tuple[CleanupResult, ...]
+    left: int
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """The compact function's work on one lake.
+
+    Attributes:
+        queue: where planned partitions go; None compacts them on the spot.
+        out_of_time: asked before each further piece of work.
+    """
+
+    lake: Generations
+    compactor: Compactor
+    cleaner: Cleaner
+    settings: CompactSettings
+    queue: CompactQueue | None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def plan(
+        self,
+        *,
+        partitions: Sequence[Partition] | None = None,
+        formats: Sequence[Format] = FORMATS,
+        force: bool = False,
+        dry_run: bool = False,
+        occasion: str = "",
+        out_of_time: Callable[[], bool] = lambda: False,
+    ) -> PlanReport:
+        """Find the partitions worth compacting, and queue one message for each.
+
+        Args:
+            partitions: which; None for those of the look-back window.
+            formats: in which formats.
+            force: compact whatever there is to merge.
+            dry_run: only tell.
+            occasion: see `CompactQueue.send`; names this request if it is more than a tick.
+            out_of_time: asked before each partition.
+        """
+        todo = self._todo(partitions, formats)
+        planned, results = [], []
+        while todo and not out_of_time():
+            fmt, partition = todo.pop(0)
+            found = self._survey(fmt, partition)
+            if found is None:
+                continue
+            decision = decide(
+                found,
+                self.settings,
+                schema_version=self.compactor.builder.schema_version,
+                force=force,
+            )
+            entry = self._describe(found, decision)
+            planned.append(entry)
+            if not entry.queued or dry_run:
+                continue
+            if self.queue is None:
+                results.append(
+                    self.compactor.compact(fmt, partition, force=force, out_of_time=out_of_time)
+                )
+            else:
+                message = CompactMessage(fmt, partition.path, force)
+                self.queue.send(message, occasion=f"{occasion} {_fingerprint(found)}")
+        return PlanReport(tuple(planned), len(todo), tuple(results))
+
+    def clean_up(
+        self,
+        *,
+        partitions: Sequence[Partition] | None = None,
+        formats: Sequence[Format] = FORMATS,
+        dry_run: bool,
+        out_of_time: Callable[[], bool] = lambda: False,
+    ) -> CleanupReport:
+        """Delete replaced files whose grace period is over, or only tell which.
+
+        Args:
+            partitions: which; None for those that were compacted lately or are in the look-back
+                window.
+            formats: in which formats.
+            dry_run: only tell.
+            out_of_time: asked before each partition.
+        """
+        todo = self._due(formats) if partitions is None else _product(partitions, formats)
+        results = []
+        while todo and not out_of_time():
+            fmt, partition = todo.pop(0)
+            results.append(self.cleaner.clean(fmt, partition, dry_run=dry_run))
+        return CleanupReport(tuple(results), len(todo), dry_run)
+
+    def _todo(
+        self, partitions: Sequence[Partition] | None, formats: Sequence[Format]
+    ) -> list[tuple[Format, Partition]]:
+        if partitions is not None:
+            return _product(partitions, formats)
+        days = self.settings.lookback_days
+        return [
+            (fmt, partition)
+            for fmt in formats
+            for partition in within(
+                (found for found, _ in self._registered(fmt)), now=self.now(), days=days
+            )
+        ]
+
+    def _due(self, formats: Sequence[Format]) -> list[tuple[Format, Partition]]:
+        oldest = self.now() - self.cleaner.grace - _CLEANUP_MEMORY
+        days = self.settings.lookback_days + self.cleaner.grace.days + _CLEANUP_MEMORY.days
+        due = []
+        for fmt in formats:
+            registered = list(self._registered(fmt))
+            recent = set(within((found for found, _ in registered), now=self.now(), days=days))
+            due += [
+                (fmt, found)
+                for found, state in registered
+                if found in recent or (state.became_current and state.became_current >= oldest)
+            ]
+        return due
+
+    def _registered(self, fmt: Format) -> Iterable[tuple[Partition, PartitionState]]:
+        return self.lake.partitions.list(self.lake.tables[fmt])
+
+    def _survey(self, fmt: Format, partition: Partition) -> Survey | None:
+        try:
+            return survey(self.lake, fmt, partition)
+        except PartitionMovedError:
+            return None  # being compacted this very moment
+
+    def _describe(self, found: Survey, decision: Decision) -> PlannedPartition:
+        heal = f"{len(found.missing)} files to heal"
+        oldest = found.oldest_input
+        return PlannedPartition(
+            format=found.format,
+            partition=found.partition.path,
+            queued=decision.worth or bool(found.missing),
+            reason=heal if found.missing and not decision.worth else decision.reason,
+            landing_files=len(found.inputs),
+            landing_bytes=sum(info.size for info in found.inputs),
+            merged_files=len(found.merged),
+            expected_files=len(decision.plan.carried) + len(decision.plan.bins),
+            missing=len(found.missing),
+            oldest_seconds=(self.now() - oldest).total_seconds() if oldest else 0.0,
+        )
+
+
+def _product(
+    partitions: Sequence[Partition], formats: Sequence[Format]
+) -> list[tuple[Format, Partition]]:
+    return [(fmt, partition) for fmt in formats for partition in partitions]
+
+
+def _fingerprint(found: Survey) -> str:
+    """Names what was found, so that a retried tick does not queue the same work twice."""
+    return f"{found.state.location} {len(found.inputs)} {len(found.missing)}"

@@ -1,0 +1,1 @@
+"""What is worth compacting, and how: pure decisions."""

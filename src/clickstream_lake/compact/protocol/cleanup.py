@@ -1,0 +1,195 @@
+"""Delete what no query can still be reading. The only place that deletes anything.
+
+Two kinds of files go, and both only when the present generation has been current for the whole
+grace period, so that queries that began before have ended: landing files that its manifest names,
+and generations that are neither current nor announced. Whoever deletes has to be sure, so a
+generation stays if anything about it is odd.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from clickstream_lake.lake.aws.objects import ObjectInfo
+from clickstream_lake.lake.aws.partitions import PartitionState
+from clickstream_lake.lake.errors import ManifestError, PartitionMovedError
+from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.layout import MANIFEST_NAME, Format, Partition, parse_uri, source_id_of
+
+
+class CleanupOutcome(StrEnum):
+    """What cleaning up one partition came to."""
+
+    CLEANED = "cleaned"
+    WOULD_CLEAN = "would_clean"
+    NOTHING = "nothing"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupResult:
+    """What cleaning up one partition of one format did, or would do.
+
+    Attributes:
+        reason: why nothing was looked at, where it was skipped.
+        landing_files: landing files deleted.
+        generations: ids of the generations deleted.
+        files: objects deleted in all; `bytes` their stored size.
+        kept: what looked deletable but was kept, and why.
+    """
+
+    format: Format
+    partition: str
+    outcome: CleanupOutcome
+    reason: str = ""
+    landing_files: int = 0
+    generations: tuple[str, ...] = ()
+    files: int = 0
+    bytes: int = 0
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rubbish:
+    """What may go: landing files, and the files of each generation."""
+
+    landing: Sequence[ObjectInfo]
+    generations: dict[str, list[ObjectInfo]]
+    kept: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaner:
+    """Cleans up partitions, one at a time.
+
+    Attributes:
+        grace: longer than any query plus any function run.
+    """
+
+    lake: Generations
+    grace: timedelta
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def clean(self, fmt: Format, partition: Partition, *, dry_run: bool) -> CleanupResult:
+        """Delete a partition's replaced files, or only say which.
+
+        Raises:
+            LakeError: S3 or Glue failed, or the partition is damaged. What was deleted by then
+                was rightly deleted.
+        """
+        try:
+            return self._clean(fmt, partition, dry_run=dry_run)
+        except PartitionMovedError as error:
+            return _skipped(fmt, partition, str(error))
+
+    def _clean(self, fmt: Format, partition: Partition, *, dry_run: bool) -> CleanupResult:
+        state = self.lake.state(fmt, partition)
+        if state is None:
+            return _skipped(fmt, partition, "not registered")
+        current = self.lake.at(fmt, partition, state.location)
+        objection = self._objection(state, current)
+        if objection:
+            return _skipped(fmt, partition, objection)
+        rubbish = self._rubbish(fmt, partition, state, current)
+        outcome = CleanupOutcome.WOULD_CLEAN if dry_run else CleanupOutcome.CLEANED
+        if not rubbish.landing and not rubbish.generations:
+            outcome = CleanupOutcome.NOTHING
+        elif not dry_run:
+            self._delete(fmt, partition, state, rubbish)
+        doomed = [*rubbish.landing, *(f for files in rubbish.generations.values() for f in files)]
+        return CleanupResult(
+            format=fmt,
+            partition=partition.path,
+            outcome=outcome,
+            landing_files=len(rubbish.landing),
+            generations=tuple(rubbish.generations),
+            files=len(doomed),
+            bytes=sum(found.size for found in doomed),
+            kept=rubbish.kept,
+        )
+
+    def _objection(self, state: PartitionState, current: Generation | None) -> str:
+        """Why nothing may be deleted yet, or an empty text."""
+        since = state.became_current
+        if current is None:
+            # Nothing was ever swapped, or somebody turned the partition back by hand: then the
+            # generations may hold the only copy.
+            return "turned back to its landing directory by hand" if since else ""
+        if since is None:
+            return "nobody knows since when its generation is current"
+        if self.now() - since < self.grace:
+            return f"its generation became current at {since.isoformat()}, within the grace period"
+        return ""
+
+    def _rubbish(
+        self, fmt: Format, partition: Partition, state: PartitionState, current: Generation | None
+    ) -> _Rubbish:
+        landing = self.lake.landing_files(fmt, partition)
+        safe = {source_id_of(found.key) for found in landing}
+        if current is not None:
+            safe |= current.manifest.sources.keys()
+        generations, kept = {}, []
+        for name, files in self._unused(fmt, partition, state).items():
+            reason = self._reason_to_keep(fmt, partition, name, files, safe)
+            if reason:
+                kept.append(f"{name}: {reason}")
+            else:
+                generations[name] = files
+        merged = [found for found in landing if current is not None and current.names(found.key)]
+        return _Rubbish(merged, generations, tuple(kept))
+
+    def _unused(
+        self, fmt: Format, partition: Partition, state: PartitionState
+    ) -> dict[str, list[ObjectInfo]]:
+        """The files of every generation that is neither current nor announced, by its id."""
+        base = self.lake.layout.generations_dir(fmt, partition)
+        found: dict[str, list[ObjectInfo]] = {}
+        for file in self.lake.store.list(base):
+            name, slash, _ = file.key.removeprefix(base).partition("/")
+            if slash:
+                found.setdefault(name, []).append(file)
+        for location in (state.location, state.next_location):
+            if location is not None:
+                used = self.lake.layout.generation_id(fmt, partition, parse_uri(location)[1])
+                found.pop(used or "", None)
+        return found
+
+    def _reason_to_keep(
+        self,
+        fmt: Format,
+        partition: Partition,
+        name: str,
+        files: Sequence[ObjectInfo],
+        safe: set[str | None],
+    ) -> str:
+        # A compactor may be building it right now, or be about to announce it.
+        if self.now() - max(found.last_modified for found in files) < self.grace:
+            return "written to within the grace period"
+        if not any(found.key.endswith(f"/{name}/{MANIFEST_NAME}") for found in files):
+            return ""  # abandoned before it was complete
+        try:
+            manifest = self.lake.manifests.read(fmt, partition, name)
+        except ManifestError as error:
+            return str(error)
+        lost = manifest.sources.keys() - safe
+        return f"holds {len(lost)} sources that are nowhere else" if lost else ""
+
+    def _delete(
+        self, fmt: Format, partition: Partition, state: PartitionState, rubbish: _Rubbish
+    ) -> None:
+        now = self.lake.state(fmt, partition)
+        if now is None or (now.location, now.next_location) != (
+            state.location,
+            state.next_location,
+        ):
+            raise PartitionMovedError("it moved while it was looked at; the next run cleans it up")
+        self.lake.store.delete([found.key for found in rubbish.landing])
+        for files in rubbish.generations.values():
+            # The manifest last: a generation deleted by half still tells what it was.
+            keys = sorted((f.key for f in files), key=lambda key: key.endswith(MANIFEST_NAME))
+            self.lake.store.delete(keys)
+
+
+def _skipped(fmt: Format, partition: Partition, reason: str) -> CleanupResult:
+    return CleanupResult(fmt, partition.path, CleanupOutcome.SKIPPED, reason)

@@ -1,0 +1,250 @@
+"""Compact one partition of one format, without any query noticing.
+
+The whole protocol stands in `Compactor._compact`, step by step. A compactor may die after any of
+them and another may start over: no row is lost, doubled or hidden.
+"""
+
+import time
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from secrets import token_hex
+
+from clickstream_lake.compact.merge.build import Builder
+from clickstream_lake.compact.merge.duplicates import DuplicateFinder, Duplicates
+from clickstream_lake.compact.plan.planner import Decision, decide
+from clickstream_lake.compact.protocol.survey import Survey, replaced, survey
+from clickstream_lake.lake.config import CompactSettings
+from clickstream_lake.lake.errors import PartitionMovedError
+from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.layout import Format, Partition, uri
+
+
+class CompactionOutcome(StrEnum):
+    """What compacting one partition came to."""
+
+    COMPACTED = "compacted"
+    SKIPPED = "skipped"
+    # Somebody else moved the partition meanwhile; what was built stays unseen.
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionResult:
+    """What compacting one partition of one format did.
+
+    Attributes:
+        reason: why it was compacted, skipped or abandoned.
+        files_before: files that a query read before; `bytes_before` their stored size.
+        files_after: files that a query reads now; `bytes_after` their stored size.
+        rows: rows in the merged files now.
+        sources: raw objects merged now.
+        carried: merged files taken over as they were.
+        healed: files that were missing from the generation before.
+        loose: landing files that arrived meanwhile, or are foreign, copied as they are.
+        dropped_duplicates: rows left out as duplicates, this time.
+        foreign: landing files that no transform wrote: left alone.
+        stale: raw keys that were replaced after they had been merged: the tables show the old
+            content.
+    """
+
+    format: Format
+    partition: str
+    outcome: CompactionOutcome
+    reason: str
+    generation_id: str | None = None
+    files_before: int = 0
+    files_after: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    rows: int = 0
+    sources: int = 0
+    carried: int = 0
+    healed: int = 0
+    loose: int = 0
+    dropped_duplicates: int = 0
+    foreign: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    oldest_input_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+def new_generation_id(now: datetime) -> str:
+    """A name that is never used again and sorts by time."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{token_hex(4)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compactor:
+    """Compacts partitions, one at a time."""
+
+    lake: Generations
+    builder: Builder
+    duplicates: DuplicateFinder
+    settings: CompactSettings
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    new_id: Callable[[datetime], str] = new_generation_id
+
+    def compact(
+        self,
+        fmt: Format,
+        partition: Partition,
+        *,
+        force: bool = False,
+        out_of_time: Callable[[], bool] = lambda: False,
+    ) -> CompactionResult:
+        """Compact a partition if it is worth it.
+
+        Args:
+            fmt: the format.
+            partition: the partition.
+            force: compact even if there is little to gain.
+            out_of_time: asked between merges; once it says yes, the rest waits for the next run.
+
+        Raises:
+            ConservationError: rows did not add up; queries still read what they read before.
+            LakeError: S3 or Glue failed; likewise. Try again.
+        """
+        started = time.monotonic()
+        try:
+            result = self._compact(fmt, partition, force=force, out_of_time=out_of_time)
+        except PartitionMovedError as error:
+            outcome = CompactionOutcome.ABANDONED
+            result = CompactionResult(fmt, partition.path, outcome, str(error))
+        return replace(result, seconds=round(time.monotonic() - started, 3))
+
+    def _compact(
+        self,
+        fmt: Format,
+        partition: Partition,
+        *,
+        force: bool,
+        out_of_time: Callable[[], bool],
+    ) -> CompactionResult:
+        # 1. Read the partition, and heal what it reads.
+        found = survey(self.lake, fmt, partition)
+        if found is None:
+            outcome = CompactionOutcome.SKIPPED
+            return CompactionResult(fmt, partition.path, outcome, "not registered")
+        healed = self._heal(found)
+        # 2. Choose the inputs, or leave it.
+        decision = self._decide(found, force=force)
+        before = self._describe(found, decision, healed)
+        if not decision.worth:
+            return before
+        duplicates = self.duplicates.find(found)
+        if duplicates.drops:
+            decision = self._decide(found, force=force, rewrite=duplicates.drops)
+        # 3. Build a new generation, its manifest last.
+        generation = self._build(found, decision, duplicates, out_of_time)
+        if generation is None:
+            return replace(before, reason="nothing but foreign files to merge")
+        # 4. Announce it: from here on every writer publishes there too.
+        self._announce(found, generation)
+        # 5. Copy what landed before they knew; give up if what was merged is outdated by now.
+        loose = self.lake.copy_missing(fmt, partition, generation)
+        self._check_replaced(found, generation)
+        # 6. Swap: queries read it from now on.
+        self._swap(found, generation)
+        # 7. Once more, for what only a racing compactor can have left out.
+        loose += self.lake.copy_missing(fmt, partition, generation)
+        return self._result(before, found, generation, loose)
+
+    def _heal(self, found: Survey) -> int:
+        if found.current is None or not found.missing:
+            return 0
+        return len(self.lake.copy_missing(found.format, found.partition, found.current))
+
+    def _decide(self, found: Survey, *, force: bool, rewrite: Container[str] = ()) -> Decision:
+        return decide(
+            found,
+            self.settings,
+            schema_version=self.builder.schema_version,
+            force=force,
+            rewrite=rewrite,
+        )
+
+    def _build(
+        self,
+        found: Survey,
+        decision: Decision,
+        duplicates: Duplicates,
+        out_of_time: Callable[[], bool],
+    ) -> Generation | None:
+        now = self.now()
+        return self.builder.build(
+            found,
+            decision.plan,
+            duplicates,
+            generation_id=self.new_id(now),
+            now=now,
+            out_of_time=out_of_time,
+        )
+
+    def _announce(self, found: Survey, generation: Generation) -> None:
+        self.lake.partitions.announce(
+            self.lake.tables[found.format],
+            found.partition,
+            current=found.state.location,
+            next_location=self._location(generation),
+        )
+
+    def _check_replaced(self, found: Survey, generation: Generation) -> None:
+        """Make sure that no merged source was replaced before its writer knew of the merge.
+
+        From the announcement on, the writer itself finds its source merged, and reports it.
+        """
+        landing = self.lake.landing_files(found.format, found.partition)
+        outdated = replaced(self.lake, generation, landing)
+        if outdated:
+            raise PartitionMovedError(f"{outdated[0]!r} was replaced while it was merged")
+
+    def _swap(self, found: Survey, generation: Generation) -> None:
+        self.lake.partitions.swap(
+            self.lake.tables[found.format],
+            found.partition,
+            location=self._location(generation),
+            now=self.now(),
+        )
+
+    def _location(self, generation: Generation) -> str:
+        return uri(self.lake.store.bucket, generation.directory)
+
+    def _describe(self, found: Survey, decision: Decision, healed: int) -> CompactionResult:
+        """The result as long as nothing has changed."""
+        oldest = found.oldest_input
+        return CompactionResult(
+            format=found.format,
+            partition=found.partition.path,
+            outcome=CompactionOutcome.SKIPPED,
+            reason=decision.reason,
+            files_before=found.visible_files,
+            files_after=found.visible_files,
+            bytes_before=found.visible_bytes,
+            bytes_after=found.visible_bytes,
+            rows=sum(file.rows for file in found.merged),
+            sources=len(found.current.manifest.sources) if found.current else 0,
+            healed=healed,
+            foreign=found.foreign,
+            stale=found.stale,
+            oldest_input_seconds=(self.now() - oldest).total_seconds() if oldest else 0.0,
+        )
+
+    def _result(
+        self, before: CompactionResult, found: Survey, generation: Generation, loose: list[str]
+    ) -> CompactionResult:
+        manifest, shown = generation.manifest, self.lake.files_of(generation)
+        old = found.current.manifest if found.current else None
+        return replace(
+            before,
+            outcome=CompactionOutcome.COMPACTED,
+            generation_id=generation.generation_id,
+            files_after=len(shown),
+            bytes_after=sum(file.size for file in shown),
+            rows=sum(file.rows for file in manifest.files),
+            sources=len(manifest.sources),
+            carried=len({file.name for file in manifest.files} & {f.name for f in found.merged}),
+            loose=len(set(loose)),
+            dropped_duplicates=manifest.dropped_duplicates - (old.dropped_duplicates if old else 0),
+        )

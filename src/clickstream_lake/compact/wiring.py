@@ -1,0 +1,76 @@
+"""Put the compact function's parts together for one lake."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from clickstream_lake.compact.merge.build import DOWNLOADS, Builder
+from clickstream_lake.compact.merge.duplicates import DuplicateFinder
+from clickstream_lake.compact.merge.merge_json import JsonOptions, merge_json
+from clickstream_lake.compact.merge.merge_parquet import ParquetOptions, merge_parquet
+from clickstream_lake.compact.messages import CompactQueue
+from clickstream_lake.compact.operations import Operations
+from clickstream_lake.compact.protocol.cleanup import Cleaner
+from clickstream_lake.compact.protocol.compactor import Compactor, new_generation_id
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.lake import Generations
+
+
+def wire(
+    config: Config,
+    catalog: Catalog,
+    lake: Generations,
+    *,
+    queue: CompactQueue | None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    new_id: Callable[[datetime], str] = new_generation_id,
+    downloads: int = DOWNLOADS,
+    workdir: Path | None = None,
+) -> Operations:
+    """The compact function's operations on a lake, by the lake's configuration.
+
+    Args:
+        config: the lake's settings.
+        catalog: its schema.
+        lake: its stores.
+        queue: where planned partitions go; None compacts them on the spot.
+        now: the clock.
+        new_id: names generations.
+        downloads: files fetched at a time.
+        workdir: where files lie while they are merged; None for the temporary directory.
+    """
+    settings, output = config.compact, config.output
+    parquet = ParquetOptions(
+        target_bytes=settings.target_file_bytes, compression=output.parquet_compression
+    )
+    if output.parquet_compression == "snappy" or output.parquet_level is not None:
+        parquet = ParquetOptions(
+            target_bytes=settings.target_file_bytes,
+            compression=output.parquet_compression,
+            level=output.parquet_level,
+        )
+    json = JsonOptions(
+        target_bytes=settings.target_file_bytes, gzip=output.json_compression == "gzip"
+    )
+    builder = Builder(
+        lake=lake,
+        merges={
+            "json": partial(merge_json, catalog=catalog, options=json),
+            "parquet": partial(merge_parquet, catalog=catalog, options=parquet),
+        },
+        schema_version=catalog.schema_version,
+        downloads=downloads,
+        workdir=workdir,
+    )
+    return Operations(
+        lake=lake,
+        compactor=Compactor(
+            lake, builder, DuplicateFinder(lake, catalog, workdir), settings, now, new_id
+        ),
+        cleaner=Cleaner(lake, timedelta(seconds=settings.grace_seconds), now),
+        settings=settings,
+        queue=queue,
+        now=now,
+    )

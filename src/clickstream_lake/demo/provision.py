@@ -1,0 +1,278 @@
+"""Provision a lake in the sandbox by the catalog, in a fraction of a second.
+
+What Terraform creates for AWS, created through the same APIs under the same names, without what
+only AWS would notice (policies, alarms, retention). `clickstream demo --terraform` goes the long
+way instead.
+"""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.sandbox.resources import Provision, Resources
+from clickstream_lake.sandbox.runtime.function import Function
+from clickstream_lake.sandbox.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import FilterRuleTypeDef
+
+    from clickstream_lake.sandbox.clients import Clients
+
+HANDLER = "handler.handler"
+"""What both functions' zips have at their root."""
+
+_FUNCTIONS = {
+    "transform": "clickstream_lake.transform.function.TransformFunction",
+    "compact": "clickstream_lake.compact.function.CompactFunction",
+}
+
+_FIREHOSE_LETTERS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
+_VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
+_SLACK_SECONDS = 10  # the compact queue has no batch window, and nobody wants to wait for a retry
+
+
+def entry_point(function: Function) -> str:
+    """What a function of the lake runs in the sandbox: the class that its zip's handler makes."""
+    if function.handler != HANDLER:
+        return function.handler
+    return _FUNCTIONS[function.name.rpartition("-")[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class LakeSettings:
+    """What can be chosen about a lake; the defaults suit a person at a laptop.
+
+    Attributes:
+        buffer_mib: Firehose delivers after this much, uncompressed; 1 to 128.
+        buffer_seconds: or after this long; 0 to 900.
+        timeout: seconds that an invocation may take.
+        visibility_timeout: seconds until an unfinished message comes back; six timeouts if None.
+        max_receives: how often a message is tried before it is a dead letter.
+        environment: further variables of both functions, such as `LAKE_JSON_COMPRESSION`.
+    """
+
+    name: str = "clickstream"
+    buffer_mib: int = 5
+    buffer_seconds: int = 5
+    batch_size: int = 4
+    timeout: int = 60
+    compact_timeout: int = 300
+    visibility_timeout: int | None = None
+    max_receives: int = 5
+    compact_schedule: str = "rate(1 hour)"
+    cleanup_schedule: str = "rate(6 hours)"
+    partition_keys: tuple[str, ...] | None = None
+    transform_handler: str = HANDLER
+    compact_handler: str = HANDLER
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+def by_catalog(settings: LakeSettings | None = None) -> Provision:
+    """A `Provision` that creates one lake from `catalog.json`."""
+    return lambda clients: _Provisioner(clients, settings or LakeSettings()).run()
+
+
+lake_sandbox: Final = partial(Sandbox, provision=by_catalog(), entry_point=entry_point)
+"""A sandbox with a lake in it; takes what `Sandbox` takes."""
+
+
+class _Provisioner:
+    def __init__(self, clients: "Clients", settings: LakeSettings) -> None:
+        self._clients = clients
+        self._settings = settings
+        self._catalog = load_catalog()
+        self._keys = settings.partition_keys or self._catalog.partition_keys
+        self._stream = f"{settings.name}-events"
+        self._bucket = f"{settings.name}-lake"
+        self._database = settings.name
+
+    def run(self) -> Resources:
+        settings = self._settings
+        self._clients.s3.create_bucket(Bucket=self._bucket)
+        self._create_tables()
+        role = self._create_role()
+        visibility = settings.visibility_timeout or _VISIBILITY_TIMES * settings.timeout
+        queue_url, queue_arn, dead_url = self._create_queues("transform", visibility)
+        compact_url, compact_arn, _ = self._create_queues(
+            "compact", settings.compact_timeout + _SLACK_SECONDS, fifo=True
+        )
+        self._notify(queue_arn)
+        self._create_stream(role)
+        environment = self._environment()
+        self._create_function(
+            "transform", settings.transform_handler, settings.timeout, role, environment
+        )
+        compact_arn_of_function = self._create_function(
+            "compact",
+            settings.compact_handler,
+            settings.compact_timeout,
+            role,
+            environment | {"LAKE_COMPACT_QUEUE_URL": compact_url},
+        )
+        self._map("transform", queue_arn, settings.batch_size)
+        self._map("compact", compact_arn, 1)
+        self._schedule("compact", settings.compact_schedule, "plan", compact_arn_of_function, role)
+        self._schedule(
+            "cleanup", settings.cleanup_schedule, "cleanup", compact_arn_of_function, role
+        )
+        self._create_workgroup()
+        return Resources(
+            bucket=self._bucket,
+            stream=self._stream,
+            database=self._database,
+            workgroup=settings.name,
+            queue_url=queue_url,
+            dead_letter_url=dead_url,
+            compact_queue_url=compact_url,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "LAKE_BUCKET": self._bucket,
+            "LAKE_DATABASE": self._database,
+            "LAKE_PARTITION_KEYS": ",".join(self._keys),
+            "POWERTOOLS_METRICS_NAMESPACE": "Clickstream",
+        } | dict(self._settings.environment)
+
+    def _create_tables(self) -> None:
+        glue = self._clients.glue
+        glue.create_database(DatabaseInput={"Name": self._database})
+        for fmt in ("json", "parquet", "rejects"):
+            table = self._catalog.glue_table_input(fmt, self._bucket, partition_keys=self._keys)
+            # The catalog's own type is looser than the client's.
+            glue.create_table(DatabaseName=self._database, TableInput=table)  # type: ignore[arg-type]
+
+    def _create_role(self) -> str:
+        trust = {"Version": "2012-10-17", "Statement": []}
+        role = self._clients.client("iam").create_role(
+            RoleName=f"{self._settings.name}-sandbox", AssumeRolePolicyDocument=json.dumps(trust)
+        )
+        arn: str = role["Role"]["Arn"]
+        return arn
+
+    def _create_queues(
+        self, purpose: str, visibility: int, *, fifo: bool = False
+    ) -> tuple[str, str, str]:
+        """A queue and its dead-letter queue: URL and ARN of the first, URL of the second."""
+        suffix, kind = (".fifo", {"FifoQueue": "true"}) if fifo else ("", {})
+        dead_url, dead_arn = self._create_queue(f"{self._stream}-{purpose}-dead{suffix}", kind)
+        redrive = {"deadLetterTargetArn": dead_arn, "maxReceiveCount": self._settings.max_receives}
+        attributes = {
+            "VisibilityTimeout": str(visibility),
+            "RedrivePolicy": json.dumps(redrive),
+        }
+        url, arn = self._create_queue(f"{self._stream}-{purpose}{suffix}", kind | attributes)
+        return url, arn, dead_url
+
+    def _create_queue(self, name: str, attributes: dict[str, str]) -> tuple[str, str]:
+        sqs = self._clients.sqs
+        # boto3's own type spells out every attribute name.
+        url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]  # type: ignore[arg-type]
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return url, answer["Attributes"]["QueueArn"]
+
+    def _notify(self, queue_arn: str) -> None:
+        rules: list[FilterRuleTypeDef] = [
+            {"Name": "prefix", "Value": "raw/"},
+            {"Name": "suffix", "Value": ".gz"},
+        ]
+        self._clients.s3.put_bucket_notification_configuration(
+            Bucket=self._bucket,
+            NotificationConfiguration={
+                "QueueConfigurations": [
+                    {
+                        "Id": "raw",
+                        "QueueArn": queue_arn,
+                        "Events": ["s3:ObjectCreated:*"],
+                        "Filter": {"Key": {"FilterRules": rules}},
+                    }
+                ]
+            },
+        )
+
+    def _create_stream(self, role: str) -> None:
+        settings = self._settings
+        dates = "".join(f"{key}=!{{timestamp:{_FIREHOSE_LETTERS[key]}}}/" for key in self._keys)
+        self._clients.firehose.create_delivery_stream(
+            DeliveryStreamName=self._stream,
+            ExtendedS3DestinationConfiguration={
+                "RoleARN": role,
+                "BucketARN": f"arn:aws:s3:::{self._bucket}",
+                "Prefix": f"raw/{dates}",
+                "ErrorOutputPrefix": f"errors/!{{firehose:error-output-type}}/{dates}",
+                "CompressionFormat": "GZIP",
+                "BufferingHints": {
+                    "SizeInMBs": settings.buffer_mib,
+                    "IntervalInSeconds": settings.buffer_seconds,
+                },
+                "ProcessingConfiguration": {
+                    "Enabled": True,
+                    "Processors": [
+                        {
+                            "Type": "AppendDelimiterToRecord",
+                            "Parameters": [{"ParameterName": "Delimiter", "ParameterValue": "\\n"}],
+                        }
+                    ],
+                },
+            },
+        )
+
+    def _create_function(
+        self, purpose: str, handler: str, timeout: int, role: str, environment: dict[str, str]
+    ) -> str:
+        name = f"{self._stream}-{purpose}"
+        answer = self._clients.functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=role,
+            Handler=handler,
+            # The sandbox runs the project's own tree; moto only wants to see an archive.
+            Code={"ZipFile": _empty_archive()},
+            Timeout=timeout,
+            MemorySize=1769,
+            Environment={"Variables": environment | {"POWERTOOLS_SERVICE_NAME": name}},
+        )
+        return answer["FunctionArn"]
+
+    def _map(self, purpose: str, queue_arn: str, batch_size: int) -> None:
+        self._clients.functions.create_event_source_mapping(
+            EventSourceArn=queue_arn,
+            FunctionName=f"{self._stream}-{purpose}",
+            BatchSize=batch_size,
+            FunctionResponseTypes=["ReportBatchItemFailures"],
+        )
+
+    def _schedule(
+        self, name: str, expression: str, action: str, function_arn: str, role: str
+    ) -> None:
+        self._clients.scheduler.create_schedule(
+            Name=f"{self._stream}-{name}",
+            ScheduleExpression=expression,
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={
+                "Arn": function_arn,
+                "RoleArn": role,
+                "Input": json.dumps({"action": action}),
+            },
+        )
+
+    def _create_workgroup(self) -> None:
+        self._clients.athena.create_work_group(
+            Name=self._settings.name,
+            Configuration={
+                "EnforceWorkGroupConfiguration": True,
+                "ResultConfiguration": {"OutputLocation": f"s3://{self._bucket}/athena-results/"},
+            },
+            Tags=[{"Key": "Sandbox", "Value": "true"}],
+        )
+
+
+def _empty_archive() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("README", "The sandbox runs the functions from the project's tree.\n")
+    return content.getvalue()

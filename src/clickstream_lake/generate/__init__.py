@@ -1,0 +1,11 @@
+"""Seeded, realistic click events and the places to send them.
+
+`generate_events` is the one source of test data: the demo, the benchmarks and the tests draw from
+it, and the same arguments always give the same bytes.
+"""
+
+from clickstream_lake.generate.events import generate_events
+from clickstream_lake.generate.firehose import DeliveryError, FirehoseSink
+from clickstream_lake.generate.sinks import write_gzip, write_ndjson
+
+__all__ = ["DeliveryError", "FirehoseSink", "generate_events", "write_gzip", "write_ndjson"]

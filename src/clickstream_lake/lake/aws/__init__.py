@@ -1,0 +1,1 @@
+"""The only modules of the lake that talk to AWS."""

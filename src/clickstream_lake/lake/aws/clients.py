@@ -1,0 +1,75 @@
+"""How both functions open the lake: AWS clients with a chosen retry policy, and what uses them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config as ClientConfig
+
+from clickstream_lake.lake.aws.objects import ObjectStore
+from clickstream_lake.lake.aws.partitions import PartitionCatalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.publish import Publisher
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.client import GlueClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sqs.client import SQSClient
+
+CLIENT_CONFIG: Final = ClientConfig(
+    # "standard" backs off with jitter and stops early when the service is down for everybody. After
+    # an error that is no throttling it pauses 50 ms at most, then twice that, and so on: five
+    # attempts would be over within a second, and the queue brings a message back only after half
+    # an hour.
+    retries={"mode": "standard", "total_max_attempts": 8},
+    connect_timeout=3,
+    # Of silence, not of the whole call. A compacted file is copied within one call, which S3
+    # answers with white space while it works.
+    read_timeout=60,
+    max_pool_connections=16,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """One lake, opened.
+
+    Attributes:
+        tables: Glue table name by "json", "parquet" and "rejects".
+    """
+
+    store: ObjectStore
+    partitions: PartitionCatalog
+    generations: Generations
+    publisher: Publisher
+    tables: dict[str, str]
+
+
+def open_lake(config: Config, catalog: Catalog) -> Lake:
+    """Open the lake that the configuration names, with the credentials of the environment."""
+    store = ObjectStore(s3_client(), config.bucket)
+    partitions = PartitionCatalog(glue_client(), config.database)
+    tables = {
+        "json": config.json_table or catalog.table("json").name,
+        "parquet": config.parquet_table or catalog.table("parquet").name,
+        "rejects": config.rejects_table or catalog.table("rejects").name,
+    }
+    generations = Generations(store, partitions, config.layout, tables)
+    return Lake(store, partitions, generations, Publisher(generations), tables)
+
+
+def s3_client() -> "S3Client":
+    """A client of S3."""
+    return boto3.client("s3", config=CLIENT_CONFIG)
+
+
+def glue_client() -> "GlueClient":
+    """A client of Glue."""
+    return boto3.client("glue", config=CLIENT_CONFIG)
+
+
+def sqs_client() -> "SQSClient":
+    """A client of SQS."""
+    return boto3.client("sqs", config=CLIENT_CONFIG)

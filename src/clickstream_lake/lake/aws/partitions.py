@@ -1,0 +1,270 @@
+"""The only module that talks to Glue: where each partition points, and where it is about to.
+
+A partition's whole state is its location and two parameters of its own. `UpdatePartition` is
+atomic but checks no version, so every change first makes sure that the partition still is what
+the caller believes; the compact queue keeps it to one writer at a time.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from clickstream_lake.lake.errors import PartitionCatalogError, PartitionMovedError
+from clickstream_lake.lake.layout import Partition
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.client import GlueClient
+
+NEXT_LOCATION: Final = "next_location"
+"""Parameter that announces the generation about to replace the location."""
+BECAME_CURRENT: Final = "became_current"
+"""Parameter with the instant (ISO 8601, UTC) at which the location became the current one."""
+
+# Long enough that a warm function does not ask at each event, short enough for a schema change.
+_TABLE_TTL_SECONDS: Final = 300.0
+_ATTEMPTS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """Where a partition points.
+
+    Attributes:
+        location: `s3://` address of what queries read, with a slash at its end.
+        next_location: the announced generation, or None.
+        became_current: when `location` became current by a swap; None if it never was swapped.
+        parameters: all parameters of the partition, those above included.
+    """
+
+    location: str
+    next_location: str | None = None
+    became_current: datetime | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class PartitionCatalog:
+    """The partitions of one Glue database.
+
+    Raises (every method):
+        PartitionCatalogError: Glue refused the call or did not answer, retries included; or
+            there is no such table.
+    """
+
+    def __init__(
+        self,
+        client: "GlueClient",
+        database: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Work on `database` by a client that brings its own retries and timeouts."""
+        self._client = client
+        self._database = database
+        self._monotonic = monotonic
+        self._tables: dict[str, tuple[float, dict[str, Any]]] = {}
+
+    def get(self, table: str, partition: Partition) -> PartitionState | None:
+        """The present state of a partition; None if it is not registered."""
+        try:
+            with _lake_errors("read", table, partition):
+                answer = self._client.get_partition(
+                    DatabaseName=self._database, TableName=table, PartitionValues=partition.values
+                )
+        except _NotFoundError:
+            return None
+        return _state(answer["Partition"])
+
+    def list(self, table: str) -> Iterator[tuple[Partition, PartitionState]]:
+        """Every partition of a table, page by page, in Glue's order."""
+        names = [key["Name"] for key in self._table(table).get("PartitionKeys", [])]
+        token: dict[str, Any] = {}
+        while True:
+            with _lake_errors("list", table):
+                page = self._client.get_partitions(
+                    DatabaseName=self._database,
+                    TableName=table,
+                    ExcludeColumnSchema=True,
+                    **token,
+                )
+            for entry in page["Partitions"]:
+                yield Partition(tuple(zip(names, entry["Values"], strict=True))), _state(entry)
+            if not page.get("NextToken"):
+                return
+            token = {"NextToken": page["NextToken"]}
+
+    def columns(self, table: str, partition: Partition | None = None) -> Sequence[Any]:
+        """The columns of a table, or those that a partition of it was written with.
+
+        Raises:
+            PartitionMovedError: there is no such partition.
+        """
+        if partition is None:
+            return list(self._table(table)["StorageDescriptor"]["Columns"])
+        try:
+            with _lake_errors("read", table, partition):
+                answer = self._client.get_partition(
+                    DatabaseName=self._database, TableName=table, PartitionValues=partition.values
+                )
+        except _NotFoundError as error:
+            raise PartitionMovedError(str(error)) from error
+        return list(answer["Partition"]["StorageDescriptor"]["Columns"])
+
+    def create(self, table: str, partition: Partition, location: str) -> bool:
+        """Register a partition; False if it was there already, which changes nothing."""
+        try:
+            with _lake_errors("create", table, partition):
+                self._client.create_partition(
+                    DatabaseName=self._database,
+                    TableName=table,
+                    PartitionInput=self._input(table, partition, location, {}),
+                )
+        except _ExistsError:
+            return False
+        return True
+
+    def announce(
+        self, table: str, partition: Partition, *, current: str, next_location: str
+    ) -> None:
+        """Announce the generation that is about to replace `current`.
+
+        Raises:
+            PartitionMovedError: the partition no longer points at `current`.
+        """
+
+        def change(state: PartitionState) -> tuple[str, dict[str, str]]:
+            if state.location != _directory(current):
+                raise PartitionMovedError(
+                    f"{table} {partition.path} points at {state.location}, not at {current}"
+                )
+            return state.location, {
+                **state.parameters,
+                NEXT_LOCATION: _directory(next_location),
+            }
+
+        self._update(table, partition, change)
+
+    def swap(self, table: str, partition: Partition, *, location: str, now: datetime) -> None:
+        """Make the announced generation the current one.
+
+        Raises:
+            PartitionMovedError: another generation is announced by now, or none.
+        """
+
+        def change(state: PartitionState) -> tuple[str, dict[str, str]]:
+            if state.next_location != _directory(location):
+                raise PartitionMovedError(
+                    f"{table} {partition.path} announces {state.next_location}, not {location}"
+                )
+            parameters = {**state.parameters, BECAME_CURRENT: now.isoformat()}
+            del parameters[NEXT_LOCATION]
+            return _directory(location), parameters
+
+        self._update(table, partition, change)
+
+    def _update(
+        self,
+        table: str,
+        partition: Partition,
+        change: Callable[[PartitionState], tuple[str, dict[str, str]]],
+    ) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            state = self.get(table, partition)
+            if state is None:
+                raise PartitionMovedError(f"{table} has no partition {partition.path} any more")
+            location, parameters = change(state)
+            try:
+                with _lake_errors("update", table, partition):
+                    self._client.update_partition(
+                        DatabaseName=self._database,
+                        TableName=table,
+                        PartitionValueList=partition.values,
+                        PartitionInput=self._input(table, partition, location, parameters),
+                    )
+            except _ConcurrentError:
+                if attempt == _ATTEMPTS:
+                    raise
+            except _NotFoundError as error:
+                raise PartitionMovedError(str(error)) from error
+            else:
+                return
+
+    def _input(
+        self, table: str, partition: Partition, location: str, parameters: dict[str, str]
+    ) -> Any:  # noqa: ANN401 - PartitionInput, which the stubs make a TypedDict of options
+        """A partition with the table's present columns and SerDe."""
+        storage = self._table(table)["StorageDescriptor"]
+        return {
+            "Values": partition.values,
+            "StorageDescriptor": {**storage, "Location": _directory(location)},
+            "Parameters": parameters,
+        }
+
+    def _table(self, name: str) -> dict[str, Any]:
+        read_at, table = self._tables.get(name, (0.0, {}))
+        if not table or self._monotonic() - read_at > _TABLE_TTL_SECONDS:
+            try:
+                with _lake_errors("read", name):
+                    answer = self._client.get_table(DatabaseName=self._database, Name=name)
+            except _NotFoundError as error:
+                raise PartitionCatalogError(
+                    f"there is no table {name!r} in the Glue database {self._database!r}: "
+                    "apply the Terraform configuration first"
+                ) from error
+            table = dict(answer["Table"])
+            self._tables[name] = (self._monotonic(), table)
+        return table
+
+
+class _NotFoundError(PartitionCatalogError):
+    """Glue has no such partition, table or database."""
+
+
+class _ExistsError(PartitionCatalogError):
+    """Glue has that partition already."""
+
+
+class _ConcurrentError(PartitionCatalogError):
+    """Glue saw two changes of one partition at once."""
+
+
+_BY_CODE: Final[Mapping[str, type[PartitionCatalogError]]] = {
+    "EntityNotFoundException": _NotFoundError,
+    "AlreadyExistsException": _ExistsError,
+    "ConcurrentModificationException": _ConcurrentError,
+}
+
+
+@contextmanager
+def _lake_errors(verb: str, table: str, partition: Partition | None = None) -> Iterator[None]:
+    what = f"{table} {partition.path}" if partition else table
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        kind = _BY_CODE.get(code, PartitionCatalogError)
+        raise kind(f"cannot {verb} {what} in Glue: {error}") from error
+    except BotoCoreError as error:
+        raise PartitionCatalogError(f"cannot {verb} {what} in Glue: {error}") from error
+
+
+def _directory(location: str) -> str:
+    """One spelling of a location, so that two can be compared; Athena wants the slash."""
+    return location.rstrip("/") + "/"
+
+
+def _state(partition: Any) -> PartitionState:  # noqa: ANN401 - the stubs' TypedDict of options
+    parameters = dict(partition.get("Parameters") or {})
+    stamp = parameters.get(BECAME_CURRENT)
+    return PartitionState(
+        location=_directory(partition["StorageDescriptor"]["Location"]),
+        next_location=_directory(parameters[NEXT_LOCATION])
+        if NEXT_LOCATION in parameters
+        else None,
+        became_current=datetime.fromisoformat(stamp) if stamp else None,
+        parameters=parameters,
+    )

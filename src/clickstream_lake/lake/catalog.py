@@ -1,0 +1,270 @@
+"""`catalog.json` as typed objects: columns, Glue tables, the Arrow schema of the Parquet files."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from clickstream_lake.lake.errors import CatalogError
+from clickstream_lake.lake.layout import uri
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ColumnType = Literal["string", "bigint", "double", "boolean", "timestamp", "json"]
+COLUMN_TYPES: Final[tuple[ColumnType, ...]] = (
+    "string",
+    "bigint",
+    "double",
+    "boolean",
+    "timestamp",
+    "json",
+)
+TableFormatName = Literal["json", "parquet", "rejects"]
+
+EXTRA: Final = "extra"
+PROCESSED_TS: Final = "processed_ts"
+SCHEMA_VERSION_KEY: Final = b"lake.schema_version"
+"""Key-value metadata of every Parquet file the lake writes."""
+JSON_COLUMNS_KEY: Final = b"lake.json_columns"
+"""The same: names of its columns whose text is JSON, which Parquet's types cannot tell."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_PII_KEY: Final = re.compile(r"[a-z0-9._$-]+", re.ASCII)
+# The Hive JSON SerDe takes a key `_colN` for column N, whatever that column is called.
+_POSITIONAL: Final = re.compile(r"_col[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the catalog; `formats` lists the tables that have it."""
+
+    name: str
+    type: ColumnType
+    comment: str
+    formats: tuple[str, ...] = ("json", "parquet", "rejects")
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """How one Glue table stores the catalog's columns.
+
+    Attributes:
+        types: catalog type -> Glue type; None where the table does not declare such columns.
+        columns: the catalog's columns of this table, in order, undeclared ones left out.
+    """
+
+    name: str
+    prefix: str
+    types: Mapping[str, str | None]
+    columns: tuple[Column, ...]
+    input_format: str
+    output_format: str
+    serde: str
+    serde_parameters: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    def glue_columns(self) -> list[dict[str, str]]:
+        """The columns as Glue's API wants them."""
+        return [
+            {"Name": column.name, "Type": str(self.types[column.type]), "Comment": column.comment}
+            for column in self.columns
+        ]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The schema of the lake.
+
+    Attributes:
+        columns: all event columns, `processed_ts` and `extra` among them, in Parquet's order.
+        pii_keys: keys that no published event carries, lower case, matched without regard to case.
+        dedupe_on: column whose repeated values compaction drops, or None.
+        partition_keys: names of the partition columns, in order.
+    """
+
+    schema_version: int
+    columns: tuple[Column, ...]
+    pii_keys: frozenset[str]
+    dedupe_on: str | None
+    partition_keys: tuple[str, ...]
+    tables: Mapping[str, TableFormat]
+
+    def table(self, fmt: TableFormatName) -> TableFormat:
+        """The Glue table of a format, or of the rejects."""
+        return self.tables[fmt]
+
+    def glue_columns(self, fmt: TableFormatName) -> list[dict[str, str]]:
+        """The columns of a table as Glue's API wants them."""
+        return self.table(fmt).glue_columns()
+
+    def glue_table_input(
+        self, fmt: TableFormatName, bucket: str, *, partition_keys: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """`TableInput` of Glue's CreateTable."""
+        table = self.table(fmt)
+        return {
+            "Name": table.name,
+            "TableType": "EXTERNAL_TABLE",
+            "Parameters": dict(table.parameters),
+            "PartitionKeys": [
+                {"Name": name, "Type": "string"} for name in partition_keys or self.partition_keys
+            ],
+            "StorageDescriptor": {
+                "Columns": table.glue_columns(),
+                "Location": uri(bucket, table.prefix),
+                "InputFormat": table.input_format,
+                "OutputFormat": table.output_format,
+                "SerdeInfo": {
+                    "SerializationLibrary": table.serde,
+                    "Parameters": dict(table.serde_parameters),
+                },
+            },
+        }
+
+    def arrow_schema(self) -> "pa.Schema":
+        """The schema of every Parquet file: the catalog's columns in order, all nullable."""
+        import pyarrow as pa  # noqa: PLC0415 - planning and clean-up never need it
+
+        types = {
+            "string": pa.string(),
+            "json": pa.string(),
+            "bigint": pa.int64(),
+            "double": pa.float64(),
+            "boolean": pa.bool_(),
+            "timestamp": pa.timestamp("ms", tz="UTC"),
+        }
+        columns = self.tables["parquet"].columns
+        return pa.schema(
+            [(column.name, types[column.type]) for column in columns],
+            metadata={
+                SCHEMA_VERSION_KEY: str(self.schema_version),
+                JSON_COLUMNS_KEY: ",".join(c.name for c in columns if c.type == "json"),
+            },
+        )
+
+    def is_pii(self, key: str) -> bool:
+        """Tell whether a key, at any depth, is removed from every published event."""
+        return key.lower() in self.pii_keys
+
+    def taken_for_column(self, key: str, partition_keys: Sequence[str]) -> bool:
+        """Tell whether a key that is no column would be read as one by the JSON SerDe.
+
+        The SerDe matches keys without regard to case and takes `_colN` for column N. The lake's
+        own names (`extra`, `processed_ts`) and the partition keys count as taken, too.
+        """
+        lowered = key.lower()
+        return (
+            lowered in self._column_names
+            or lowered in partition_keys
+            or _POSITIONAL.fullmatch(lowered) is not None
+        )
+
+    @property
+    def _column_names(self) -> frozenset[str]:
+        return _names_of(self.columns)
+
+
+@cache
+def _names_of(columns: tuple[Column, ...]) -> frozenset[str]:
+    return frozenset(column.name for column in columns)
+
+
+CATALOG_PATH: Final = Path(__file__).parents[1] / "catalogs" / "clickstream.json"
+
+
+@cache
+def load_catalog(path: Path = CATALOG_PATH) -> Catalog:
+    """Read and check a catalog; the packaged one by default.
+
+    Raises:
+        CatalogError: says which entry is wrong.
+    """
+    return parse_catalog(json.loads(path.read_text(encoding="utf-8")))
+
+
+def parse_catalog(document: Mapping[str, Any]) -> Catalog:
+    """Check the content of a `catalog.json` and give it types.
+
+    Raises:
+        CatalogError: says which entry is wrong.
+    """
+    try:
+        columns = _columns(document["columns"])
+        lists = {"columns": columns, "reject_columns": _columns(document["reject_columns"])}
+        tables = {
+            fmt: _table(fmt, entry, lists[entry["columns"]])
+            for fmt, entry in document["tables"].items()
+        }
+        catalog = Catalog(
+            schema_version=int(document["schema_version"]),
+            columns=columns,
+            pii_keys=frozenset(str(key).lower() for key in document["pii_keys"]),
+            dedupe_on=document.get("dedupe_on"),
+            partition_keys=tuple(document["partition_keys"]),
+            tables=tables,
+        )
+    except KeyError as error:
+        raise CatalogError(f"catalog.json lacks {error}") from error
+    _check(catalog)
+    return catalog
+
+
+def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+    columns = []
+    for entry in entries:
+        name, kind = str(entry["name"]), str(entry["type"])
+        if not _NAME.fullmatch(name):
+            raise CatalogError(f"column {name!r}: a name is lower case letters, digits and _")
+        if kind not in COLUMN_TYPES:
+            raise CatalogError(f"column {name!r}: {kind!r} is none of {', '.join(COLUMN_TYPES)}")
+        formats = tuple(entry.get("formats", ("json", "parquet", "rejects")))
+        columns.append(Column(name, kind, str(entry.get("comment", "")), formats))
+    names = [column.name for column in columns]
+    if len(set(names)) != len(names):
+        raise CatalogError(f"a column stands twice in {names}")
+    return tuple(columns)
+
+
+def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> TableFormat:
+    types: dict[str, str | None] = dict(entry["types"])
+    if missing := set(COLUMN_TYPES) - set(types):
+        raise CatalogError(f"table {fmt!r} says nothing of the types {sorted(missing)}")
+    return TableFormat(
+        name=str(entry["name"]),
+        prefix=str(entry["prefix"]),
+        types=types,
+        columns=tuple(
+            column for column in columns if types[column.type] is not None and fmt in column.formats
+        ),
+        input_format=str(entry["input_format"]),
+        output_format=str(entry["output_format"]),
+        serde=str(entry["serde"]),
+        serde_parameters=dict(entry["serde_parameters"]),
+        parameters=dict(entry["parameters"]),
+    )
+
+
+def _check(catalog: Catalog) -> None:
+    kinds = {column.name: column for column in catalog.columns}
+    if kinds.get(PROCESSED_TS) is None or kinds[PROCESSED_TS].type != "timestamp":
+        raise CatalogError(f"the catalog needs a timestamp column {PROCESSED_TS!r}")
+    extra = kinds.get(EXTRA)
+    if extra is None or extra.type != "string" or extra.formats != ("parquet",):
+        raise CatalogError(f'the catalog needs a string column {EXTRA!r} with formats ["parquet"]')
+    for key in catalog.pii_keys:
+        # The transform looks for them in undecoded text, where other characters may be escaped.
+        if not _PII_KEY.fullmatch(key):
+            raise CatalogError(f"PII key {key!r}: a key is ASCII letters, digits and . _ $ -")
+    for name in kinds:
+        if name in catalog.pii_keys:
+            raise CatalogError(f"{name!r} is a PII key and a column: it can be one of them")
+        if name in catalog.partition_keys:
+            raise CatalogError(f"{name!r} is a partition key and a column: it can be one of them")
+    if catalog.dedupe_on is not None and catalog.dedupe_on not in kinds:
+        raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is no column")
+    if missing := {"json", "parquet", "rejects"} - set(catalog.tables):
+        raise CatalogError(f"the catalog lacks the tables {sorted(missing)}")

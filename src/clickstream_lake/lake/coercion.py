@@ -1,0 +1,136 @@
+"""What a JSON value becomes in a column of each type.
+
+One rule set for the transform and for compaction, which lifts fields out of `extra` once the
+catalog declares them.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from clickstream_lake.lake.catalog import ColumnType
+
+MISMATCH: Final = object()
+"""The value does not fit its column: it becomes NULL there and moves into `extra`."""
+
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
+# Up to here every whole number is a double of its own, so `5.0` can only mean 5.
+_EXACT_DOUBLE: Final = 2**53
+
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic on UTC fields, no zone needed
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_FIRST: Final = (datetime.min - _EPOCH) // _MILLISECOND  # noqa: DTZ901 - the same
+_LAST: Final = (datetime.max - _EPOCH) // _MILLISECOND  # noqa: DTZ901 - the same
+# Trino's zones end at 14 hours: https://trino.io/docs/current/language/types.html
+_WIDEST_OFFSET: Final = 14 * 60
+_ISO_8601: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?)?",
+    re.ASCII,
+)
+_STRING_OR_SPACE: Final = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|[ \t\r\n]++', re.DOTALL)
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.decode
+
+
+def compact(raw: bytes) -> bytes:
+    """A JSON text without the white space between its tokens; everything else as it was sent."""
+    if not any(space in raw for space in (b" ", b"\t", b"\n", b"\r")):
+        return raw
+    return _STRING_OR_SPACE.sub(rb"\1", raw)
+
+
+def parse_timestamp(text: str) -> int | None:
+    """Milliseconds since 1970-01-01T00:00:00Z of an ISO-8601 text, or None.
+
+    Takes what Athena's `from_iso8601_timestamp` takes of calendar dates: a date, or date `T` time
+    with minutes, seconds or a fraction (cut to milliseconds), with `Z`, an offset up to 14 hours,
+    or none, which means UTC. The instant lies in the years 1 to 9999.
+    """
+    match = _ISO_8601.fullmatch(text)
+    if match is None:
+        return None
+    date, minutes, seconds, fraction, sign, hours, rest = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{date}T{minutes or '00:00'}:{seconds or '00'}")
+    except ValueError:  # the 30th of February, the 25th hour
+        return None
+    millis = (moment - _EPOCH) // _MILLISECOND + (int(f"{fraction:0<3.3}") if fraction else 0)
+    if sign:
+        offset_hours, offset_minutes = int(hours), int(rest or 0)
+        offset = offset_hours * 60 + offset_minutes
+        if offset_minutes > 59 or offset > _WIDEST_OFFSET:  # noqa: PLR2004 - minutes of an hour
+            return None
+        millis -= (offset if sign == "+" else -offset) * 60_000
+    return millis if _FIRST <= millis <= _LAST else None
+
+
+# A coercion takes the decoded value and its raw JSON text. It answers what the Parquet column
+# holds and what the JSON line holds; the first is MISMATCH where the value does not fit. NULL
+# never comes here.
+Coerced = tuple[Any, bytes]
+Coercion = Callable[[Any, bytes], Coerced]
+
+
+def _string(value: object, raw: bytes) -> Coerced:
+    if type(value) is str:
+        return value, raw
+    text = compact(raw).decode()
+    return text, _encode(text)
+
+
+def _bigint(value: object, raw: bytes) -> Coerced:
+    if type(value) is int and INT64_MIN <= value <= INT64_MAX:
+        return value, raw
+    if type(value) is float and value.is_integer() and abs(value) <= _EXACT_DOUBLE:
+        return int(value), b"%d" % int(value)
+    return MISMATCH, raw
+
+
+def _double(value: object, raw: bytes) -> Coerced:
+    if type(value) is float:
+        return value, raw
+    if type(value) is int:
+        try:
+            return float(value), raw
+        except OverflowError:
+            pass
+    return MISMATCH, raw
+
+
+def _boolean(value: object, raw: bytes) -> Coerced:
+    return (value, raw) if type(value) is bool else (MISMATCH, raw)
+
+
+def _timestamp(value: object, raw: bytes) -> Coerced:
+    millis = parse_timestamp(value) if type(value) is str else None
+    return (MISMATCH, raw) if millis is None else (millis, raw)
+
+
+def _json(_value: object, raw: bytes) -> Coerced:
+    return compact(raw).decode(), raw
+
+
+COERCIONS: Final[dict[ColumnType, Coercion]] = {
+    "string": _string,
+    "bigint": _bigint,
+    "double": _double,
+    "boolean": _boolean,
+    "timestamp": _timestamp,
+    "json": _json,
+}
+
+
+def coerce(kind: ColumnType, raw: bytes) -> Coerced:
+    """Coerce one raw JSON value (as it stands in `extra`) to a column type.
+
+    Returns:
+        The value for the Parquet column (None for JSON null, `MISMATCH` where it does not fit;
+        timestamps as UTC milliseconds) and the raw JSON for the JSON line.
+    """
+    value = _decode(raw)
+    return (None, raw) if value is None else COERCIONS[kind](value, raw)

@@ -1,0 +1,183 @@
+"""What a partition reads, and what has to be copied where so that it reads everything.
+
+The transform publishes single sources and the compactor heals whole partitions: both by what
+stands here, so that one place decides what is visible.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clickstream_lake.lake.aws.objects import ObjectInfo, ObjectStore
+from clickstream_lake.lake.aws.partitions import PartitionCatalog, PartitionState
+from clickstream_lake.lake.errors import (
+    LayoutError,
+    ManifestError,
+    ObjectMissingError,
+    PartitionMovedError,
+)
+from clickstream_lake.lake.layout import Format, Layout, Partition, parse_uri, source_id_of, uri
+from clickstream_lake.lake.manifest import Manifest, Manifests
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generation that a partition points at or announces.
+
+    Attributes:
+        directory: its key prefix, with a slash at its end.
+    """
+
+    generation_id: str
+    directory: str
+    manifest: Manifest
+
+    def names(self, key: str) -> bool:
+        """Tell whether the rows of a landing file are in the merged files."""
+        return source_id_of(key) in self.manifest.sources
+
+
+class Generations:
+    """The landing directories and generations of one lake."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        partitions: PartitionCatalog,
+        layout: Layout,
+        tables: Mapping[str, str],
+    ) -> None:
+        """Look into `store` and `partitions`.
+
+        Args:
+            store: the lake's bucket.
+            partitions: the lake's Glue database.
+            layout: where everything lies.
+            tables: Glue table name by "json", "parquet" and "rejects".
+        """
+        self.store = store
+        self.partitions = partitions
+        self.layout = layout
+        self.tables = tables
+        self.manifests = Manifests(store, layout)
+
+    def state(self, fmt: Format, partition: Partition) -> PartitionState | None:
+        """Where a partition points now; None if it is not registered."""
+        return self.partitions.get(self.tables[fmt], partition)
+
+    def registered(self, fmt: Format, partition: Partition) -> PartitionState:
+        """Where a partition points now; registered at its landing directory if it is not.
+
+        Raises:
+            PartitionMovedError: somebody removes the partition as often as it is registered.
+        """
+        state = self.state(fmt, partition)
+        if state is None:
+            location = uri(self.store.bucket, self.layout.landing_dir(fmt, partition))
+            self.partitions.create(self.tables[fmt], partition, location)
+            state = self.state(fmt, partition)
+        if state is None:
+            raise PartitionMovedError(f"{fmt} {partition.path} was removed as it was registered")
+        return state
+
+    def at(self, fmt: Format, partition: Partition, location: str | None) -> Generation | None:
+        """The generation at a location; None for the landing directory, and for None.
+
+        Raises:
+            PartitionMovedError: the generation has gone, and the partition does not use it.
+            ManifestError: the partition uses it, but its manifest is missing or damaged.
+            LayoutError: it is no location of this partition.
+        """
+        if location is None:
+            return None
+        bucket, prefix = parse_uri(location)
+        if bucket != self.store.bucket:
+            raise LayoutError(f"{location!r} is not in the bucket {self.store.bucket!r}")
+        generation_id = self.layout.generation_id(fmt, partition, prefix)
+        if generation_id is None:
+            return None
+        try:
+            manifest = self.manifests.read(fmt, partition, generation_id)
+        except ManifestError as error:
+            state = self.state(fmt, partition)
+            if state is None or location not in {state.location, state.next_location}:
+                raise PartitionMovedError(f"{location} is not in use any more") from error
+            raise
+        directory = self.layout.generation_dir(fmt, partition, generation_id)
+        return Generation(generation_id, directory, manifest)
+
+    def in_use(self, fmt: Format, partition: Partition, state: PartitionState) -> list[Generation]:
+        """The current and the announced generation, as far as there are any."""
+        found = (
+            self.at(fmt, partition, location) for location in (state.location, state.next_location)
+        )
+        return [generation for generation in found if generation is not None]
+
+    def landing_files(self, fmt: Format, partition: Partition) -> list[ObjectInfo]:
+        """Everything that a query over the landing directory reads, in key order."""
+        directory = self.layout.landing_dir(fmt, partition)
+        return self._data(directory)
+
+    def name_of(self, fmt: Format, partition: Partition, landing_key: str) -> str:
+        """A landing file's name, which its loose copies have too."""
+        return landing_key.removeprefix(self.layout.landing_dir(fmt, partition))
+
+    def files_of(self, generation: Generation) -> list[ObjectInfo]:
+        """Everything that a query over a generation reads: merged files and loose copies."""
+        return self._data(generation.directory)
+
+    def copy_missing(self, fmt: Format, partition: Partition, generation: Generation) -> list[str]:
+        """Copy into a generation every landing file that it neither merged nor holds.
+
+        Returns:
+            The names of the files copied.
+
+        Raises:
+            PartitionMovedError: a landing file was cleaned up meanwhile, which means that another
+                generation, one that names it, has long been current.
+        """
+        # The landing directory first: what lands later is its writer's business, and a file that
+        # is copied by its writer between the two listings need not be copied twice.
+        landing_files = self.landing_files(fmt, partition)
+        held = {found.key: found for found in self.files_of(generation)}
+        copied = []
+        for landing in landing_files:
+            name = self.name_of(fmt, partition, landing.key)
+            loose = held.get(generation.directory + name)
+            if generation.names(landing.key) or is_copy(loose, landing):
+                continue
+            self.copy_loose(landing.key, name, generation, size=landing.size)
+            copied.append(name)
+        return copied
+
+    def _data(self, directory: str) -> list[ObjectInfo]:
+        """The files of a directory, those left out that queries skip: hidden ones and markers."""
+        return [
+            found
+            for found in self.store.list(directory)
+            if not found.key.removeprefix(directory).startswith(("_", "."))
+            and not found.key.endswith("/")
+        ]
+
+    def copy_loose(self, key: str, name: str, generation: Generation, *, size: int) -> None:
+        """Copy one landing file into a generation, under the name it has.
+
+        Raises:
+            PartitionMovedError: it was cleaned up meanwhile.
+        """
+        try:
+            self.store.copy(key, generation.directory + name, size=size)
+        except ObjectMissingError as error:
+            raise PartitionMovedError(f"{key!r} was cleaned up meanwhile") from error
+
+
+def is_copy(loose: ObjectInfo | None, landing: ObjectInfo) -> bool:
+    """Tell whether a loose copy was made of the landing file's present content.
+
+    ETags cannot tell (a copy's may differ, by encryption or by parts), so size and time do. A
+    landing file is replaced only with its raw object.
+    """
+    return (
+        loose is not None
+        and loose.size == landing.size
+        and loose.last_modified >= landing.last_modified
+    )

@@ -1,0 +1,210 @@
+"""Where everything lies: raw key -> partition, source id, landing and generation keys.
+
+Pure functions of their arguments. The same raw key always gives the same names, so a retry writes
+what the first attempt wrote.
+"""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from clickstream_lake.lake.errors import LayoutError
+
+Format = Literal["json", "parquet"]
+FORMATS: Final[tuple[Format, ...]] = ("json", "parquet")
+
+MANIFEST_NAME: Final = "_manifest.json"
+"""Athena skips files that start with `_`, so a manifest may lie among the data files."""
+
+_COMPACTED: Final = "compacted"
+_HASH_LENGTH: Final = 12
+# An S3 key holds 1,024 bytes; the stem is for people to recognise, the hash makes it unique.
+_STEM_LENGTH: Final = 160
+_LANDING_SUFFIX: Final = re.compile(r"\.(?:json|json\.gz|parquet)$")
+_SOURCE_ID: Final = re.compile(rf"^[A-Za-z0-9][A-Za-z0-9._-]*-[0-9a-f]{{{_HASH_LENGTH}}}$")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Partition:
+    """The `key=value` path segments that a raw key carries, in order.
+
+    Attributes:
+        keys: pairs such as `(("year", "2025"), ("month", "11"), ("day", "26"))`.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def parse(cls, path: str) -> "Partition":
+        """Read `year=2025/month=11/day=26`.
+
+        Raises:
+            LayoutError: a segment is no `key=value`.
+        """
+        pairs = []
+        for segment in path.strip("/").split("/"):
+            name, separator, value = segment.partition("=")
+            if not (separator and name and value):
+                raise LayoutError(f"{segment!r} in {path!r} is no key=value partition segment")
+            pairs.append((name, value))
+        return cls(tuple(pairs))
+
+    @property
+    def path(self) -> str:
+        """The partition as a path without slashes at its ends: `year=2025/month=11/day=26`."""
+        return "/".join(f"{name}={value}" for name, value in self.keys)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The partition keys: `("year", "month", "day")`."""
+        return tuple(name for name, _ in self.keys)
+
+    @property
+    def values(self) -> list[str]:
+        """The partition values, as Glue wants them: `["2025", "11", "26"]`."""
+        return [value for _, value in self.keys]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A raw object by its stable name.
+
+    Attributes:
+        key: the raw key as S3 has it (not URL-encoded).
+        source_id: file stem plus a short hash of the whole key.
+        partition: inherited from the key, never recomputed.
+    """
+
+    key: str
+    source_id: str
+    partition: Partition
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The lake's prefixes and partition keys, and every name that follows from them."""
+
+    raw_prefix: str = "raw/"
+    processed_prefix: str = "processed/"
+    rejected_prefix: str = "rejected/"
+    partition_keys: tuple[str, ...] = ("year", "month", "day")
+
+    def source(self, raw_key: str) -> Source:
+        """Name the source of a raw key.
+
+        Raises:
+            LayoutError: the key is outside the raw prefix, does not end in `.gz`, or does not
+                carry exactly this lake's partition keys in order.
+        """
+        if not raw_key.startswith(self.raw_prefix) or not raw_key.endswith(".gz"):
+            raise LayoutError(f"{raw_key!r} is no .gz object under {self.raw_prefix!r}")
+        segments = raw_key.removeprefix(self.raw_prefix).split("/")
+        pairs = tuple(
+            (name, value)
+            for name, separator, value in (segment.partition("=") for segment in segments[:-1])
+            if separator and name and value
+        )
+        partition = Partition(pairs)
+        if partition.names != self.partition_keys:
+            expected = "/".join(f"{name}=…" for name in self.partition_keys)
+            raise LayoutError(
+                f"{raw_key!r} carries the partition {partition.path!r}, but this lake's keys are "
+                f"{expected}: check the Firehose prefix against LAKE_PARTITION_KEYS"
+            )
+        return Source(raw_key, source_id(raw_key), partition)
+
+    def landing_dir(self, fmt: Format, partition: Partition) -> str:
+        """The directory of a partition's landing files, with a slash at its end."""
+        return f"{self.processed_prefix}{fmt}/{partition.path}/"
+
+    def landing_key(self, fmt: Format, source: Source, *, gzip: bool = False) -> str:
+        """Where transform writes one source in one format."""
+        return self.landing_dir(fmt, source.partition) + landing_name(
+            fmt, source.source_id, gzip=gzip
+        )
+
+    def generations_dir(self, fmt: Format, partition: Partition) -> str:
+        """The directory that holds all generations of a partition, with a slash at its end."""
+        return f"{self.processed_prefix}{fmt}/{_COMPACTED}/{partition.path}/"
+
+    def generation_dir(self, fmt: Format, partition: Partition, generation_id: str) -> str:
+        """The directory of one generation, with a slash at its end."""
+        return f"{self.generations_dir(fmt, partition)}{generation_id}/"
+
+    def generation_id(self, fmt: Format, partition: Partition, location: str) -> str | None:
+        """Tell which generation a location is; None for the landing directory.
+
+        Args:
+            fmt: the format whose table has the location.
+            partition: the partition that has the location.
+            location: a key prefix (`processed/…`) with or without a slash at its end.
+
+        Raises:
+            LayoutError: it is neither a generation nor the landing directory of that partition.
+        """
+        directory = location.rstrip("/") + "/"
+        if directory == self.landing_dir(fmt, partition):
+            return None
+        base = self.generations_dir(fmt, partition)
+        name = directory.removeprefix(base).rstrip("/")
+        if not directory.startswith(base) or not name or "/" in name:
+            raise LayoutError(
+                f"{location!r} is neither the landing directory nor a generation of "
+                f"{fmt} {partition.path}"
+            )
+        return name
+
+    def reject_dir(self, partition: Partition) -> str:
+        """The directory of a partition's reject files, with a slash at its end."""
+        return f"{self.rejected_prefix}{partition.path}/"
+
+    def reject_key(self, source: Source) -> str:
+        """Where the rejects of one source go."""
+        return f"{self.reject_dir(source.partition)}{source.source_id}.json"
+
+
+def source_id(raw_key: str) -> str:
+    """The stable name of a raw object: its file stem plus a short hash of its whole key.
+
+    A stem that starts with `_` or `.` would hide the files from Athena, and other characters than
+    letters, digits, `.`, `_`, `-` would have to be escaped somewhere: both are replaced. The hash
+    keeps names unique all the same.
+    """
+    stem = raw_key.rsplit("/", 1)[-1].removesuffix(".gz")
+    readable = re.sub(r"[^A-Za-z0-9._-]", "-", stem).lstrip("._-")[:_STEM_LENGTH]
+    digest = sha256(raw_key.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
+    return f"{readable or 'object'}-{digest}"
+
+
+def landing_name(fmt: Format, name: str, *, gzip: bool = False) -> str:
+    """The file name of one source in one format; Athena tells gzip by the `.gz` ending."""
+    return f"{name}.{fmt}.gz" if gzip and fmt == "json" else f"{name}.{fmt}"
+
+
+def source_id_of(key: str) -> str | None:
+    """The source id that a landing file or loose copy carries in its name.
+
+    None for anything else: a merged file, a manifest, a stranger's file.
+    """
+    name, found = _LANDING_SUFFIX.subn("", key.rsplit("/", 1)[-1])
+    return name if found and _SOURCE_ID.match(name) else None
+
+
+def uri(bucket: str, key: str) -> str:
+    """The `s3://` address of a key or prefix."""
+    return f"s3://{bucket}/{key}"
+
+
+def parse_uri(address: str) -> tuple[str, str]:
+    """Split an `s3://`, `s3a://` or `s3n://` address into bucket and key.
+
+    Raises:
+        LayoutError: it is none.
+    """
+    parts = urlsplit(address, allow_fragments=False)
+    if parts.scheme not in {"s3", "s3a", "s3n"} or not parts.netloc:
+        raise LayoutError(f"{address!r} is no s3:// address")
+    # A key may hold a question mark, which urlsplit takes for a query.
+    return parts.netloc, address.split("://", 1)[1].removeprefix(parts.netloc).removeprefix("/")

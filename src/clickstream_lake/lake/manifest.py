@@ -1,0 +1,175 @@
+"""`_manifest.json` of a generation: which sources are merged into it, and into which files.
+
+Written once, before the generation is announced, and never changed: so it may be cached for as
+long as the process lives.
+"""
+
+from collections import OrderedDict
+from typing import Annotated, Final
+
+import msgspec
+
+from clickstream_lake.lake.aws.objects import ObjectStore
+from clickstream_lake.lake.errors import ManifestError, ObjectMissingError
+from clickstream_lake.lake.layout import MANIFEST_NAME, Format, Layout, Partition
+
+MANIFEST_VERSION: Final = 1
+# A day of one-minute Firehose files is some 300 kB of manifest.
+_CACHED_MANIFESTS: Final = 64
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One raw object whose rows are in a generation's merged files.
+
+    Attributes:
+        raw_key: the raw object.
+        raw_etag: its content when it was transformed, without quotes.
+        rows: rows it brought in, before any de-duplication.
+        processed_ts: what its rows carry; a late retry in the other format must use it too.
+        lines: lines of the raw object: blank + rejected + rows.
+    """
+
+    raw_key: Name
+    raw_etag: Name
+    rows: Count
+    processed_ts: Name
+    lines: Count
+    blank: Count
+    rejected: Count
+
+
+class MergedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One merged file of a generation, by its name in the generation's directory.
+
+    Attributes:
+        bytes: size as stored.
+        schema_version: the catalog's when it was written; a file carried over keeps its own.
+    """
+
+    name: Name
+    rows: Count
+    bytes: Count
+    schema_version: int
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a generation consists of, loose copies aside.
+
+    Attributes:
+        sources: by source id.
+        dropped_duplicates: rows of `sources` left out as duplicates, here or in a generation
+            that this one took over, so that sources' rows = files' rows + dropped rows.
+        created_at: ISO 8601, UTC.
+    """
+
+    version: int = MANIFEST_VERSION
+    format: str
+    partition: str
+    generation_id: Name
+    schema_version: int
+    created_at: str
+    sources: dict[str, MergedSource]
+    files: tuple[MergedFile, ...]
+    dropped_duplicates: Count = 0
+
+    def check(self) -> None:
+        """Make sure that the manifest adds up.
+
+        Raises:
+            ManifestError: says what does not.
+        """
+        if self.version != MANIFEST_VERSION:
+            raise ManifestError(
+                f"manifest of {self.generation_id} has version {self.version}; this software "
+                f"knows {MANIFEST_VERSION}: deploy the newer version everywhere"
+            )
+        if len({file.name for file in self.files}) != len(self.files):
+            raise ManifestError(f"manifest of {self.generation_id} names a file twice")
+        for source in self.sources.values():
+            if source.lines != source.blank + source.rejected + source.rows:
+                raise ManifestError(f"the lines of {source.raw_key!r} do not add up")
+        taken = sum(source.rows for source in self.sources.values())
+        kept = sum(file.rows for file in self.files)
+        if taken != kept + self.dropped_duplicates:
+            raise ManifestError(
+                f"manifest of {self.generation_id} does not add up: {taken} rows of sources, "
+                f"{kept} in files, {self.dropped_duplicates} dropped as duplicates"
+            )
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The manifest as indented JSON: people read it too.
+
+    Raises:
+        ManifestError: it does not add up.
+    """
+    manifest.check()
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+
+
+def decode(text: bytes) -> Manifest:
+    """Read and check a manifest.
+
+    Raises:
+        ManifestError: it is no manifest, or does not add up.
+    """
+    try:
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ManifestError(f"this is no manifest: {error}") from error
+    manifest.check()
+    return manifest
+
+
+class Manifests:
+    """Reads and writes manifests; a generation's is read once."""
+
+    def __init__(self, store: ObjectStore, layout: Layout) -> None:
+        """Keep the manifests of `store`, laid out by `layout`."""
+        self._store = store
+        self._layout = layout
+        self._cache: OrderedDict[str, Manifest] = OrderedDict()
+
+    def read(self, fmt: Format, partition: Partition, generation_id: str) -> Manifest:
+        """The manifest of a generation.
+
+        Raises:
+            ManifestError: it is missing, unreadable, or another generation's.
+        """
+        key = self._key(fmt, partition, generation_id)
+        manifest = self._cache.get(key)
+        if manifest is None:
+            manifest = self._load(key)
+            named = (manifest.format, manifest.partition, manifest.generation_id)
+            if named != (fmt, partition.path, generation_id):
+                raise ManifestError(f"{key!r} belongs to {'/'.join(named)}")
+            self._remember(key, manifest)
+        self._cache.move_to_end(key)
+        return manifest
+
+    def write(self, fmt: Format, partition: Partition, manifest: Manifest) -> None:
+        """Write a new generation's manifest.
+
+        Raises:
+            ManifestError: it does not add up.
+        """
+        key = self._key(fmt, partition, manifest.generation_id)
+        self._store.put_bytes(key, encode(manifest), content_type="application/json")
+        self._remember(key, manifest)
+
+    def _key(self, fmt: Format, partition: Partition, generation_id: str) -> str:
+        return self._layout.generation_dir(fmt, partition, generation_id) + MANIFEST_NAME
+
+    def _load(self, key: str) -> Manifest:
+        try:
+            return decode(self._store.read(key))
+        except ObjectMissingError as error:
+            raise ManifestError(f"the manifest {key!r} is missing") from error
+
+    def _remember(self, key: str, manifest: Manifest) -> None:
+        self._cache[key] = manifest
+        while len(self._cache) > _CACHED_MANIFESTS:
+            self._cache.popitem(last=False)

@@ -1,0 +1,205 @@
+"""Compare what came in with what the tables show, source by source. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.operate.audit.views import PartitionView, Shown, TableView
+
+
+class Kind(StrEnum):
+    """What can be wrong with a partition."""
+
+    GAP = "gap"
+    HIDDEN = "hidden"
+    DOUBLED = "doubled"
+    STALE = "stale"
+    ORPHAN = "orphan"
+    CONSERVATION = "conservation"
+    DISPARITY = "disparity"
+    FOREIGN_FILE = "foreign file"
+    BROKEN_FILE = "broken file"
+    MISSING_PARTITION = "missing partition"
+    DAMAGED_PARTITION = "damaged partition"
+    SCHEMA_DRIFT = "schema drift"
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One promise broken.
+
+    Attributes:
+        format: the table it is about; None if it is about both, or the rejects.
+        subject: the raw key, source id or file it is about; may be empty.
+    """
+
+    kind: Kind
+    partition: str
+    format: Format | None
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an audit of one partition came to.
+
+    Attributes:
+        sources: raw objects looked at.
+        rows: rows that the JSON table shows of them.
+        rejected: their reject rows.
+        pending: raw objects too young to be judged.
+    """
+
+    partition: str
+    sources: int
+    rows: int
+    rejected: int
+    pending: int
+    breaches: tuple[Breach, ...]
+
+
+def judge(view: PartitionView, *, now: datetime, settle: timedelta) -> Verdict:
+    """Judge one partition.
+
+    Args:
+        view: what was seen of it.
+        now: when.
+        settle: how long a raw object may take until it shows; younger ones are pending.
+    """
+    young = {
+        source
+        for source, raw in view.raws.items()
+        if now - raw.last_modified < settle and not _is_settled(view, source)
+    }
+    breaches = [
+        *(breach for fmt in FORMATS for breach in _table(view, fmt)),
+        *_rejects_table(view),
+        *(
+            breach
+            for source in sorted(view.raws.keys() - young)
+            for breach in _source(view, source)
+        ),
+        *_orphans(view),
+    ]
+    json = view.tables["json"].shown
+    return Verdict(
+        partition=view.partition,
+        sources=len(view.raws),
+        rows=sum(each.rows or 0 for shown in json.values() for each in shown[:1]),
+        rejected=sum(view.rejects.values()),
+        pending=len(young),
+        breaches=tuple(breaches),
+    )
+
+
+def _is_settled(view: PartitionView, source: str) -> bool:
+    shown = all(source in view.tables[fmt].shown for fmt in FORMATS)
+    return shown or source in view.rejected_whole
+
+
+def _table(view: PartitionView, fmt: Format) -> Iterator[Breach]:
+    table = view.tables[fmt]
+
+    def breach(kind: Kind, subject: str, detail: str) -> Breach:
+        return Breach(kind, view.partition, fmt, subject, detail)
+
+    if table.damage:
+        yield breach(Kind.DAMAGED_PARTITION, "", table.damage)
+    if not table.registered and (table.hidden or _expected(view)):
+        detail = f"Glue has no such partition, so {len(table.hidden)} landed sources are not shown"
+        yield breach(Kind.MISSING_PARTITION, "", detail)
+    if table.drift:
+        yield breach(Kind.SCHEMA_DRIFT, "", table.drift)
+    for file in table.foreign:
+        yield breach(Kind.FOREIGN_FILE, file, "queries read it, but no transform wrote it")
+    for broken in table.broken:
+        yield breach(Kind.BROKEN_FILE, broken.split(": ")[0], broken.split(": ", 1)[1])
+
+
+def _expected(view: PartitionView) -> bool:
+    return bool(view.raws.keys() - view.rejected_whole)
+
+
+def _rejects_table(view: PartitionView) -> Iterator[Breach]:
+    if any(view.rejects.values()) and not view.rejects_registered:
+        yield Breach(
+            Kind.MISSING_PARTITION, view.partition, None, "", "Glue has no partition of the rejects"
+        )
+
+
+def _source(view: PartitionView, source: str) -> Iterator[Breach]:
+    """Everything that may be wrong with one raw object."""
+    key = view.raws[source].key
+    present = []
+    for fmt in FORMATS:
+        table = view.tables[fmt]
+        shown = table.shown.get(source, ())
+
+        def breach(kind: Kind, detail: str, fmt: Format = fmt) -> Breach:
+            return Breach(kind, view.partition, fmt, key, detail)
+
+        if not shown:
+            yield from _absence(view, table, source, key)
+            continue
+        present.append((fmt, shown[0]))
+        if len(shown) > 1:
+            places = ", ".join(each.file or "merged" for each in shown)
+            yield breach(Kind.DOUBLED, f"its rows are shown {len(shown)} times: {places}")
+        if source in view.rejected_whole:
+            yield breach(Kind.CONSERVATION, "it is rejected whole and shown all the same")
+        for each in shown:
+            if each.raw_etag != view.raws[source].etag:
+                yield breach(Kind.STALE, "the raw object was replaced; its earlier content shows")
+            yield from _conservation(view, source, each, fmt)
+    if len(present) == len(FORMATS):
+        yield from _disparity(view, key, present[0][1], present[1][1])
+
+
+def _absence(view: PartitionView, table: TableView, source: str, key: str) -> Iterator[Breach]:
+    if source in view.rejected_whole:
+        return
+    hidden = source in table.hidden
+    detail = (
+        "its landing file is there, but queries do not read it" if hidden else "it shows nowhere"
+    )
+    kind = Kind.HIDDEN if hidden else Kind.GAP
+    yield Breach(kind, view.partition, table.format, key, detail)
+
+
+def _conservation(view: PartitionView, source: str, shown: Shown, fmt: Format) -> Iterator[Breach]:
+    key = view.raws[source].key
+    if shown.figures is None:
+        detail = "its file carries no figures"
+        yield Breach(Kind.CONSERVATION, view.partition, fmt, key, detail)
+        return
+    lines, blank, rejected, rows = shown.figures
+    if lines != blank + rejected + rows:
+        detail = f"{lines} lines, but {blank} blank + {rejected} rejected + {rows} published"
+        yield Breach(Kind.CONSERVATION, view.partition, fmt, key, detail)
+    named = view.rejects.get(source, 0)
+    if named != rejected:
+        detail = f"{rejected} lines were rejected, but {named} are named in the rejects"
+        yield Breach(Kind.CONSERVATION, view.partition, fmt, key, detail)
+
+
+def _disparity(view: PartitionView, key: str, json: Shown, parquet: Shown) -> Iterator[Breach]:
+    for what, one, other in (
+        ("rows", json.rows, parquet.rows),
+        ("processed_ts", json.processed_ts, parquet.processed_ts),
+    ):
+        if one != other:
+            detail = f"{what} is {one} in JSON and {other} in Parquet"
+            yield Breach(Kind.DISPARITY, view.partition, None, key, detail)
+
+
+def _orphans(view: PartitionView) -> Iterator[Breach]:
+    """Sources without a raw object; fine once retention took all of a partition's raw objects."""
+    if not view.raws:
+        return
+    for fmt in FORMATS:
+        for source in sorted(view.tables[fmt].shown.keys() - view.raws.keys()):
+            detail = "it shows, but its raw object has gone"
+            yield Breach(Kind.ORPHAN, view.partition, fmt, source, detail)

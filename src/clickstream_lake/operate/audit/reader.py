@@ -1,0 +1,261 @@
+"""Look at raw zone, tables and rejects of a partition, and write down what is there."""
+
+import gzip
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Any, Final
+
+import pyarrow.parquet as pq
+
+from clickstream_lake.lake.aws.objects import ObjectInfo
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.errors import LakeError, LayoutError, PartitionMovedError
+from clickstream_lake.lake.lake import Generation, Generations, is_copy
+from clickstream_lake.lake.layout import FORMATS, Format, Partition, source_id_of
+from clickstream_lake.operate.audit.views import PartitionView, Raw, Shown, TableView
+
+_AT_A_TIME: Final = 16
+_STARTS: Final = 5
+
+
+class AuditReader:
+    """Reads partitions of one lake; changes nothing."""
+
+    def __init__(
+        self, lake: Generations, catalog: Catalog, *, deep: bool = False, workers: int = _AT_A_TIME
+    ) -> None:
+        """Read `lake`; `deep` counts the rows in every file instead of believing what it says."""
+        self._lake = lake
+        self._catalog = catalog
+        self._deep = deep
+        self._workers = workers
+
+    def partitions(self, *, since: date | None = None) -> list[Partition]:
+        """Every partition that has raw objects or is registered, in order.
+
+        Args:
+            since: leave out older ones; partitions without a readable date stay.
+        """
+        layout, lake = self._lake.layout, self._lake
+        found = {
+            partition for fmt in FORMATS for partition, _ in lake.partitions.list(lake.tables[fmt])
+        }
+        for info in lake.store.list(layout.raw_prefix):
+            try:
+                found.add(layout.source(info.key).partition)
+            except LayoutError:
+                continue  # no raw object of this lake: a stranger's file, a directory marker
+        return sorted(p for p in found if since is None or (_date(p) or since) >= since)
+
+    def read(self, partition: Partition) -> PartitionView:
+        """Look at one partition.
+
+        Raises:
+            PartitionMovedError: it kept moving while it was looked at.
+            LakeError: S3 or Glue failed.
+        """
+        # The tables first: a raw object that arrives in between is young, and so is pending.
+        tables: dict[Format, TableView] = {fmt: self._table(fmt, partition) for fmt in FORMATS}
+        raws = dict(self._raws(partition))
+        rejects = list(self._lake.store.list(self._lake.layout.reject_dir(partition)))
+        absent = {s for s in raws if not any(s in tables[fmt].shown for fmt in FORMATS)}
+        return PartitionView(
+            partition=partition.path,
+            raws=raws,
+            tables=tables,
+            rejects=dict(self._rejects(rejects)),
+            rejected_whole=frozenset(self._rejected_whole(rejects, absent)),
+            rejects_registered=self._lake.partitions.get(self._lake.tables["rejects"], partition)
+            is not None,
+        )
+
+    def _raws(self, partition: Partition) -> Iterator[tuple[str, Raw]]:
+        for info in self._lake.store.list(f"{self._lake.layout.raw_prefix}{partition.path}/"):
+            try:
+                source = self._lake.layout.source(info.key)
+            except LayoutError:
+                continue
+            if source.partition == partition:
+                yield source.source_id, Raw(info.key, info.etag, info.last_modified)
+
+    def _table(self, fmt: Format, partition: Partition) -> TableView:
+        for _ in range(_STARTS):
+            before = self._lake.state(fmt, partition)
+            try:
+                view = self._look(fmt, partition)
+            except PartitionMovedError:
+                continue
+            if before == self._lake.state(fmt, partition):
+                return view
+        raise PartitionMovedError(f"{fmt} {partition.path} kept moving: audit it again later")
+
+    def _look(self, fmt: Format, partition: Partition) -> TableView:
+        lake = self._lake
+        state = lake.state(fmt, partition)
+        landing = lake.landing_files(fmt, partition)
+        landed = frozenset(s for info in landing if (s := source_id_of(info.key)))
+        if state is None:
+            return TableView(fmt, registered=False, hidden=landed)
+        try:
+            current = lake.at(fmt, partition, state.location)
+        except PartitionMovedError:
+            raise
+        except LakeError as error:
+            return TableView(fmt, registered=True, damage=str(error), hidden=landed)
+        files = lake.files_of(current) if current else landing
+        merged = {file.name for file in current.manifest.files} if current else set[str]()
+        base = current.directory if current else lake.layout.landing_dir(fmt, partition)
+        loose = [info for info in files if info.key.removeprefix(base) not in merged]
+        shown = self._shown(loose, current)
+        return TableView(
+            format=fmt,
+            registered=True,
+            shown=shown,
+            hidden=self._hidden(fmt, partition, current, landing, loose),
+            foreign=tuple(info.key for info in loose if source_id_of(info.key) is None),
+            broken=tuple(self._broken(fmt, files, current, shown)),
+            drift=self._drift(fmt, partition),
+        )
+
+    def _shown(
+        self, loose: Sequence[ObjectInfo], current: Generation | None
+    ) -> dict[str, tuple[Shown, ...]]:
+        shown: dict[str, tuple[Shown, ...]] = {}
+        for source, entry in current.manifest.sources.items() if current else ():
+            shown[source] = (
+                Shown(
+                    raw_etag=entry.raw_etag,
+                    processed_ts=entry.processed_ts,
+                    rows=entry.rows,
+                    lines=entry.lines,
+                    blank=entry.blank,
+                    rejected=entry.rejected,
+                ),
+            )
+        own = [info for info in loose if source_id_of(info.key)]
+        with ThreadPoolExecutor(self._workers) as pool:
+            heads = pool.map(lambda info: self._lake.store.head(info.key), own)
+            for info, head in zip(own, heads, strict=True):
+                source = str(source_id_of(info.key))
+                metadata = head.metadata if head else {}
+                shown[source] = (*shown.get(source, ()), _of_metadata(info.key, metadata))
+        return shown
+
+    def _hidden(
+        self,
+        fmt: Format,
+        partition: Partition,
+        current: Generation | None,
+        landing: Iterable[ObjectInfo],
+        loose: Iterable[ObjectInfo],
+    ) -> frozenset[str]:
+        if current is None:
+            return frozenset()
+        held = {info.key.removeprefix(current.directory): info for info in loose}
+        return frozenset(
+            source
+            for info in landing
+            if (source := source_id_of(info.key)) is not None
+            and not current.names(info.key)
+            and not is_copy(held.get(self._lake.name_of(fmt, partition, info.key)), info)
+        )
+
+    def _broken(
+        self,
+        fmt: Format,
+        files: Sequence[ObjectInfo],
+        current: Generation | None,
+        shown: dict[str, tuple[Shown, ...]],
+    ) -> Iterator[str]:
+        found = {info.key: info for info in files}
+        expected: dict[str, int | None] = {
+            each.file: each.rows for places in shown.values() for each in places if each.file
+        }
+        for file in current.manifest.files if current else ():
+            key = f"{current.directory if current else ''}{file.name}"
+            if key not in found:
+                yield f"{key}: the manifest names it, but it is not there"
+            elif found[key].size != file.bytes:
+                yield f"{key}: it has {found[key].size} bytes, and {file.bytes} by the manifest"
+            else:
+                expected[key] = file.rows
+        if self._deep:
+            yield from self._miscounted(fmt, expected)
+
+    def _miscounted(self, fmt: Format, expected: dict[str, int | None]) -> Iterator[str]:
+        for key, rows in expected.items():
+            try:
+                counted = _count(fmt, self._lake.store.read(key))
+            except (OSError, EOFError, ValueError) as error:  # pyarrow's errors are ValueErrors
+                yield f"{key}: it cannot be read: {type(error).__name__}"
+                continue
+            if counted != rows:
+                yield f"{key}: it has {counted} rows, and {rows} by its figures"
+
+    def _drift(self, fmt: Format, partition: Partition) -> str:
+        table = self._lake.tables[fmt]
+        columns = _names_and_types(self._lake.partitions.columns(table))
+        wanted = _names_and_types(self._catalog.glue_columns(fmt))
+        if columns != wanted:
+            return f"{table} has other columns than the catalog: {_difference(columns, wanted)}"
+        own = _names_and_types(self._lake.partitions.columns(table, partition))
+        if own != columns:
+            return f"the partition has other columns than {table}: {_difference(own, columns)}"
+        return ""
+
+    def _rejects(self, rejects: Iterable[ObjectInfo]) -> Iterator[tuple[str, int]]:
+        for info in rejects:
+            source = source_id_of(info.key)
+            if source is not None:
+                yield source, len(self._lake.store.read(info.key).splitlines()) if info.size else 0
+
+    def _rejected_whole(self, rejects: Iterable[ObjectInfo], absent: set[str]) -> Iterator[str]:
+        for info in rejects:
+            source = source_id_of(info.key)
+            if source in absent and info.size:
+                first = self._lake.store.read(info.key).split(b"\n", 1)[0]
+                if json.loads(first).get("line_number") == 0:
+                    yield str(source)
+
+
+def _of_metadata(key: str, metadata: Any) -> Shown:  # noqa: ANN401 - texts by name
+    def number(name: str) -> int | None:
+        text = metadata.get(name, "")
+        return int(text) if text.isdecimal() else None
+
+    return Shown(
+        file=key,
+        raw_etag=metadata.get("raw-etag"),
+        processed_ts=metadata.get("processed-ts"),
+        rows=number("rows"),
+        lines=number("lines"),
+        blank=number("blank"),
+        rejected=number("rejected"),
+    )
+
+
+def _count(fmt: Format, content: bytes) -> int:
+    if fmt == "parquet":
+        return int(pq.read_metadata(io.BytesIO(content)).num_rows)
+    return (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).count(b"\n")
+
+
+def _names_and_types(columns: Iterable[Any]) -> list[tuple[str, str]]:
+    return [(column["Name"], column["Type"]) for column in columns]
+
+
+def _difference(found: list[tuple[str, str]], wanted: list[tuple[str, str]]) -> str:
+    extra = [" ".join(column) for column in found if column not in wanted]
+    missing = [" ".join(column) for column in wanted if column not in found]
+    return f"more: {', '.join(extra) or 'none'}; missing: {', '.join(missing) or 'none'}"
+
+
+def _date(partition: Partition) -> date | None:
+    values = dict(partition.keys)
+    try:
+        return date(int(values["year"]), int(values["month"]), int(values["day"]))
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,107 @@
+"""Mend what can be mended without deciding anything: show what has landed, ask again for gaps."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from clickstream_lake.lake.errors import ManifestError
+from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.layout import FORMATS, MANIFEST_NAME, Format, Partition, uri
+from clickstream_lake.operate.audit.judge import Breach, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What was mended, line by line, and the breaches that need a person."""
+
+    done: tuple[str, ...]
+    left: tuple[Breach, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repairer:
+    """Mends breaches.
+
+    Attributes:
+        requeue: sends raw keys through the transform once more.
+    """
+
+    lake: Generations
+    requeue: Callable[[Sequence[str]], object]
+
+    def repair(self, breaches: Sequence[Breach]) -> Repairs:
+        """Mend what can be mended; doing it twice does no harm.
+
+        Raises:
+            LakeError: S3 or Glue failed; what was mended by then is mended.
+        """
+        done: list[str] = []
+        gaps = sorted({b.subject for b in breaches if b.kind is Kind.GAP})
+        if gaps:
+            self.requeue(gaps)
+            done += [f"queued {key} once more" for key in gaps]
+        for path in sorted({b.partition for b in breaches if b.kind is Kind.MISSING_PARTITION}):
+            done += self._register(Partition.parse(path))
+        for breach in breaches:
+            if breach.kind is Kind.HIDDEN and breach.format is not None:
+                done += self._heal(breach)
+        mended = {Kind.GAP, Kind.MISSING_PARTITION, Kind.HIDDEN}
+        return Repairs(tuple(done), tuple(b for b in breaches if b.kind not in mended))
+
+    def _register(self, partition: Partition) -> list[str]:
+        """Register a lost partition where its rows are."""
+        lake, done = self.lake, []
+        for fmt in FORMATS:
+            if lake.state(fmt, partition) is not None:
+                continue
+            generation = self._latest_generation(fmt, partition)
+            directory = (
+                generation.directory if generation else lake.layout.landing_dir(fmt, partition)
+            )
+            if generation is None and not lake.landing_files(fmt, partition):
+                continue
+            if generation is not None:
+                lake.copy_missing(fmt, partition, generation)
+            lake.partitions.create(lake.tables[fmt], partition, uri(lake.store.bucket, directory))
+            done.append(f"registered {fmt} {partition.path} at {directory}")
+        rejects, directory = lake.tables["rejects"], lake.layout.reject_dir(partition)
+        if any(lake.store.list(directory)) and lake.partitions.create(
+            rejects, partition, uri(lake.store.bucket, directory)
+        ):
+            done.append(f"registered rejects {partition.path}")
+        return done
+
+    def _latest_generation(self, fmt: Format, partition: Partition) -> Generation | None:
+        """The complete generation with the most sources: each one takes over the one before.
+
+        What it does not name is in the landing directory, or in the raw zone: asked for again.
+        """
+        base = self.lake.layout.generations_dir(fmt, partition)
+        found = []
+        for info in self.lake.store.list(base):
+            name, _, file = info.key.removeprefix(base).partition("/")
+            if file == MANIFEST_NAME:
+                with suppress(ManifestError):
+                    manifest = self.lake.manifests.read(fmt, partition, name)
+                    found.append(Generation(name, base + name + "/", manifest))
+        key = lambda generation: (len(generation.manifest.sources), generation.generation_id)  # noqa: E731 - shorter than a function
+        return max(filter(self._is_whole, found), key=key, default=None)
+
+    def _is_whole(self, generation: Generation) -> bool:
+        there = {info.key: info.size for info in self.lake.files_of(generation)}
+        return all(
+            there.get(generation.directory + file.name) == file.bytes
+            for file in generation.manifest.files
+        )
+
+    def _heal(self, breach: Breach) -> list[str]:
+        partition, fmt = Partition.parse(breach.partition), breach.format
+        assert fmt is not None  # noqa: S101 - the caller chose such breaches
+        state = self.lake.state(fmt, partition)
+        if state is None:
+            return []
+        return [
+            f"copied {name} into {generation.directory}"
+            for generation in self.lake.in_use(fmt, partition, state)
+            for name in self.lake.copy_missing(fmt, partition, generation)
+        ]

@@ -1,0 +1,86 @@
+"""What an audit has seen of one partition: plain records, so that judging needs no AWS."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from clickstream_lake.lake.layout import Format
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One raw object."""
+
+    key: str
+    etag: str
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One place in which a table shows a source.
+
+    Attributes:
+        file: the landing file or loose copy; empty where the source is merged.
+        raw_etag: content it was made of; this and the figures are None in a stranger's file.
+    """
+
+    file: str = ""
+    raw_etag: str | None = None
+    processed_ts: str | None = None
+    rows: int | None = None
+    lines: int | None = None
+    blank: int | None = None
+    rejected: int | None = None
+
+    @property
+    def figures(self) -> tuple[int, int, int, int] | None:
+        """Lines, blank, rejected, rows; None if any is not known."""
+        found = (self.lines, self.blank, self.rejected, self.rows)
+        known = tuple(value for value in found if value is not None)
+        return (known[0], known[1], known[2], known[3]) if len(known) == len(found) else None
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """One partition of one table.
+
+    Attributes:
+        registered: whether Glue knows the partition.
+        damage: why it cannot be read as a partition of this lake, or an empty text.
+        shown: by source id; more than one entry is a doubled source.
+        hidden: sources whose landing file the current generation neither merged nor holds.
+        foreign: data files shown that belong to no source and no manifest.
+        broken: merged or landing files that are not what they are said to be, and why.
+        drift: how the partition's columns differ from the table's, or the table's from the
+            catalog's; empty if they agree.
+    """
+
+    format: Format
+    registered: bool
+    damage: str = ""
+    shown: Mapping[str, tuple[Shown, ...]] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    foreign: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    drift: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionView:
+    """One partition as the raw zone, both tables and the rejects have it.
+
+    Attributes:
+        raws: by source id.
+        rejects: reject rows by source id.
+        rejected_whole: sources of which not one line was published, because the raw object is
+            damaged.
+        rejects_registered: whether Glue knows the partition of the rejects table.
+    """
+
+    partition: str
+    raws: Mapping[str, Raw]
+    tables: Mapping[Format, TableView]
+    rejects: Mapping[str, int] = field(default_factory=dict)
+    rejected_whole: frozenset[str] = frozenset()
+    rejects_registered: bool = True

@@ -1,0 +1,97 @@
+"""Run one statement through the Athena API, in AWS or the sandbox, and collect the answer."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clickstream_lake.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a statement came to.
+
+    Attributes:
+        columns: names; `types` are Athena's names of their types.
+        rows: text as Athena prints it; None for NULL.
+        bytes_scanned: what Athena charges by.
+        milliseconds: the engine's time.
+        more: there were more rows than asked for.
+    """
+
+    columns: list[str]
+    types: list[str]
+    rows: list[list[str | None]]
+    bytes_scanned: int
+    milliseconds: int
+    more: bool
+
+
+def run(
+    client: "AthenaClient",
+    sql: str,
+    *,
+    database: str,
+    workgroup: str,
+    limit: int | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Answer:
+    """Start the statement, wait for its end, and fetch up to `limit` rows.
+
+    Raises:
+        ToolkitError: it failed or was cancelled; with Athena's reason.
+    """
+    started = client.start_query_execution(
+        QueryString=sql, QueryExecutionContext={"Database": database}, WorkGroup=workgroup
+    )
+    query_id = started["QueryExecutionId"]
+    wait = _FIRST_PAUSE_SECONDS
+    while True:
+        execution = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        state = execution["Status"]["State"]
+        if state not in {"QUEUED", "RUNNING"}:
+            break
+        pause(wait)
+        wait = min(wait * 1.5, _LONGEST_PAUSE_SECONDS)
+    if state != "SUCCEEDED":
+        reason = execution["Status"].get("StateChangeReason", "no reason given")
+        raise ToolkitError(f"the query {state.lower()}: {reason}")
+    statistics = execution["Statistics"]
+    columns, types, rows, more = _results(client, query_id, execution["StatementType"], limit)
+    return Answer(
+        columns=columns,
+        types=types,
+        rows=rows,
+        bytes_scanned=statistics.get("DataScannedInBytes", 0),
+        milliseconds=statistics.get("EngineExecutionTimeInMillis", 0),
+        more=more,
+    )
+
+
+def _results(
+    client: "AthenaClient", query_id: str, kind: str, limit: int | None
+) -> tuple[list[str], list[str], list[list[str | None]], bool]:
+    columns: list[str] = []
+    types: list[str] = []
+    rows: list[list[str | None]] = []
+    # Only the answer to a query repeats the names of its columns as its first row.
+    skip = 1 if kind == "DML" else 0
+    for page in client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id):
+        result = page["ResultSet"]
+        infos = result["ResultSetMetadata"]["ColumnInfo"]
+        columns, types = [info["Name"] for info in infos], [info["Type"] for info in infos]
+        for row in result["Rows"]:
+            if skip:
+                skip -= 1
+                continue
+            if limit is not None and len(rows) == limit:
+                return columns, types, rows, True
+            rows.append([datum.get("VarCharValue") for datum in row["Data"]])
+    return columns, types, rows, False

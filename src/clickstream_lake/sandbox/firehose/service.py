@@ -1,0 +1,224 @@
+"""Firehose's data plane: `PutRecord` and `PutRecordBatch` with the semantics of the real one.
+
+Streams are created and changed through moto, by any client or by Terraform; this module reads the
+configuration of the stream as it stands there with every call. Records are buffered by size and
+time, delimited only where the stream says so, compressed, and delivered under Firehose's own keys.
+"""
+
+import base64
+import json
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from isal import igzip
+
+from clickstream_lake.sandbox.errors import ApiError
+from clickstream_lake.sandbox.firehose.buffer import Buffer, Chunk
+from clickstream_lake.sandbox.firehose.requests import read_request
+from clickstream_lake.sandbox.firehose.stream import Stream, read_stream
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+FIREHOSE_TARGET = "Firehose_20150804."
+
+ACCOUNT = "123456789012"
+"""The one account of the sandbox: moto's default."""
+
+_GZIP_LEVEL = 2  # of ISA-L's 0 to 3
+_TICK_SECONDS = 0.05
+_DELIVERY_ATTEMPTS = 5
+_REFUSAL = {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "Slow down."}
+
+Describe = Callable[[str, str], dict[str, Any] | None]
+"""(region, stream name) -> the `DeliveryStreamDescription` of moto, or None."""
+
+Refuse = Callable[[bytes], bool]
+"""Says whether a record is refused with `ServiceUnavailableException`: Firehose's throttling."""
+
+
+@dataclass(slots=True)
+class FirehoseStats:
+    """What has passed through so far."""
+
+    records: int = 0
+    bytes_in: int = 0
+    objects: int = 0
+    failed_deliveries: int = 0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    stream: Stream
+    buffer: Buffer
+
+
+class Firehose:
+    """The stand-in's delivery service: one per sandbox, any number of streams."""
+
+    def __init__(
+        self,
+        describe: Describe,
+        s3: "S3Client",
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        refuse: Refuse | None = None,
+    ) -> None:
+        """Deliver through `s3` what clients put into streams that `describe` knows."""
+        self._describe = describe
+        self._s3 = s3
+        self._clock = clock
+        self._refuse = refuse
+        self._lock = threading.Lock()
+        self._waiting: dict[tuple[str, str], _Waiting] = {}
+        self._deliveries: queue.Queue[tuple[Stream, Chunk] | None] = queue.Queue()
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._watch_intervals, name="firehose-buffer", daemon=True),
+            threading.Thread(target=self._deliver_all, name="firehose-delivery", daemon=True),
+        ]
+        self.stats = FirehoseStats()
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Deliver what waits, then end."""
+        self.flush()
+        self._stopping.set()
+        self._deliveries.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def handles(self, operation: str) -> bool:
+        """Whether this is an operation of the data plane."""
+        return operation in {"PutRecord", "PutRecordBatch"}
+
+    def call(self, operation: str, region: str, body: bytes) -> dict[str, Any]:
+        """Answer one API call.
+
+        Raises:
+            ApiError: as Firehose would answer.
+        """
+        name, records = read_request(operation, body)
+        refused = self._put(region, name, records)
+        # One random id and a number: an id of its own for every record costs more than the rest.
+        call_id = uuid.uuid4().hex
+        responses: list[dict[str, Any]] = [
+            dict(_REFUSAL) if refusal else {"RecordId": f"{call_id}{number:08x}"}
+            for number, refusal in enumerate(refused)
+        ]
+        if operation == "PutRecordBatch":
+            return {
+                "FailedPutCount": sum(refused),
+                "Encrypted": False,
+                "RequestResponses": responses,
+            }
+        if refused[0]:
+            raise ApiError(_REFUSAL["ErrorCode"], _REFUSAL["ErrorMessage"], 503)
+        return responses[0] | {"Encrypted": False}
+
+    def flush(self, timeout: float = 60.0) -> None:
+        """Deliver everything that waits, without regard to size and interval, and wait for it."""
+        with self._lock:
+            for waiting in self._waiting.values():
+                self._enqueue(waiting.stream, waiting.buffer.flush())
+        deadline = time.monotonic() + timeout
+        while self._deliveries.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    @property
+    def pending(self) -> int:
+        """Records that wait plus objects that are being delivered; 0 when all is done."""
+        with self._lock:
+            waiting = sum(each.buffer.waiting for each in self._waiting.values())
+        return waiting + self._deliveries.unfinished_tasks
+
+    def _put(self, region: str, name: str, records: Sequence[bytes]) -> list[bool]:
+        description = self._describe(region, name)
+        if description is None:
+            raise ApiError("ResourceNotFoundException", f"Firehose {name} under account not found.")
+        stream = read_stream(description)
+        refused = [self._refuse is not None and self._refuse(record) for record in records]
+        accepted = [
+            record + stream.delimiter
+            for record, refusal in zip(records, refused, strict=True)
+            if not refusal
+        ]
+        with self._lock:
+            waiting = self._waiting.get((region, name))
+            if waiting is None or waiting.stream != stream:
+                # A changed configuration applies to what comes in from now on.
+                if waiting is not None:
+                    self._enqueue(waiting.stream, waiting.buffer.flush())
+                waiting = _Waiting(stream, Buffer(stream.buffer_bytes, stream.buffer_interval))
+                self._waiting[region, name] = waiting
+            self._enqueue(stream, waiting.buffer.add(accepted, self._clock()))
+            self.stats.records += len(accepted)
+            self.stats.bytes_in += sum(map(len, accepted))
+        return refused
+
+    def _enqueue(self, stream: Stream, chunks: list[Chunk]) -> None:
+        for chunk in chunks:
+            self._deliveries.put((stream, chunk))
+
+    def _watch_intervals(self) -> None:
+        while not self._stopping.wait(_TICK_SECONDS):
+            now = self._clock()
+            with self._lock:
+                for waiting in self._waiting.values():
+                    self._enqueue(waiting.stream, waiting.buffer.due(now))
+
+    def _deliver_all(self) -> None:
+        while (delivery := self._deliveries.get()) is not None:
+            try:
+                self._deliver(*delivery)
+            finally:
+                self._deliveries.task_done()
+        self._deliveries.task_done()
+
+    def _deliver(self, stream: Stream, chunk: Chunk) -> None:
+        if stream.lambda_processor:
+            key = stream.keys.error_key(chunk.arrived, "processing-failed")
+            body = _failed_records(stream.lambda_processor, chunk)
+        else:
+            key = stream.keys.data_key(chunk.arrived)
+            body = b"".join(chunk.records)
+        if stream.gzip:
+            body = igzip.compress(body, _GZIP_LEVEL)
+        # The real one goes on for a day; a sandbox has less time.
+        for attempt in range(_DELIVERY_ATTEMPTS):
+            try:
+                self._s3.put_object(Bucket=stream.bucket, Key=key, Body=body)
+            except Exception:  # noqa: BLE001 - whatever it is, delivery is tried again
+                time.sleep(0.05 * 2**attempt)
+            else:
+                self.stats.objects += 1
+                return
+        self.stats.failed_deliveries += 1
+
+
+def _failed_records(function: str, chunk: Chunk) -> bytes:
+    """What Firehose writes for records that it could not have transformed: it has no function."""
+    arrived = int(chunk.arrived.timestamp() * 1000)
+    rows = (
+        {
+            "attemptsMade": 4,
+            "arrivalTimestamp": arrived,
+            "errorCode": "Lambda.FunctionError",
+            "errorMessage": "The sandbox runs no transformation inside Firehose.",
+            "attemptEndingTimestamp": arrived,
+            "rawData": base64.b64encode(record).decode(),
+            "lambdaArn": function,
+        }
+        for record in chunk.records
+    )
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)

@@ -1,0 +1,35 @@
+"""The names of what a lake in the sandbox consists of, however it was provisioned."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clickstream_lake.sandbox.clients import Clients
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a user of the lake needs to know.
+
+    Attributes:
+        queue_url: the queue between the raw zone and the transform function.
+        dead_letter_url: where its messages go that failed too often.
+        compact_queue_url: the FIFO queue of partitions to compact.
+    """
+
+    bucket: str
+    stream: str
+    database: str
+    workgroup: str
+    queue_url: str
+    dead_letter_url: str
+    compact_queue_url: str
+
+    def as_dict(self) -> dict[str, str]:
+        """All names, for JSON."""
+        return asdict(self)
+
+
+Provision = Callable[["Clients"], Resources]
+"""Creates a lake through the sandbox's clients and says what its parts are called."""

@@ -1,0 +1,66 @@
+"""A Lambda function as its definition in moto describes it, and what an invocation came to."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What is needed to run a function.
+
+    Attributes:
+        name: the function's name.
+        arn: its ARN.
+        handler: module path and name, as Lambda has it: `package.module.name`.
+        environment: the function's own variables.
+        timeout: seconds after which an invocation is ended.
+        memory_mb: what the context object tells the handler.
+    """
+
+    name: str
+    arn: str
+    handler: str
+    environment: tuple[tuple[str, str], ...]
+    timeout: int
+    memory_mb: int
+
+    @classmethod
+    def from_configuration(cls, configuration: Mapping[str, Any]) -> "Function":
+        """Read Lambda's `GetFunctionConfiguration`."""
+        variables = (configuration.get("Environment") or {}).get("Variables") or {}
+        return cls(
+            name=configuration["FunctionName"],
+            arn=configuration["FunctionArn"],
+            handler=configuration["Handler"],
+            environment=tuple(sorted(variables.items())),
+            timeout=int(configuration.get("Timeout") or 3),
+            memory_mb=int(configuration.get("MemorySize") or 128),
+        )
+
+    @property
+    def region(self) -> str:
+        """The region, out of the ARN."""
+        return self.arn.split(":")[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an invocation returned: JSON, either the result or Lambda's description of the error."""
+
+    payload: bytes
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One invocation: its id and the event as JSON."""
+
+    payload: bytes
+    request_id: str
+
+    @classmethod
+    def of(cls, payload: bytes) -> "Request":
+        """A request with an id of its own."""
+        return cls(payload, str(uuid.uuid4()))

@@ -1,0 +1,322 @@
+"""The sandbox put together: moto's server, the parts that moto lacks, and a lake to work with."""
+
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from moto.firehose.models import firehose_backends
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from clickstream_lake.sandbox.athena.api import AthenaApi
+from clickstream_lake.sandbox.athena.engine import QueryEngine
+from clickstream_lake.sandbox.clients import Clients
+from clickstream_lake.sandbox.errors import SandboxError
+from clickstream_lake.sandbox.event_source import EventSources
+from clickstream_lake.sandbox.firehose import ACCOUNT, Firehose, Refuse
+from clickstream_lake.sandbox.front import Front
+from clickstream_lake.sandbox.local import ENVIRONMENT
+from clickstream_lake.sandbox.moto_fixes import moto_fixes
+from clickstream_lake.sandbox.moto_terraform import terraform_fixes
+from clickstream_lake.sandbox.runtime.service import LambdaService
+from clickstream_lake.sandbox.scheduler import Scheduler, Tick
+from clickstream_lake.sandbox.server import Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from clickstream_lake.sandbox.resources import Provision, Resources
+    from clickstream_lake.sandbox.runtime.call import Handler
+    from clickstream_lake.sandbox.runtime.function import Function
+
+_POLL_SECONDS = 0.02
+_SWITCH_SECONDS = 0.0005
+# moto's state belongs to the process, so two sandboxes in one would share it.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Sandbox:
+    """A local AWS with a lake in it, for as long as the context is open.
+
+    ```python
+    with Sandbox(provision=…) as sandbox:
+        sandbox.client("firehose").put_record(...)
+        sandbox.wait_idle()
+    ```
+
+    The functions run in processes of their own, as on Lambda.
+    """
+
+    def __init__(
+        self,
+        *,
+        provision: "Provision",
+        entry_point: "Callable[[Function], str]" = lambda function: function.handler,
+        port: int = 0,
+        directory: Path | None = None,
+        concurrency: int = 2,
+        clock: Callable[[], datetime] = _now,
+        refuse: Refuse | None = None,
+        handlers: "Mapping[str, Handler] | None" = None,
+        environment: Mapping[str, str] | None = None,
+        middleware: "Callable[[WSGIApplication], WSGIApplication] | None" = None,
+    ) -> None:
+        """Describe a sandbox; entering the context starts it.
+
+        Args:
+            provision: creates the lake.
+            entry_point: the import path of what a function runs: a handler, or a class that makes
+                one from the environment. By default what the function's definition names.
+            port: of the loopback interface; 0 takes a free one.
+            directory: where the functions' logs go; a temporary one by default.
+            concurrency: batches that each queue's function works on at the same time.
+            clock: what Firehose and the scheduler take for the time.
+            refuse: says which records Firehose refuses as throttled, for tests.
+            handlers: run in this process, by handler path, instead of in workers, for tests.
+            environment: further variables for every function.
+            middleware: put around the HTTP application, for tests that break calls.
+        """
+        self._provision = provision
+        self._entry_point = entry_point
+        self._port = port
+        self._directory = directory
+        self._concurrency = concurrency
+        self._clock = clock
+        self._refuse = refuse
+        self._handlers = handlers
+        self._environment = dict(environment or {})
+        self._middleware = middleware
+        self._stack = ExitStack()
+        self._resources: Resources | None = None
+        self._ready = False
+
+    def __enter__(self) -> Self:
+        """Start everything and provision the lake.
+
+        Raises:
+            SandboxError: another sandbox runs in this process, or the port is taken.
+        """
+        if not _ONE_AT_A_TIME.acquire(blocking=False):
+            raise SandboxError("a sandbox is running in this process already")
+        try:
+            with ExitStack() as stack:
+                stack.callback(_ONE_AT_A_TIME.release)
+                self._start(stack)
+                self._stack = stack.pop_all()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop everything. What Firehose still holds is delivered, but no longer transformed."""
+        self._stack.close()
+
+    def _start(self, stack: ExitStack) -> None:
+        # Threads hand requests to each other all the time; Python's 5 ms would be most of a call.
+        stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        ending = stack.enter_context(moto_fixes())
+        stack.enter_context(terraform_fixes())
+        moto_api_backend.reset()
+        stack.callback(moto_api_backend.reset)
+        if self._directory is None:
+            temporary = tempfile.TemporaryDirectory(prefix="clickstream-sandbox-")
+            self._directory = Path(stack.enter_context(temporary))
+        self.log_dir = self._directory / "logs"
+        self.log_dir.mkdir(parents=True, exist_ok=True)
+
+        # The parts call each other through the endpoint, which is known once the port is bound.
+        self._front: Front | None = None
+        app: WSGIApplication = self._answer
+        server = Server(self._middleware(app) if self._middleware else app, self._port)
+        stack.callback(server.close)
+        self.endpoint = server.endpoint
+        self.clients = Clients(self.endpoint)
+        stack.callback(self.clients.close)
+        self.functions = LambdaService(
+            lambda: self.clients.functions,
+            environment=self.credentials()
+            | {"AWS_ENDPOINT_URL": self.endpoint}
+            | self._environment,
+            log_dir=self.log_dir,
+            entry_point=self._entry_point,
+            handlers=self._handlers,
+        )
+        stack.callback(self.functions.stop)
+        self.firehose = Firehose(
+            _describe_stream, self.clients.s3, clock=self._clock, refuse=self._refuse
+        )
+        self._front = Front(
+            DomainDispatcherApplication(create_backend_app),
+            firehose=self.firehose,
+            functions=self.functions,
+            apis=[self._athena(stack)],
+            admin=self._administer,
+        )
+        server.start()
+        stack.callback(server.stop)
+        self.firehose.start()
+        stack.callback(self.firehose.stop)
+        self._resources = self._provision(self.clients)
+        self.event_sources = EventSources(
+            self.clients.functions,
+            self.clients.sqs,
+            self.functions.invoke,
+            concurrency=self._concurrency,
+        )
+        self.scheduler = Scheduler(self.clients.scheduler, self.functions.invoke, clock=self._clock)
+        self.event_sources.refresh()
+        self.event_sources.start()
+        stack.callback(self.event_sources.stop)
+        self.scheduler.start()
+        stack.callback(self.scheduler.stop)
+        stack.callback(ending.set)
+        self._ready = True
+
+    def _answer(self, environ: Any, start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types are in the front
+        if self._front is None:
+            raise SandboxError("the sandbox is not ready yet")
+        return self._front(environ, start_response)
+
+    def _athena(self, stack: ExitStack) -> AthenaApi:
+        self.engine = QueryEngine(s3=self.clients.s3, glue=self.clients.glue)
+        stack.callback(self.engine.close)
+        api = AthenaApi(engine=self.engine, s3=self.clients.s3, athena=self.clients.athena)
+        stack.callback(api.close)
+        return api
+
+    @property
+    def resources(self) -> "Resources":
+        """The names of the lake's parts."""
+        if self._resources is None:
+            raise SandboxError("the sandbox is not running: enter its context first")
+        return self._resources
+
+    @property
+    def bucket(self) -> str:
+        """The lake's bucket."""
+        return self.resources.bucket
+
+    @property
+    def stream(self) -> str:
+        """The Firehose stream that producers send to."""
+        return self.resources.stream
+
+    @property
+    def database(self) -> str:
+        """The Glue database."""
+        return self.resources.database
+
+    @property
+    def workgroup(self) -> str:
+        """The Athena workgroup."""
+        return self.resources.workgroup
+
+    @property
+    def queue_url(self) -> str:
+        """The queue between the raw zone and the transform function."""
+        return self.resources.queue_url
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 types clients one by one
+        """A boto3 client on this sandbox."""
+        return self.clients.client(service)
+
+    @staticmethod
+    def credentials() -> dict[str, str]:
+        """Environment variables that any AWS client needs beside the endpoint."""
+        return dict(ENVIRONMENT)
+
+    def flush(self) -> None:
+        """Have Firehose deliver now what it buffers."""
+        self.firehose.flush()
+
+    def tick(self, name: str = "") -> list[Tick]:
+        """Fire the schedules whose name contains `name` now, and return what they answered."""
+        return self.scheduler.tick(name)
+
+    def in_flight(self) -> int:
+        """Records, objects and messages that are not done with; dead letters do not count."""
+        return self.firehose.pending + sum(
+            self._messages(arn.split(":")[-1]) for arn in self.event_sources.queue_arns()
+        )
+
+    def dead_letters(self) -> int:
+        """Messages about raw objects that failed too often."""
+        return self._messages(self.resources.dead_letter_url.rsplit("/", 1)[-1])
+
+    def wait_idle(self, timeout: float = 120.0) -> None:
+        """Flush Firehose and wait until everything in the lake has come to rest.
+
+        Raises:
+            SandboxError: it has not after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            self.flush()
+            waiting = self.in_flight()
+            if not waiting:
+                return
+            if time.monotonic() > deadline:
+                raise SandboxError(
+                    f"{waiting} records, objects or messages are still under way after "
+                    f"{timeout:.0f} s; the functions' logs are in {self.log_dir}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _messages(self, queue: str) -> int:
+        sqs = self.clients.sqs
+        counts = sqs.get_queue_attributes(
+            QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"],
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        )["Attributes"]
+        return sum(map(int, counts.values()))
+
+    def _administer(self, name: str) -> dict[str, Any]:
+        if not self._ready:
+            return {"endpoint": self.endpoint, "state": "starting"}
+        if name == "flush":
+            self.flush()
+        elif name == "wait-idle":
+            self.wait_idle()
+        elif name.startswith("tick"):
+            ticks = self.tick(name.removeprefix("tick").strip("/"))
+            return {"ticks": [{"schedule": t.schedule, "failed": t.outcome.failed} for t in ticks]}
+        elif name != "status":
+            raise KeyError(name)
+        return {
+            "endpoint": self.endpoint,
+            **self.resources.as_dict(),
+            "in_flight": self.in_flight(),
+        }
+
+
+def _describe_stream(region: str, name: str) -> dict[str, Any] | None:
+    # Read in this process: Firehose looks its stream up with every call.
+    streams = firehose_backends[ACCOUNT][region]
+    if name not in streams.delivery_streams:
+        return None
+    description: dict[str, Any] = streams.describe_delivery_stream(name)[
+        "DeliveryStreamDescription"
+    ]
+    return description

@@ -1,0 +1,206 @@
+"""One raw object's bytes in, its three local files and the account of them out. No AWS here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.errors import ConservationError, CorruptObjectError
+from clickstream_lake.lake.layout import Source, landing_name
+from clickstream_lake.transform.read.gunzip import Readable, gunzip
+from clickstream_lake.transform.read.lines import blocks
+from clickstream_lake.transform.rules.block import BlockEnricher
+from clickstream_lake.transform.rules.rules import Rules
+from clickstream_lake.transform.write.outputs import JsonOutput, ParquetOutput, RejectOutput
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the transform of one raw object depends on beside its bytes."""
+
+    source: Source
+    catalog: Catalog
+    limits: Limits
+    output: OutputOptions
+    processed_ts: datetime
+
+
+@dataclass(slots=True)
+class Stats:
+    """The account of one raw object: lines = blank + published + rejected.
+
+    A line with several JSON values counts once for each; an object that was rejected whole counts
+    as one line, for nobody knows how many it had.
+
+    Attributes:
+        corrupt: why the object was rejected whole.
+        rejected: reason -> lines.
+        mismatched: column -> values that did not fit it.
+        bytes_in: compressed bytes read.
+        bytes_raw: decompressed bytes read.
+        bytes_json: size of the JSON file; `bytes_parquet` and `bytes_rejects` likewise.
+    """
+
+    lines: int = 0
+    blank: int = 0
+    published: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    mismatched: dict[str, int] = field(default_factory=dict)
+    corrupt: str | None = None
+    bytes_in: int = 0
+    bytes_raw: int = 0
+    bytes_json: int = 0
+    bytes_parquet: int = 0
+    bytes_rejects: int = 0
+
+    @property
+    def rejected_lines(self) -> int:
+        """Lines rejected, for any reason."""
+        return sum(self.rejected.values())
+
+
+@dataclass(frozen=True, slots=True)
+class TransformResult:
+    """The local files of one raw object; JSON and Parquet are None where it was rejected whole.
+
+    The rejects file is always there; it is empty where nothing was rejected.
+    """
+
+    json: Path | None
+    parquet: Path | None
+    rejects: Path
+    stats: Stats
+
+
+class _Counting:
+    """Counts what is read of a raw object."""
+
+    def __init__(self, raw: Readable) -> None:
+        self._raw = raw
+        self.count = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self._raw.read(size)
+        self.count += len(data)
+        return data
+
+
+def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
+    """Transform one raw object into files in `workdir`.
+
+    Memory is bounded: one piece of decompressed text, one event of the longest allowed length and
+    one Parquet row group.
+
+    Raises:
+        ConservationError: the counts do not add up; nothing may be made visible.
+        OSError: reading or writing failed.
+    """
+    stats = Stats()
+    counting = _Counting(raw)
+    name = job.source.source_id
+    gzip = job.output.json_compression == "gzip"
+    json_path = workdir / landing_name("json", name, gzip=gzip)
+    parquet_path = workdir / landing_name("parquet", name)
+    rejects_path = workdir / f"{name}.rejects.json"
+    text = iso_millis(job.processed_ts)
+    with (
+        JsonOutput(json_path, job.output) as json_output,
+        ParquetOutput(parquet_path, job.catalog, job.output) as parquet_output,
+        RejectOutput(
+            rejects_path,
+            raw_key=job.source.key,
+            source_id=name,
+            processed_ts_text=text,
+        ) as reject_output,
+    ):
+        rules = Rules(
+            catalog=job.catalog,
+            limits=job.limits,
+            processed_ts=millis(job.processed_ts),
+            processed_ts_text=text,
+            partition_keys=job.source.partition.names,
+        )
+        enricher = BlockEnricher(rules)
+        try:
+            pieces = _counted(gunzip(counting, job.limits), stats)
+            for block in blocks(pieces, job.limits.max_line_bytes):
+                for done in enricher.enrich(block):
+                    for lines in done.json:
+                        json_output.write(lines)
+                    for batch in done.batches:
+                        parquet_output.write_batch(batch)
+                        stats.lines += batch.num_rows
+                    reject_output.write(done.rejects)
+                    stats.blank += done.blank
+                    stats.lines += done.blank + len(done.rejects)
+                    _add(stats.mismatched, done.mismatched)
+                    for reject in done.rejects:
+                        _add(stats.rejected, {reject.reason: 1})
+        except CorruptObjectError as error:
+            stats = Stats(lines=1, corrupt=error.reason, rejected={error.reason: 1})
+        else:
+            parquet_output.finish()
+    stats.bytes_in = counting.count
+    if stats.corrupt is not None:
+        return _rejected_whole(job, stats, (json_path, parquet_path), rejects_path)
+    stats.published = _conserved(stats, json_output.rows, parquet_output.rows, reject_output.rows)
+    stats.bytes_json = json_path.stat().st_size
+    stats.bytes_parquet = parquet_path.stat().st_size
+    stats.bytes_rejects = rejects_path.stat().st_size
+    return TransformResult(json_path, parquet_path, rejects_path, stats)
+
+
+def _counted(pieces: Iterator[bytes], stats: Stats) -> Iterator[bytes]:
+    for piece in pieces:
+        stats.bytes_raw += len(piece)
+        yield piece
+
+
+def _rejected_whole(
+    job: Job, stats: Stats, unfinished: tuple[Path, ...], rejects_path: Path
+) -> TransformResult:
+    for path in unfinished:
+        path.unlink()
+    with RejectOutput(
+        rejects_path,
+        raw_key=job.source.key,
+        source_id=job.source.source_id,
+        processed_ts_text=iso_millis(job.processed_ts),
+    ) as output:
+        output.write_object(str(stats.corrupt))
+    stats.bytes_rejects = rejects_path.stat().st_size
+    return TransformResult(None, None, rejects_path, stats)
+
+
+def _conserved(stats: Stats, json_rows: int, parquet_rows: int, reject_rows: int) -> int:
+    """Check that every line is accounted for; the rows both files have."""
+    expected = stats.lines - stats.blank - stats.rejected_lines
+    if not json_rows == parquet_rows == expected or reject_rows != stats.rejected_lines:
+        raise ConservationError(
+            f"{stats.lines} lines = {stats.blank} blank + {stats.rejected_lines} rejected + "
+            f"{expected} published, but the files hold {json_rows} JSON rows, {parquet_rows} "
+            f"Parquet rows and {reject_rows} rejects"
+        )
+    return expected
+
+
+def _add(totals: dict[str, int], counts: Mapping[str, int]) -> None:
+    for key, count in counts.items():
+        totals[key] = totals.get(key, 0) + count
+
+
+def millis(moment: datetime) -> int:
+    """UTC milliseconds of an aware datetime."""
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
+
+
+def iso_millis(moment: datetime) -> str:
+    """`2025-11-26T10:00:00.000Z`."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

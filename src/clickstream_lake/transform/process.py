@@ -1,0 +1,171 @@
+"""One raw object, from S3 to visible in both tables. Repeating it changes nothing more."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any, Final
+
+from clickstream_lake.lake.aws.objects import ObjectStore
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.errors import PartitionMovedError, RawReplacedError, SupersededError
+from clickstream_lake.lake.layout import FORMATS, Format, Source
+from clickstream_lake.lake.publish import (
+    LandingFile,
+    Presence,
+    Published,
+    Publisher,
+    PublishOutcome,
+)
+from clickstream_lake.transform.core import (
+    Job,
+    Stats,
+    TransformResult,
+    iso_millis,
+    transform_stream,
+)
+
+# A new start means that another invocation of the same source, or a new content of the same key,
+# came in between: each settles within one or two.
+_STARTS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of one raw object.
+
+    Attributes:
+        outcomes: what publishing came to, by format; empty where the object was rejected whole.
+        stats: None where a redelivered object was merged long ago, and not read again.
+        seconds: wall time.
+    """
+
+    source: Source
+    outcomes: dict[Format, PublishOutcome]
+    stats: Stats | None
+    seconds: float = field(compare=False)
+
+    @property
+    def stale(self) -> bool:
+        """The tables show an earlier content of this raw key, which compaction has merged."""
+        return PublishOutcome.STALE in self.outcomes.values()
+
+    def as_log(self) -> dict[str, Any]:
+        """Keys and counts for the log."""
+        return {
+            "raw_key": self.source.key,
+            "source_id": self.source.source_id,
+            "outcomes": {fmt: outcome.value for fmt, outcome in self.outcomes.items()},
+            "seconds": round(self.seconds, 3),
+            **(asdict(self.stats) if self.stats else {}),
+        }
+
+
+class RawObjectProcessor:
+    """Transforms raw objects of one lake and makes them visible."""
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        publisher: Publisher,
+        catalog: Catalog,
+        config: Config,
+        now: Callable[[], datetime],
+        scratch: Path | None = None,
+    ) -> None:
+        """Work on one lake.
+
+        Args:
+            store: the lake's bucket.
+            publisher: makes landing files visible.
+            catalog: columns and PII keys.
+            config: layout, limits and output options.
+            now: the clock; asked once per invocation.
+            scratch: where temporary files go; the system's choice if None.
+        """
+        self._store = store
+        self._publisher = publisher
+        self._catalog = catalog
+        self._config = config
+        self._now = now
+        self._scratch = scratch
+
+    def process(self, raw_key: str) -> Report:
+        """Transform and publish one raw object.
+
+        Raises:
+            LayoutError: the key is none of this lake's raw keys.
+            ObjectMissingError: there is no such object.
+            LakeError: S3 or Glue failed, or the counts do not add up; nothing is acknowledged.
+        """
+        start = perf_counter()
+        source = self._config.layout.source(raw_key)
+        moment = self._now()
+        for _ in range(_STARTS):
+            try:
+                outcomes, stats = self._attempt(source, moment)
+            except SupersededError as error:
+                moment = datetime.fromisoformat(error.processed_ts)
+            except RawReplacedError:
+                continue
+            else:
+                return Report(source, outcomes, stats, perf_counter() - start)
+        raise PartitionMovedError(f"{raw_key!r} keeps changing while it is transformed")
+
+    def _attempt(
+        self, source: Source, moment: datetime
+    ) -> tuple[dict[Format, PublishOutcome], Stats | None]:
+        with self._store.open(source.key) as (info, body):
+            present = self._publisher.lookup(source)
+            if _all_merged(present, info.etag):
+                return dict.fromkeys(FORMATS, PublishOutcome.ALREADY_MERGED), None
+            moment = _first_moment(present, info.etag) or moment
+            with TemporaryDirectory(dir=self._scratch, prefix="transform-") as folder:
+                job = Job(source, self._catalog, self._config.limits, self._config.output, moment)
+                result = transform_stream(body, job, Path(folder))
+                return self._publish(source, info.etag, job, result), result.stats
+
+    def _publish(
+        self, source: Source, raw_etag: str, job: Job, result: TransformResult
+    ) -> dict[Format, PublishOutcome]:
+        stats = result.stats
+        self._publisher.publish_rejects(source, result.rejects, rejected=stats.rejected_lines)
+        paths: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
+        return {
+            fmt: self._publisher.publish(
+                fmt,
+                source,
+                LandingFile(
+                    path=path,
+                    raw_etag=raw_etag,
+                    rows=stats.published,
+                    lines=stats.lines,
+                    blank=stats.blank,
+                    rejected=stats.rejected_lines,
+                    processed_ts=iso_millis(job.processed_ts),
+                    schema_version=self._catalog.schema_version,
+                    gzip=path.suffix == ".gz",
+                ),
+            )
+            for fmt, path in paths.items()
+            if path is not None
+        }
+
+
+def _all_merged(present: dict[Format, Published], raw_etag: str) -> bool:
+    return all(
+        there.presence is Presence.MERGED and there.raw_etag == raw_etag
+        for there in present.values()
+    )
+
+
+def _first_moment(present: dict[Format, Published], raw_etag: str) -> datetime | None:
+    """The `processed_ts` of an earlier attempt at the same content, so that it stays the one."""
+    for there in present.values():
+        if there.raw_etag == raw_etag and there.processed_ts is not None:
+            return datetime.fromisoformat(there.processed_ts)
+    return None

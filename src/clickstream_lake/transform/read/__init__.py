@@ -1,0 +1,1 @@
+"""A raw object's bytes -> blocks of whole lines."""

@@ -1,0 +1,121 @@
+"""A raw object's bytes, decompressed in bounded pieces and checked to the last byte.
+
+A raw object is one or more gzip members, perhaps with zero padding after the last. Anything else
+raises `CorruptObjectError`, as late as the bytes that show it, so the caller publishes nothing
+before the iterator has ended.
+"""
+
+from collections.abc import Generator, Iterator
+from typing import Final, Protocol
+
+from isal import igzip_lib, isal_zlib
+
+from clickstream_lake.lake.config import Limits
+from clickstream_lake.lake.errors import CorruptObjectError
+from clickstream_lake.transform.rules.reasons import OBJECT_REASONS, ObjectReason
+
+_MAGIC: Final = b"\x1f\x8b"
+_GZIP_WINDOW: Final = 31  # 15 bits of window, with a gzip header and trailer
+_READ_BYTES: Final = 256 * 1024
+PIECE_BYTES: Final = 1_000_000
+"""Most bytes of one decompressed piece. What the kernel reads of a piece and writes from it should
+stay in the cache, and each piece makes a batch, for which the encoder pays; from 500 KB to 2 MB it
+makes no difference."""
+# Tiny objects may well be one repeated character: the ratio says something from here on.
+_RATIO_FROM_BYTES: Final = 4 * 1024 * 1024
+
+
+class Readable(Protocol):
+    """What is needed of a raw object: a binary file, or the body of an S3 answer."""
+
+    def read(self, size: int, /) -> bytes:
+        """Answer up to `size` bytes, none only at the end."""
+
+
+def gunzip(raw: Readable, limits: Limits) -> Iterator[bytes]:
+    """Decompress a raw object piece by piece.
+
+    Yields:
+        Non-empty pieces of at most `PIECE_BYTES`.
+
+    Raises:
+        CorruptObjectError: with an `ObjectReason`.
+    """
+    members = _Members(raw)
+    total = 0
+    for piece in members.pieces():
+        total += len(piece)
+        if total > limits.max_object_bytes:
+            raise corrupt("object_too_large")
+        if total > max(members.read_bytes * limits.max_ratio, _RATIO_FROM_BYTES):
+            raise corrupt("ratio_too_high")
+        yield piece
+
+
+def corrupt(reason: ObjectReason) -> CorruptObjectError:
+    """The error of a raw object that is rejected whole."""
+    return CorruptObjectError(reason, OBJECT_REASONS[reason])
+
+
+class _Members:
+    """Walks the members of one gzip file."""
+
+    def __init__(self, raw: Readable) -> None:
+        self._raw = raw
+        self.read_bytes = 0
+
+    def _read(self) -> bytes:
+        data = self._raw.read(_READ_BYTES)
+        self.read_bytes += len(data)
+        return data
+
+    def pieces(self) -> Iterator[bytes]:
+        data = self._magic(b"")
+        if data is None:
+            raise corrupt("not_gzip" if self.read_bytes else "gzip_truncated")
+        while data is not None:
+            rest = yield from self._member(data)
+            data = self._magic(rest)
+
+    def _member(self, data: bytes) -> Generator[bytes, None, bytes]:
+        """Decompress one member; the generator's value is what was read beyond its end."""
+        member = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
+        while True:
+            try:
+                piece = member.decompress(data, PIECE_BYTES)
+            except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub names an instance
+                raise corrupt("gzip_corrupt") from error
+            if piece:
+                yield piece
+            if member.eof:
+                return bytes(member.unused_data)
+            data = member.unconsumed_tail
+            # A full piece may leave output inside the decompressor, with no input left to give.
+            if not data and len(piece) < PIECE_BYTES:
+                data = self._read()
+                if not data:
+                    raise corrupt("gzip_truncated")
+
+    def _magic(self, data: bytes) -> bytes | None:
+        """Stand at the start of the next member; None where the object ends.
+
+        Raises:
+            CorruptObjectError: something else than a member or zero padding follows.
+        """
+        first = self.read_bytes == 0
+        while len(data) < len(_MAGIC):
+            more = self._read()
+            if not more:
+                break
+            data += more
+        if data.startswith(_MAGIC):
+            return data
+        if data and _MAGIC.startswith(data):
+            raise corrupt("gzip_truncated")
+        if first:
+            return None
+        while data:
+            if data.strip(b"\0"):
+                raise corrupt("gzip_trailing_garbage")
+            data = self._read()
+        return None

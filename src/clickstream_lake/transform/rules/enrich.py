@@ -1,0 +1,216 @@
+"""The data rules, one event at a time: right for any input.
+
+What `clickstream_lake.transform.rules.kernel` declines comes here.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS
+from clickstream_lake.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
+from clickstream_lake.transform.read.lines import WHITESPACE, split_values
+from clickstream_lake.transform.rules.reasons import LineReason
+from clickstream_lake.transform.rules.rules import Rules
+from clickstream_lake.transform.rules.strict import ParsedEvent, RejectedError, parse_event
+
+_encode = msgspec.json.encode
+# Numbers with a fraction or exponent keep the text they were sent with.
+_decode_exact = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
+_NULL: Final = b"null"
+_CONTAINERS: Final = frozenset({dict, list})
+# A letter, digit or mark of a name, spelt as an escape: a name could be hidden behind it. Names are
+# made of letters, digits and `_ . $ -`; the Kelvin sign is a k in lower case. Behind an escaped
+# backslash a `u` is no more than that.
+_ESCAPED_NAME: Final = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\u(?:00(?:2[4dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])|212[aA])"
+)
+# More than the keys of any sane catalog and its producers; a stranger's keys only fill it once.
+_KNOWN_KEYS: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """Which text of a raw object was not published, and why; never the text itself.
+
+    Attributes:
+        line_number: counted from 1.
+        byte_offset: where the text starts in the decompressed object.
+    """
+
+    line_number: int
+    byte_offset: int
+    reason: LineReason
+
+
+@dataclass(slots=True)
+class EnrichedLines:
+    """What became of some lines.
+
+    Attributes:
+        json: the published events, each a JSON line with its newline.
+        rows: the same events as Parquet rows, in the order of the catalog's Parquet columns.
+        mismatched: column -> values that did not fit it.
+    """
+
+    json: list[bytes] = field(default_factory=list)
+    rows: list[list[Any]] = field(default_factory=list)
+    blank: int = 0
+    rejects: list[RejectedLine] = field(default_factory=list)
+    mismatched: dict[str, int] = field(default_factory=dict)
+
+
+class Enricher:
+    """Applies the catalog to events: drops PII, adds `processed_ts`, types the columns."""
+
+    def __init__(self, rules: Rules) -> None:
+        """Prepare what is the same for every event."""
+        catalog = rules.catalog
+        self._catalog = catalog
+        self._limits = rules.limits
+        self._partition_keys = rules.partition_keys
+        columns = catalog.table("parquet").columns
+        self._width = len(columns)
+        index = {column.name: position for position, column in enumerate(columns)}
+        self._extra_index = index[EXTRA]
+        self._processed_index = index[PROCESSED_TS]
+        self._processed_ts = rules.processed_ts
+        self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
+        self._columns: dict[str, tuple[int, bool, Coercion]] = {
+            column.name: (index[column.name], column.type == "string", COERCIONS[column.type])
+            for column in columns
+            if column.name not in {EXTRA, PROCESSED_TS}
+        }
+        self._pii_needles = tuple(b'"%s"' % key.encode() for key in sorted(catalog.pii_keys))
+        self._prefixes = {name: b',"%s":' % name.encode() for name in self._columns}
+
+    def line(self, line: bytes, number: int, offset: int, done: EnrichedLines) -> None:
+        """Enrich one line, without its newline, and add what became of it to `done`.
+
+        Args:
+            line: any bytes.
+            number: of the line, counted from 1.
+            offset: where it starts in the decompressed object.
+            done: what became of the lines so far.
+        """
+        text = line.strip(WHITESPACE)
+        if not text:
+            done.blank += 1
+            return
+        start = offset + len(line) - len(line.lstrip(WHITESPACE))
+        reason = self._publish(text, done)
+        if reason is None:
+            return
+        values = split_values(text)
+        if len(values) == 1:
+            done.rejects.append(RejectedLine(number, start, reason))
+            return
+        for position, value in values:
+            reason = self._publish(value, done)
+            if reason is not None:
+                done.rejects.append(RejectedLine(number, start + position, reason))
+
+    def _publish(self, text: bytes, done: EnrichedLines) -> LineReason | None:
+        """Add one event, or say why not."""
+        if len(text) > self._limits.max_line_bytes:
+            return "line_too_long"
+        try:
+            event = parse_event(text, self._limits)
+        except RejectedError as rejected:
+            return rejected.reason
+        self._rewrite_nested(event)
+        line, row = self._apply(event, done.mismatched)
+        done.json.append(line)
+        done.rows.append(row)
+        return None
+
+    def _apply(self, event: ParsedEvent, mismatched: dict[str, int]) -> tuple[bytes, list[Any]]:
+        """Type the columns of one event: its JSON line and its Parquet row."""
+        columns, prefixes, values = self._columns, self._prefixes, event.values
+        row: list[Any] = [None] * self._width
+        parts: list[bytes | msgspec.Raw] = []
+        moved: list[bytes | msgspec.Raw] = []  # into `extra` of both formats
+        undeclared: list[bytes] = []  # into `extra` of Parquet only
+        for key, raw in event.fields.items():
+            known = columns.get(key)
+            if known is not None:
+                index, is_string, coercion = known
+                value = values[key]
+                if value is None or (is_string and type(value) is str):
+                    row[index] = value
+                    parts += (prefixes[key], raw)
+                    continue
+                cell, text = coercion(value, bytes(raw))
+                if cell is not MISMATCH:
+                    row[index] = cell
+                    parts += (prefixes[key], text)
+                    continue
+                mismatched[key] = mismatched.get(key, 0) + 1
+                parts += (prefixes[key], _NULL)
+            elif self._catalog.is_pii(key):
+                continue
+            elif not self._catalog.taken_for_column(key, self._partition_keys):
+                prefix = self._prefix(key)
+                parts += (prefix, raw)
+                undeclared += (prefix, compact(bytes(raw)))
+                continue
+            prefix = self._prefix(key)
+            moved += (prefix, raw)
+            undeclared += (prefix, compact(bytes(raw)))
+        if undeclared:
+            row[self._extra_index] = (b"{" + b"".join(undeclared)[1:] + b"}").decode()
+        if moved:
+            parts += (b',"extra":{', b"".join(moved)[1:], b"}")
+        row[self._processed_index] = self._processed_ts
+        parts.append(self._tail)
+        return b"{" + b"".join(parts)[1:], row
+
+    def _prefix(self, key: str) -> bytes:
+        """`,"key":`, escaped as JSON."""
+        prefix = self._prefixes.get(key)
+        if prefix is None:
+            prefix = b"," + _encode(key) + b":"
+            if len(self._prefixes) < _KNOWN_KEYS:
+                self._prefixes[key] = prefix
+        return prefix
+
+    def _rewrite_nested(self, event: ParsedEvent) -> None:
+        """Write objects and arrays anew where they cannot stay as they were sent.
+
+        Where they may hold a PII key they are encoded again without it, even if the decoded value
+        shows none: the text may hold one under a duplicate key. A carriage return between tokens
+        goes, because Hadoop's readers would end the line there.
+        """
+        for key, value in event.values.items():
+            if type(value) in _CONTAINERS:
+                text = bytes(event.fields[key])
+                if self._may_hold_pii(text):
+                    text = _encode(self._strip(_decode_exact(text)))
+                elif b"\r" in text:
+                    text = compact(text)
+                else:
+                    continue
+                event.fields[key] = msgspec.Raw(text)
+
+    def _may_hold_pii(self, text: bytes) -> bool:
+        """Whether a PII key may stand in a text: plainly, with escapes, or in odd letters.
+
+        Lower case changes some letters outside ASCII into ASCII ones (the Kelvin sign into k).
+        """
+        if b"\\u" in text and _ESCAPED_NAME.search(text):
+            return True
+        lowered = text.lower() if text.isascii() else text.decode().lower().encode()
+        return any(needle in lowered for needle in self._pii_needles)
+
+    def _strip(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        if type(value) is dict:
+            return {
+                key: self._strip(item)
+                for key, item in value.items()
+                if not self._catalog.is_pii(key)
+            }
+        if type(value) is list:
+            return [self._strip(item) for item in value]
+        return value

@@ -1,0 +1,188 @@
+"""The fast path: what the native kernel takes of a block, and which lines it leaves.
+
+The kernel (`native/kernel.c`) scans a block once and writes JSON lines and the buffers of the
+Parquet columns, without an object per value. It takes only lines it can show to be plain, and for
+these gives the very bytes and values that `enrich.py` gives. Tests hold the two together over
+hostile input.
+"""
+
+import ctypes
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS
+from clickstream_lake.transform.rules.native import library
+from clickstream_lake.transform.rules.rules import Rules
+from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
+
+# The same numbers as in native/kernel.h.
+_KINDS: Final = {"string": 0, "json": 1, "double": 2, "bigint": 3, "boolean": 4, "timestamp": 5}
+_EXTRA, _PROCESSED = 6, 7
+_DROPPED, _UNDECLARED, _REFUSED = -1, -2, -3
+_MOST_ROWS: Final = 8_192
+_MOST_STAMP_BYTES: Final = 64
+
+# More than the keys of any sane catalog and its producers; a stranger's keys only fill it once.
+_MOST_KEYS: Final = 4_096
+
+
+class KernelError(RuntimeError):
+    """The kernel found no memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclinedLine:
+    """A line that the kernel leaves to others, from its first odd event on.
+
+    Attributes:
+        start: of that in the block, in bytes.
+        end: of the line, its line end left out.
+        line: line ends of this part before it.
+        row: events of this part before it.
+        json: bytes of this part's JSON lines before it.
+    """
+
+    start: int
+    end: int
+    line: int
+    row: int
+    json: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedPart:
+    """What became of some lines in a row.
+
+    Attributes:
+        json: JSON lines of the events that were taken; good until the next part is asked for.
+        batch: their Parquet rows, in the same order; None if there are none.
+        declined: the lines that were not.
+        blank: lines of white space.
+        lines: line ends.
+    """
+
+    json: memoryview
+    batch: pa.RecordBatch | None
+    declined: tuple[DeclinedLine, ...]
+    blank: int
+    lines: int
+
+
+class Kernel:
+    """Scans the blocks of one raw object."""
+
+    def __init__(self, rules: Rules) -> None:
+        """Prepare what is the same for every block.
+
+        Raises:
+            KernelError: there is no memory.
+        """
+        catalog, limits = rules.catalog, rules.limits
+        self._catalog = catalog
+        self._partition_keys = rules.partition_keys
+        self._schema = catalog.arrow_schema()
+        self._columns = {name: index for index, name in enumerate(self._schema.names)}
+        own = {EXTRA: _EXTRA, PROCESSED_TS: _PROCESSED}
+        columns = catalog.table("parquet").columns
+        kinds = bytes(own.get(column.name, _KINDS[column.type]) for column in columns)
+        self._native = library.load()
+        self._kernel = self._native.kernel_new(len(kinds), kinds, _MOST_KEYS)
+        if not self._kernel:
+            raise KernelError("no memory for the kernel's tables")
+        weakref.finalize(self, self._native.kernel_free, self._kernel)
+        self._native.kernel_limit(
+            self._kernel,
+            limits.max_line_bytes,
+            limits.max_depth,
+            limits.max_keys,
+            MAX_KEY_BYTES,
+        )
+        tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
+        names = [key.encode() for key in sorted(catalog.pii_keys)]
+        if not self._native.kernel_stamp(
+            self._kernel, rules.processed_ts, tail, len(tail)
+        ) or not self._native.kernel_names(
+            self._kernel, len(names), b"".join(names), bytes(map(len, names))
+        ):
+            raise KernelError("no memory for the names of PII keys")
+        self._scanned: Any = self._native.kernel_scanned(self._kernel).contents
+        self._declined: Any = self._native.kernel_declined(self._kernel)
+        self._unknown: Any = self._native.kernel_unknown(self._kernel)
+        self._layouts: Any = self._native.kernel_layouts(self._kernel)
+        self._json = bytearray()
+        self._json_at: Any = None
+        self._knows_all = False
+        for name in self._columns:
+            self._learn(name.encode())
+
+    def scan(self, data: bytes) -> Iterator[ScannedPart]:
+        """Scan the lines of a block; the last one may lack its end.
+
+        Raises:
+            KernelError: there is no memory.
+        """
+        room = len(data) + len(data) // 2 + _MOST_STAMP_BYTES * _MOST_ROWS
+        if len(self._json) < room:
+            self._json_at = None  # which would forbid the change
+            self._json = bytearray(room)
+            self._json_at = (ctypes.c_char * room).from_buffer(self._json)
+        scanned, position = self._scanned, 0
+        while position < len(data):
+            if not self._native.kernel_scan(
+                self._kernel, data, len(data), position, self._json_at, self._knows_all
+            ):
+                raise KernelError(f"no memory for a block of {len(data):,} bytes")
+            for key in self._unknown[: scanned.unknown]:
+                self._learn(data[key.start : key.end])
+            before, position = position, scanned.consumed
+            if position > before:
+                yield self._part()
+
+    def _part(self) -> ScannedPart:
+        scanned = self._scanned
+        return ScannedPart(
+            memoryview(self._json)[: scanned.json],
+            self._batch(scanned.rows, scanned.arrow) if scanned.rows else None,
+            tuple(
+                DeclinedLine(found.start, found.end, found.line, found.row, found.json)
+                for found in self._declined[: scanned.declined]
+            ),
+            scanned.blank,
+            scanned.lines,
+        )
+
+    def _batch(self, rows: int, size: int) -> pa.RecordBatch:
+        memory = pa.allocate_buffer(size)
+        self._native.kernel_fill(self._kernel, memory.address)
+        arrays = []
+        for field, layout in zip(self._schema, self._layouts[: len(self._schema)], strict=True):
+            starts, sizes, nulls = layout.start, layout.size, layout.nulls
+            buffers = [memory.slice(starts[0], sizes[0]) if nulls else None]
+            buffers.append(memory.slice(starts[1], sizes[1]))
+            if pa.types.is_string(field.type):
+                buffers.append(memory.slice(starts[2], sizes[2]))
+            arrays.append(pa.Array.from_buffers(field.type, rows, buffers, nulls))
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+    def _learn(self, key: bytes) -> None:
+        """Tell the kernel what becomes of fields with a key; it knows it from here on."""
+        known = self._native.kernel_learn(
+            self._kernel, b'"%s"' % key, len(key) + 2, self._fate(key.decode())
+        )
+        self._knows_all = not known
+
+    def _fate(self, key: str) -> int:
+        if self._catalog.is_pii(key):
+            return _DROPPED
+        if key in {EXTRA, PROCESSED_TS}:
+            return _REFUSED
+        column = self._columns.get(key)
+        if column is not None:
+            return column
+        if self._catalog.taken_for_column(key, self._partition_keys):
+            return _REFUSED
+        return _UNDECLARED

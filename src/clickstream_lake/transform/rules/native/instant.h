@@ -1,0 +1,86 @@
+/* ISO-8601 texts -> UTC milliseconds, as `parse_timestamp` of src/clickstream_lake/lake/coercion.py has it. */
+#ifndef CLICKSTREAM_INSTANT_H
+#define CLICKSTREAM_INSTANT_H
+
+#include "scan.h"
+
+#define WIDEST_OFFSET_MINUTES (14 * 60)
+#define FIRST_MILLIS (-62135596800000LL) /* of the year 1 */
+#define LAST_MILLIS 253402300799999LL    /* of the year 9999 */
+
+/* A number of so many digits, or -1. */
+static int digits_at(const u8 *p, const u8 *end, int count) {
+    int value = 0;
+    if (end - p < count) return -1;
+    for (int i = 0; i < count; i++) {
+        if (!is_digit(p[i])) return -1;
+        value = 10 * value + (p[i] - '0');
+    }
+    return value;
+}
+
+/* Days since 1970-01-01 of the Gregorian calendar, by Howard Hinnant's days_from_civil:
+ * https://howardhinnant.github.io/date_algorithms.html */
+static int64_t days_of(int year, int month, int day) {
+    int y = year - (month <= 2), era = y / 400, of_era = y - era * 400;
+    int of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return (int64_t)era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static int days_in(int year, int month) {
+    static const u8 days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
+}
+
+/* Read a whole text as an instant; whether it is one. */
+static bool parse_instant(const u8 *p, const u8 *end, int64_t *millis) {
+    int year = digits_at(p, end, 4), month, day, hour, minute, second = 0, fraction = 0, offset = 0;
+    int64_t found;
+    if (year < 1 || end - p < 10 || p[4] != '-' || p[7] != '-') return false;
+    month = digits_at(p + 5, end, 2);
+    day = digits_at(p + 8, end, 2);
+    if (month < 1 || month > 12 || day < 1 || day > days_in(year, month)) return false;
+    found = days_of(year, month, day) * 86400000;
+    p += 10;
+    if (p < end) {
+        if (*p != 'T' || end - p < 6 || p[3] != ':') return false;
+        hour = digits_at(p + 1, end, 2);
+        minute = digits_at(p + 4, end, 2);
+        p += 6;
+        if (p < end && *p == ':') {
+            second = digits_at(p + 1, end, 2);
+            if (second < 0) return false;
+            p += 3;
+            if (p < end && (*p == '.' || *p == ',')) {
+                int scale = 100, count = 0;
+                for (p++; p < end && is_digit(*p); p++, count++, scale /= 10)
+                    fraction += scale * (*p - '0'); /* nothing from the fourth on */
+                if (count < 1 || count > 9) return false;
+            }
+        }
+        if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second > 59) return false;
+        if (p < end && *p == 'Z') {
+            p++;
+        } else if (p < end) {
+            int sign = *p == '+' ? 1 : *p == '-' ? -1 : 0, hours = digits_at(p + 1, end, 2), rest = 0;
+            if (!sign || hours < 0) return false;
+            p += 3;
+            if (p < end) {
+                p += *p == ':';
+                rest = digits_at(p, end, 2);
+                if (rest < 0) return false;
+                p += 2;
+            }
+            offset = 60 * hours + rest;
+            if (rest > 59 || offset > WIDEST_OFFSET_MINUTES) return false;
+            offset *= sign;
+        }
+        if (p != end) return false;
+        found += ((hour * 60LL + minute - offset) * 60 + second) * 1000 + fraction;
+    }
+    *millis = found;
+    return found >= FIRST_MILLIS && found <= LAST_MILLIS;
+}
+
+#endif

@@ -1,0 +1,1 @@
+"""The files of one source, written locally and counted."""

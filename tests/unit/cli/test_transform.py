@@ -1,0 +1,118 @@
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from clickstream_lake.cli import app
+from clickstream_lake.lake.layout import Layout
+
+EVENT = (
+    b'{"event_id":"e1","event_type":"click","event_ts":"2025-11-26T10:00:00Z",'
+    b'"page_url":"/p","user_id":"u1"}\n'
+)
+PARTITION = "year=2025/month=11/day=26"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["transform", *map(str, arguments)], catch_exceptions=False)
+
+
+def raw(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content))
+    return path
+
+
+def statistics(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_file_becomes_json_and_parquet_in_its_partition(tmp_path: Path) -> None:
+    file = raw(tmp_path / f"raw/{PARTITION}/file.gz", EVENT)
+    out = tmp_path / "lake"
+
+    result = run(file, "--out", out, "--json")
+
+    source = Layout().source(f"raw/{PARTITION}/file.gz")
+    (row,) = (out / Layout().landing_key("json", source)).read_bytes().splitlines()
+    (parquet,) = pq.read_table(out / Layout().landing_key("parquet", source)).to_pylist()
+    published = json.loads(row)
+    assert result.exit_code == 0
+    assert published.pop("processed_ts")
+    assert published == {key: value for key, value in json.loads(EVENT).items() if key != "user_id"}
+    assert (parquet["event_id"], parquet["page_url"], parquet["extra"]) == ("e1", "/p", None)
+    assert not (out / "rejected").exists()
+
+
+def test_statistics_are_one_json_object_a_file(tmp_path: Path) -> None:
+    good = raw(tmp_path / "good.gz", EVENT + b"\n" + b'{"event_id":"e2","quantity":"two"}\n')
+    bad = raw(tmp_path / "bad.gz", EVENT + b"{nonsense\n[1]\n")
+
+    first, second = statistics(run(good, bad, "--out", tmp_path / "lake", "--json"))
+
+    assert first["file"] == str(good)
+    assert (first["lines"], first["blank"], first["published"]) == (3, 1, 2)
+    assert (first["rejected"], first["mismatched"]) == ({}, {"quantity": 1})
+    assert (second["lines"], second["published"]) == (3, 1)
+    assert second["rejected"] == {"not_json": 1, "not_object": 1}
+
+
+def test_rejects_are_written_with_a_reason_each_and_go_when_there_are_none_any_more(
+    tmp_path: Path,
+) -> None:
+    file, out = tmp_path / f"{PARTITION}/file.gz", tmp_path / "lake"
+
+    raw(file, EVENT + b"{nonsense\n")
+    run(file, "--out", out)
+    (rejects,) = out.glob(f"rejected/{PARTITION}/*.json")
+    (row,) = map(json.loads, rejects.read_bytes().splitlines())
+    raw(file, EVENT)
+    run(file, "--out", out)
+
+    assert (row["reason"], row["line_number"], row["byte_offset"]) == ("not_json", 2, len(EVENT))
+    assert not rejects.exists()
+
+
+def test_a_file_that_is_no_valid_gzip_is_rejected_whole_and_the_others_go_on(
+    tmp_path: Path,
+) -> None:
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(gzip.compress(EVENT * 100)[:-9])
+    good = raw(tmp_path / "good.gz", EVENT)
+
+    result = run(broken, good, "--out", tmp_path / "lake", "--json")
+
+    first, second = statistics(result)
+    assert result.exit_code == 0
+    assert (first["published"], list(first["rejected"].values())) == (0, [1])
+    assert second["published"] == 1
+
+
+def test_a_file_that_cannot_be_read_fails_and_the_others_go_on(tmp_path: Path) -> None:
+    good = raw(tmp_path / "good.gz", EVENT)
+
+    result = run(tmp_path / "none.gz", good, "--out", tmp_path / "lake", "--json")
+
+    assert result.exit_code == 1
+    assert [each["published"] for each in statistics(result)] == [1]
+    assert "none.gz" in result.stderr
+
+
+def test_files_of_one_name_without_a_partition_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    first = raw(tmp_path / "a/events.gz", EVENT)
+    second = raw(tmp_path / "b/events.gz", EVENT)
+
+    run(first, second, "--out", tmp_path / "lake")
+
+    assert len(list((tmp_path / "lake/processed/json").iterdir())) == 2
+
+
+@pytest.mark.parametrize("column", ["file.gz", "rejected", "not_json"])
+def test_without_json_a_table_is_shown(tmp_path: Path, column: str) -> None:
+    file = raw(tmp_path / "file.gz", EVENT + b"nonsense\n")
+
+    assert column in run(file, "--out", tmp_path / "lake").stdout

@@ -1,0 +1,171 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clickstream_lake.compact.merge.merge_parquet import merge_parquet
+from clickstream_lake.compact.merge.merging import Input, MergeCounters
+from clickstream_lake.lake.catalog import Catalog
+
+Write = Callable[..., Path]
+Newer = Callable[..., Catalog]
+
+
+def conform(path: Path, catalog: Catalog) -> tuple[list[dict[str, Any]], MergeCounters]:
+    result = merge_parquet([Input(path)], path.parent, catalog=catalog)
+    (file,) = result.files
+    table = pq.ParquetFile(file.path).read()
+    assert table.schema.equals(catalog.arrow_schema())
+    rows = sorted(table.to_pylist(), key=lambda row: str(row["event_id"]))
+    return rows, result.counters
+
+
+def test_a_field_in_extra_moves_into_its_column_once_that_is_declared(
+    write: Write, newer: Newer
+) -> None:
+    path = write([{"event_id": "1", "extra": '{"campaign":"spring","other":[1, 2]}'}])
+    (row,), counters = conform(path, newer(campaign="string"))
+    assert (row["campaign"], row["extra"]) == ("spring", '{"other":[1, 2]}')
+    assert (counters.lifted, counters.returned) == (1, 0)
+
+
+def test_extra_is_null_again_when_nothing_is_left_in_it(write: Write, newer: Newer) -> None:
+    path = write([{"event_id": "1", "extra": '{"campaign":"spring"}'}])
+    (row,), _ = conform(path, newer(campaign="string"))
+    assert row["extra"] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("bigint", "7", 7),
+        ("bigint", "7.0", 7),
+        ("double", "7", 7.0),
+        ("boolean", "true", True),
+        ("timestamp", '"2025-11-26T12:00:00+02:00"', datetime(2025, 11, 26, 10, tzinfo=UTC)),
+        ("string", '"x\\u00e4"', "xä"),
+        ("string", "1.50", "1.50"),
+        ("json", '{"a": 1}', '{"a":1}'),
+        ("json", '"text"', '"text"'),
+    ],
+)
+def test_a_lifted_value_has_the_columns_type(
+    write: Write, newer: Newer, kind: str, text: str, value: object
+) -> None:
+    path = write([{"event_id": "1", "extra": f'{{"fresh":{text}}}'}])
+    (row,), _ = conform(path, newer(fresh=kind))
+    assert (row["fresh"], row["extra"]) == (value, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("bigint", "5.5"), ("bigint", "9223372036854775808"), ("double", '"a"'), ("boolean", "1")],
+)
+def test_a_value_that_does_not_fit_stays_in_extra(
+    write: Write, newer: Newer, kind: str, text: str
+) -> None:
+    extra = f'{{"fresh":{text}}}'
+    (row,), counters = conform(write([{"event_id": "1", "extra": extra}]), newer(fresh=kind))
+    assert (row["fresh"], row["extra"], counters.lifted) == (None, extra, 0)
+
+
+def test_a_json_null_leaves_extra_and_is_null_in_the_column(write: Write, newer: Newer) -> None:
+    path = write([{"event_id": "1", "extra": '{"fresh":null}'}])
+    (row,), counters = conform(path, newer(fresh="bigint"))
+    assert (row["fresh"], row["extra"], counters.lifted) == (None, None, 1)
+
+
+def test_a_key_that_differs_in_case_stays_in_extra(write: Write, newer: Newer) -> None:
+    path = write([{"event_id": "1", "extra": '{"Fresh":1}'}])
+    (row,), _ = conform(path, newer(fresh="bigint"))
+    assert (row["fresh"], row["extra"]) == (None, '{"Fresh":1}')
+
+
+def test_a_missing_column_is_null(write: Write, newer: Newer) -> None:
+    (row,), _ = conform(write([{"event_id": "1"}]), newer(fresh="timestamp"))
+    assert row["fresh"] is None
+
+
+def test_columns_that_are_gone_go_back_into_extra(write: Write, newer: Newer) -> None:
+    path = write(
+        [
+            {"event_id": "1", "quantity": 3, "country": 'a"b', "extra": '{"z":1}'},
+            {"event_id": "2", "properties": '{"deep":[1]}', "price": 1.5},
+            {"event_id": "3"},
+        ]
+    )
+    catalog = newer(gone=["quantity", "country", "properties", "price"])
+    rows, counters = conform(path, catalog)
+    assert [row["extra"] for row in rows] == [
+        '{"z":1,"country":"a\\"b","quantity":3}',
+        '{"price":1.5,"properties":{"deep":[1]}}',
+        None,
+    ]
+    assert counters.returned == 4
+
+
+def test_a_column_that_went_and_came_back_has_its_values_again(
+    write: Write, newer: Newer, catalog: Catalog, tmp_path: Path
+) -> None:
+    rows = [
+        {
+            "event_id": "1",
+            "quantity": 3,
+            "properties": '{"a":[1]}',
+            "event_ts": datetime(2025, 1, 1, 0, 0, 0, 7000, tzinfo=UTC),
+        }
+    ]
+    path = write(rows)
+    without = newer(gone=["quantity", "properties", "event_ts"])
+    away = merge_parquet([Input(path)], tmp_path, catalog=without, stem="away")
+    back, _ = conform(away.files[0].path, catalog)
+    assert back == pq.read_table(path).to_pylist()
+
+
+def test_a_retyped_column_keeps_what_fits_and_returns_the_rest(write: Write, newer: Newer) -> None:
+    path = write([{"event_id": "1", "price": 5.0}, {"event_id": "2", "price": 5.5}])
+    rows, counters = conform(path, newer(price="bigint"))
+    assert [(row["price"], row["extra"]) for row in rows] == [(5, None), (None, '{"price":5.5}')]
+    assert counters.returned == 1
+
+
+def test_a_value_that_did_not_fit_is_lifted_when_the_type_becomes_wider(
+    write: Write, newer: Newer
+) -> None:
+    path = write([{"event_id": "1", "extra": '{"quantity":5.5}'}, {"event_id": "2", "quantity": 5}])
+    rows, _ = conform(path, newer(quantity="double"))
+    assert [(row["quantity"], row["extra"]) for row in rows] == [(5.5, None), (5.0, None)]
+
+
+def test_text_that_becomes_json_is_quoted_and_json_that_becomes_text_is_not(
+    write: Write, newer: Newer
+) -> None:
+    path = write([{"event_id": "1", "country": "DE", "properties": '"text"'}])
+    (row,), _ = conform(path, newer(country="json", properties="string"))
+    assert (row["country"], row["properties"]) == ('"DE"', "text")
+
+
+def test_columns_in_another_order_or_width_are_normalised(write: Write, catalog: Catalog) -> None:
+    schema = pa.schema(
+        [
+            ("quantity", pa.int32()),
+            ("event_ts", pa.timestamp("us")),
+            ("price", pa.float32()),
+            ("event_id", pa.large_string()),
+        ]
+    )
+    moment = datetime(2025, 1, 1, 0, 0, 0, 7999)  # noqa: DTZ001 - the old column had no zone
+    path = write([{"event_id": "1", "quantity": 3, "price": 0.5, "event_ts": moment}], schema)
+    (row,), counters = conform(path, catalog)
+    assert (row["quantity"], row["price"], row["extra"]) == (3, 0.5, None)
+    assert row["event_ts"] == datetime(2025, 1, 1, 0, 0, 0, 7000, tzinfo=UTC)
+    assert counters.returned == 0
+
+
+def test_an_extra_that_is_no_json_object_stops_the_merge(write: Write, newer: Newer) -> None:
+    with pytest.raises(ValueError, match="no JSON object"):
+        conform(write([{"event_id": "1", "extra": "[1]"}]), newer(fresh="bigint"))

@@ -1,0 +1,167 @@
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from clickstream_lake.compact.function import CompactFunction
+from clickstream_lake.compact.requests import RequestError
+from tests.protocol.clients import OPTIONS
+from tests.protocol.lake import BUCKET, DATABASE, DAY, Lake
+
+PLENTY = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000, aws_request_id="request-1")
+LITTLE = SimpleNamespace(get_remaining_time_in_millis=lambda: 20_000, aws_request_id="request-2")
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "LAKE_BUCKET": BUCKET,
+        "LAKE_DATABASE": DATABASE,
+        "LAKE_MIN_FILES": "2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield boto3
+
+
+@pytest.fixture
+def lake(aws: Any, tmp_path: Path) -> Lake:  # noqa: ANN401 - boto3
+    s3, glue = aws.client("s3", **OPTIONS), aws.client("glue", **OPTIONS)
+    s3.create_bucket(Bucket=BUCKET)
+    glue.create_database(DatabaseInput={"Name": DATABASE})
+    made = Lake(s3, glue, tmp_path)
+    made.create_tables()
+    for name in "ab":
+        for fmt in ("json", "parquet"):
+            made.publish(fmt, made.put_raw(name), [name])
+    return made
+
+
+@pytest.fixture
+def queue_url(aws: Any, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ANN401 - boto3
+    del lake
+    sqs = aws.client("sqs", **OPTIONS)
+    url = sqs.create_queue(QueueName="compact.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    monkeypatch.setenv("LAKE_COMPACT_QUEUE_URL", url)
+    return str(url)
+
+
+def call(event: dict[str, Any], context: SimpleNamespace = PLENTY) -> dict[str, Any]:
+    answer = CompactFunction(os.environ)(event, context)  # type: ignore[arg-type]  # as much of it as is used
+    json.dumps(answer)  # Lambda will
+    return answer
+
+
+def record(body: str, message_id: str = "m1") -> dict[str, str]:
+    return {"messageId": message_id, "body": body, "eventSource": "aws:sqs"}
+
+
+def order(fmt: str, partition: str = DAY.path) -> str:
+    return json.dumps({"format": fmt, "partition": partition})
+
+
+def test_a_request_by_hand_compacts_and_tells(lake: Lake) -> None:
+    told = call({"partitions": [DAY.path], "formats": ["json"]})
+    assert [result["outcome"] for result in told["results"]] == ["compacted"]
+    assert told["partitions"][0]["reason"] == "2 landing files"
+    assert lake.visible("json") == ["a", "b"]
+
+
+def test_a_tick_queues_and_the_queue_compacts(lake: Lake, queue_url: str, aws: Any) -> None:  # noqa: ANN401 - boto3
+    told = call({"action": "plan", "partitions": [DAY.path]})
+    assert [entry["queued"] for entry in told["partitions"]] == [True, True]
+    sqs = aws.client("sqs", **OPTIONS)
+    found = sqs.receive_message(
+        QueueUrl=queue_url, MaxNumberOfMessages=10, AttributeNames=["MessageGroupId"]
+    )["Messages"]
+    assert {message["Attributes"]["MessageGroupId"] for message in found} == {
+        f"json/{DAY.path}",
+        f"parquet/{DAY.path}",
+    }
+    records = [record(message["Body"], message["MessageId"]) for message in found]
+    assert call({"Records": records}) == {"batchItemFailures": []}
+    assert lake.visible("json") == lake.visible("parquet") == ["a", "b"]
+    assert "/compacted/" in str(lake.location("parquet"))
+
+
+def test_a_schedule_tick_of_any_shape_plans(lake: Lake) -> None:
+    del lake
+    assert list(call({})["partitions"]) == []  # the test data are older than the look-back window
+    assert call({"version": "0", "detail-type": "Scheduled Event", "detail": {}})["left"] == 0
+
+
+def test_a_bad_message_holds_up_no_other(lake: Lake) -> None:
+    records = [record("nonsense", "bad"), record(order("json"), "good")]
+    assert call({"Records": records}) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert "/compacted/" in str(lake.location("json"))
+
+
+def test_a_partition_that_fails_goes_back_to_the_queue(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = lake.layout.landing_key("json", lake.layout.source(f"raw/{DAY.path}/a.gz"))
+    head = lake.store.head(key)
+    assert head is not None
+    lake.store.put_bytes(key, b'{"event_id":"secret"}\n' * 2, metadata=head.metadata)
+    answer = call({"Records": [record(order("json"))]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    told = [vars(entry) for entry in caplog.records if entry.message == "partition failed"]
+    assert [entry["error"] for entry in told] == ["ConservationError"]
+    assert "secret" not in str(told)
+
+
+def test_messages_without_time_left_go_back(lake: Lake) -> None:
+    answer = call({"Records": [record(order("json"))]}, LITTLE)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    assert "/compacted/" not in str(lake.location("json"))
+
+
+def test_clean_up_tells_and_deletes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_GRACE_SECONDS", "0")
+    call({"partitions": [DAY.path], "formats": ["json"]})
+    request = {"action": "cleanup", "partitions": [DAY.path], "formats": ["json"]}
+    told = call({**request, "dry_run": True})
+    assert [entry["outcome"] for entry in told["partitions"]] == ["would_clean"]
+    assert len(lake.keys(f"processed/json/{DAY.path}/")) == 2
+    assert call(request)["partitions"][0]["landing_files"] == 2
+    assert lake.keys(f"processed/json/{DAY.path}/") == []
+    assert lake.visible("json") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"action": "delete everything"},
+        {"partitions": ["nonsense"]},
+        {"partitions": "year=2025/month=11/day=26"},
+        {"formats": ["orc"]},
+        {"formats": []},
+        {"force": "yes"},
+        {"Records": [{"s3": {}}]},
+    ],
+)
+def test_anything_else_is_refused_with_what_would_do(lake: Lake, event: dict[str, Any]) -> None:
+    del lake
+    with pytest.raises(RequestError):
+        call(event)
+
+
+def test_what_was_done_is_counted(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    del lake
+    call({"partitions": [DAY.path]})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    metrics = {key: value for line in lines if "_aws" in line for key, value in line.items()}
+    assert metrics["PartitionsPlanned"] == [2.0]
+    assert metrics["PartitionsCompacted"] == [1.0, 1.0]
+    assert metrics["FilesBefore"] == [2.0, 2.0]
+    assert metrics["FilesAfter"] == [1.0, 1.0]
+    assert metrics["OldestWaiting"][0] >= 0

@@ -1,0 +1,110 @@
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from clickstream_lake.lake.catalog import CATALOG_PATH, load_catalog, parse_catalog
+from clickstream_lake.lake.errors import CatalogError
+
+Document = dict[str, Any]
+DOCUMENT: Document = json.loads(CATALOG_PATH.read_text())
+
+
+def column(document: Document, name: str) -> Document:
+    return next(entry for entry in document["columns"] if entry["name"] == name)
+
+
+BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
+    "upper case": (lambda d: column(d, "price").update(name="Price"), "'Price'"),
+    "a dash": (lambda d: column(d, "price").update(name="unit-price"), "unit-price"),
+    "an unknown type": (lambda d: column(d, "price").update(type="decimal"), "'decimal'"),
+    "a column twice": (lambda d: d["columns"].append(column(d, "price")), "twice"),
+    "no processed_ts": (lambda d: d["columns"].remove(column(d, "processed_ts")), "processed_ts"),
+    "processed_ts as text": (
+        lambda d: column(d, "processed_ts").update(type="string"),
+        "processed_ts",
+    ),
+    "no extra": (lambda d: d["columns"].remove(column(d, "extra")), "extra"),
+    "extra in JSON": (lambda d: column(d, "extra").pop("formats"), "extra"),
+    "a PII column": (lambda d: column(d, "price").update(name="user_id"), "user_id"),
+    "a PII column in other case": (lambda d: d["pii_keys"].append("PRICE"), "price"),
+    "a column like a partition": (lambda d: column(d, "price").update(name="year"), "year"),
+    "unknown dedupe_on": (lambda d: d.update(dedupe_on="nothing"), "nothing"),
+    "no JSON table": (lambda d: d["tables"].pop("json"), "json"),
+    "a type left out": (lambda d: d["tables"]["json"]["types"].pop("json"), "json"),
+    "no columns": (lambda d: d.pop("columns"), "columns"),
+    "no PII keys": (lambda d: d.pop("pii_keys"), "pii_keys"),
+    "no version": (lambda d: d.pop("schema_version"), "schema_version"),
+    "a column without type": (lambda d: column(d, "price").pop("type"), "type"),
+    "a table of unknown columns": (lambda d: d["tables"]["json"].update(columns="x"), "x"),
+    "a table without SerDe": (lambda d: d["tables"]["json"].pop("serde"), "serde"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_entry_is_named(name: str) -> None:
+    spoil, words = BAD[name]
+    document = deepcopy(DOCUMENT)
+    spoil(document)
+    with pytest.raises(CatalogError) as caught:
+        parse_catalog(document)
+    assert words in str(caught.value)
+
+
+def test_the_packaged_catalog_is_as_designed() -> None:
+    catalog = load_catalog()
+    assert {c.name: c.type for c in catalog.columns} == {
+        **dict.fromkeys(
+            ["event_id", "event_type", "session_id", "page_url", "referrer", "user_agent"], "string"
+        ),
+        **dict.fromkeys(["device_type", "country", "product_id", "extra"], "string"),
+        "event_ts": "timestamp",
+        "processed_ts": "timestamp",
+        "price": "double",
+        "quantity": "bigint",
+        "properties": "json",
+    }
+    assert catalog.pii_keys == {"user_id"}
+    assert catalog.partition_keys == ("year", "month", "day")
+
+
+def test_the_json_table_declares_no_json_and_no_extra() -> None:
+    catalog = load_catalog()
+    in_json = {entry["Name"]: entry["Type"] for entry in catalog.glue_columns("json")}
+    in_parquet = {entry["Name"]: entry["Type"] for entry in catalog.glue_columns("parquet")}
+    assert in_parquet.keys() - in_json.keys() == {"properties", "extra"}
+    assert (in_json["event_ts"], in_parquet["event_ts"]) == ("string", "timestamp")
+    assert list(in_parquet) == catalog.arrow_schema().names
+
+
+def test_parquet_stores_utc_milliseconds() -> None:
+    schema = load_catalog().arrow_schema()
+    assert schema.field("event_ts").type == pa.timestamp("ms", tz="UTC")
+    assert schema.metadata[b"lake.schema_version"] == b"1"
+
+
+def test_the_json_table_reads_by_hives_own_serde() -> None:
+    table = load_catalog().glue_table_input("json", "lake")
+    storage = table["StorageDescriptor"]
+    serde = storage["SerdeInfo"]["SerializationLibrary"]
+    assert serde == "org.apache.hive.hcatalog.data.JsonSerDe"
+    assert storage["Location"] == "s3://lake/processed/json/"
+    assert table["PartitionKeys"] == [
+        {"Name": name, "Type": "string"} for name in ("year", "month", "day")
+    ]
+
+
+@pytest.mark.parametrize("key", ["user_id", "USER_ID", "User_Id"])
+def test_pii_is_matched_without_regard_to_case(key: str) -> None:
+    assert load_catalog().is_pii(key)
+    assert not load_catalog().is_pii(key + "s")
+
+
+@pytest.mark.parametrize("key", ["Event_Type", "EXTRA", "Processed_ts", "Year", "_col0", "_COL12"])
+def test_what_the_serde_takes_for_a_column(key: str) -> None:
+    catalog = load_catalog()
+    assert catalog.taken_for_column(key, catalog.partition_keys)
+    assert not catalog.taken_for_column(key + "x", catalog.partition_keys)

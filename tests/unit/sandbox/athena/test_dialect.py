@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clickstream_lake.sandbox.athena.engine import QueryEngine
+from clickstream_lake.sandbox.athena.errors import QueryError
+from tests.unit.sandbox.athena.conftest import SESSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JSON = """'{"a": {"b": "x", "n": 1.5, "l": [1, 2]}, "t": true, "z": null}'"""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[QueryEngine]:
+    """An engine that is never asked for a table."""
+    opened = QueryEngine(s3=SESSION.client("s3"), glue=SESSION.client("glue"))
+    yield opened
+    opened.close()
+
+
+def rows(engine: QueryEngine, sql: str) -> list[tuple[Any, ...]]:
+    return engine.execute(sql).rows
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (
+            "from_iso8601_timestamp('2025-11-26T10:00:00+02:00')",
+            datetime(2025, 11, 26, 8, tzinfo=UTC),
+        ),
+        ("date_trunc('day', TIMESTAMP '2025-11-26 10:00:00')", datetime(2025, 11, 26)),  # noqa: DTZ001
+        ("date_parse('2025-11-26 10:05', '%Y-%m-%d %H:%i')", datetime(2025, 11, 26, 10, 5)),  # noqa: DTZ001
+        ("date_format(TIMESTAMP '2025-11-26 10:05:00', '%Y/%m/%d %H:%i')", "2025/11/26 10:05"),
+        (
+            "format_datetime(TIMESTAMP '2025-11-26 10:05:00', 'yyyy-MM-dd''T''HH:mm')",
+            "2025-11-26T10:05",
+        ),
+        ("to_iso8601(TIMESTAMP '2025-11-26 10:05:00')", "2025-11-26T10:05:00.000Z"),
+        ("date_diff('day', TIMESTAMP '2025-11-26 23:00:00', TIMESTAMP '2025-11-27 01:00:00')", 0),
+        ("date_diff('hour', TIMESTAMP '2025-11-26 23:00:00', TIMESTAMP '2025-11-27 01:00:00')", 2),
+        ("date_add('day', -1, DATE '2025-11-26')", date(2025, 11, 25)),
+        ("DATE '2025-11-26' - INTERVAL '7' DAY", date(2025, 11, 19)),
+        ("from_unixtime(0)", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("day_of_week(DATE '2025-11-26')", 3),
+        ("week(DATE '2025-11-26')", 48),
+        ("CAST(TIMESTAMP '2025-11-26 10:00:00.5' AS varchar)", "2025-11-26 10:00:00.500"),
+        (f"json_extract_scalar({JSON}, '$.a.b')", "x"),
+        (f"json_extract_scalar({JSON}, '$.a.n')", "1.5"),
+        (f"json_extract_scalar({JSON}, '$.a')", None),
+        (f"json_extract_scalar({JSON}, '$.z')", None),
+        (f"json_extract_scalar({JSON}, '$.nope') = 'x'", None),
+        (f"json_extract_scalar({JSON}, '$.t')", "true"),
+        ("json_extract_scalar('no json', '$.a')", None),
+        (f"json_array_length(json_extract({JSON}, '$.a.l'))", 2),
+        (f"json_format(json_extract({JSON}, '$.a.l'))", "[1,2]"),
+        ("approx_distinct(x)", 2),
+        ("approx_percentile(x, 0.5)", 1),
+        ("count_if(x > 1)", 1),
+        ("array_agg(x)", [1, 2]),
+        ("max_by(x, -x)", 1),
+        ("try(CAST('x' AS bigint))", None),
+        ("try_cast('x' AS double)", None),
+        ("try(1 / 0)", None),
+        ("7 / 2", 3),
+        ("7 / 2.0E0", 3.5),
+        ("CAST(1.255 AS decimal(10, 2))", Decimal("1.26")),
+        ("element_at(ARRAY[1, 2], 3)", None),
+        ("element_at(MAP(ARRAY['a'], ARRAY[1]), 'a')", 1),
+        ("cardinality(split('a,b,c', ','))", 3),
+        ("split_part('a/b', '/', 2)", "b"),
+        ("split_part('a/b', '/', 3)", None),
+        ("regexp_extract('abc', '(b)(c)', 2)", "c"),
+        ("regexp_extract('abc', 'x')", None),
+        ("regexp_replace('a-b-c', '-(.)', '+$1')", "a+b+c"),
+        ("regexp_like('/shop/1', '^/shop')", True),
+        ("url_extract_host('https://shop.example:8080/a/b?x=1#f')", "shop.example"),
+        ("url_extract_path('https://shop.example/a/b?x=1')", "/a/b"),
+        ("url_extract_path('/a/b?x=1')", "/a/b"),
+        ("url_extract_query('https://shop.example/a?x=1&y=2#f')", "x=1&y=2"),
+        ("url_extract_parameter('/a?x=1&y=a%20b', 'y')", "a b"),
+        ("url_extract_parameter('/a?x=1', 'z')", None),
+        ("if(1 > 2, 'yes', 'no')", "no"),
+        ("concat('a', 'b') || 'c'", "abc"),
+        ("greatest(1, 3, 2)", 3),
+        ("array_join(ARRAY['a', 'b'], '-')", "a-b"),
+        ("reduce(ARRAY[1, 2, 3], 0, (s, x) -> s + x, s -> s)", 6),
+        ("transform(ARRAY[1, 2], x -> x * 2)", [2, 4]),
+        ("to_unixtime(TIMESTAMP '1970-01-01 00:00:01')", 1.0),
+        ("strpos('hello', 'l')", 3),
+        ("bool_or(x > 1)", True),
+        ("sum(x) FILTER (WHERE x > 1)", 2),
+    ],
+)
+def test_trino_functions_answer_as_trino_does(
+    engine: QueryEngine, expression: str, value: object
+) -> None:
+    aggregate = any(name in expression for name in ("x)", "x >", "(x", "approx", "max_by"))
+    source = " FROM (VALUES 1, 2) AS v(x)" if aggregate and "-> " not in expression else ""
+    assert rows(engine, f"SELECT {expression}{source}")[0][0] == value
+
+
+def test_window_functions_with_and_unnest_work_together(engine: QueryEngine) -> None:
+    sql = """
+        WITH v(session, step) AS (VALUES ('a', 1), ('a', 2), ('b', 1)),
+             ranked AS (
+                 SELECT session, step,
+                        row_number() OVER (PARTITION BY session ORDER BY step DESC) AS place
+                 FROM v)
+        SELECT session, step, u.n FROM ranked CROSS JOIN UNNEST(ARRAY[10]) AS u(n)
+        WHERE place = 1 ORDER BY session"""
+    assert rows(engine, sql) == [("a", 2, 10), ("b", 1, 10)]
+
+
+def test_a_date_pattern_beyond_translation_is_refused(engine: QueryEngine) -> None:
+    with pytest.raises(QueryError, match="date pattern letters GGG"):
+        rows(engine, "SELECT format_datetime(now(), 'GGG')")
+
+
+def test_sums_stay_bigint(engine: QueryEngine) -> None:
+    result = engine.execute("SELECT SUM(x) AS s FROM (VALUES 1, 2) AS v(x)")
+    assert (result.types, result.rows) == (["bigint"], [(3,)])

@@ -1,0 +1,325 @@
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO, StringIO
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pyarrow.parquet as pq
+import pytest
+from moto import mock_aws
+
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.telemetry import Telemetry
+from clickstream_lake.transform.function import SERVICE, FailedObjectsError, TransformFunction
+from clickstream_lake.transform.notifications import NotificationError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+BUCKET = "lake"
+DAY = "year=2025/month=11/day=26"
+KEY = f"raw/{DAY}/file.gz"
+EVENT = (
+    b'{"event_id":"e1","event_type":"click","event_ts":"2025-11-26T10:00:00Z",'
+    b'"page_url":"/p","user_id":"c4n4ry"}\n'
+)
+
+
+@dataclass
+class Context:
+    """As much of a Lambda context as the function asks for."""
+
+    left_ms: int = 300_000
+    function_name: str = "transform"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.left_ms
+
+
+class FakeLake:
+    """A lake in moto, as Terraform would leave it."""
+
+    def __init__(self) -> None:
+        self.s3: S3Client = boto3.client("s3")
+        self.glue = boto3.client("glue")
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.glue.create_database(DatabaseInput={"Name": "clickstream"})
+        catalog = load_catalog()
+        for fmt in ("json", "parquet", "rejects"):
+            self.glue.create_table(
+                DatabaseName="clickstream",
+                TableInput=catalog.glue_table_input(fmt, BUCKET),  # type: ignore[arg-type]  # as API
+            )
+
+    def put(self, key: str, lines: bytes, *, raw: bool = False) -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=lines if raw else gzip.compress(lines))
+
+    def keys(self, prefix: str) -> list[str]:
+        found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return [entry["Key"] for entry in found.get("Contents", [])]
+
+    def read(self, prefix: str) -> bytes:
+        return b"".join(
+            self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in self.keys(prefix)
+        )
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.read("processed/json/").splitlines()]
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [
+            row
+            for key in self.keys("processed/parquet/")
+            for row in pq.read_table(BytesIO(self.read(key))).to_pylist()
+        ]
+
+    def rejects(self) -> list[tuple[int, str]]:
+        rows = [json.loads(line) for line in self.read("rejected/").splitlines()]
+        return [(row["line_number"], row["reason"]) for row in rows]
+
+    def partitions(self, table: str) -> list[list[str]]:
+        found = self.glue.get_partitions(DatabaseName="clickstream", TableName=table)
+        return [partition["Values"] for partition in found["Partitions"]]
+
+
+@pytest.fixture
+def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLake]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "LAKE_BUCKET": BUCKET,
+        "LAKE_DATABASE": "clickstream",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield FakeLake()
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What is logged; the logger keeps the stream that it found when it was made."""
+    written = StringIO()
+    handler_of_logger = Telemetry(SERVICE, {}).logger.registered_handler
+    before = handler_of_logger.setStream(written)  # type: ignore[attr-defined]  # a StreamHandler
+    yield written
+    handler_of_logger.setStream(before)  # type: ignore[attr-defined]  # the same
+
+
+def notification(*keys: str, bucket: str = BUCKET) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventSource": "aws:s3",
+                "eventName": "ObjectCreated:Put",
+                "s3": {"bucket": {"name": bucket}, "object": {"key": key.replace("=", "%3D")}},
+            }
+            for key in keys
+        ]
+    }
+
+
+def sqs(*bodies: object) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": f"m{number}",
+                "eventSource": "aws:sqs",
+                "body": body if isinstance(body, str) else json.dumps(body),
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def invoke(event: dict[str, Any], context: Context | None = None) -> dict[str, Any]:
+    return TransformFunction(os.environ)(event, context or Context())  # type: ignore[arg-type]  # a stand-in
+
+
+def failed(answer: dict[str, Any]) -> list[str]:
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_the_seed_case_is_visible_in_both_tables(lake: FakeLake) -> None:
+    lake.put(KEY, EVENT)
+    assert failed(invoke(sqs(notification(KEY)))) == []
+    (event,) = lake.events()
+    processed = event.pop("processed_ts")
+    assert event == {
+        "event_id": "e1",
+        "event_type": "click",
+        "event_ts": "2025-11-26T10:00:00Z",
+        "page_url": "/p",
+    }
+    (row,) = lake.rows()
+    assert row["event_id"] == "e1"
+    assert row["processed_ts"].isoformat(timespec="milliseconds") == processed.replace(
+        "Z", "+00:00"
+    )
+    for table in ("clickstream_events", "clickstream_events_parquet"):
+        assert lake.partitions(table) == [["2025", "11", "26"]]
+    assert lake.keys("rejected/") == []
+    (json_key,) = lake.keys("processed/json/")
+    assert json_key.startswith(f"processed/json/{DAY}/file-")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        notification(KEY),
+        {
+            "source": "aws.s3",
+            "detail-type": "Object Created",
+            "detail": {"bucket": {"name": BUCKET}, "object": {"key": KEY}},
+        },
+    ],
+    ids=["S3", "EventBridge"],
+)
+def test_other_triggers_than_sqs_work_too(lake: FakeLake, event: dict[str, Any]) -> None:
+    lake.put(KEY, EVENT)
+    assert invoke(event) == {"objects": 1}
+    assert len(lake.events()) == len(lake.rows()) == 1
+
+
+def test_a_message_delivered_five_times_publishes_once(lake: FakeLake) -> None:
+    lake.put(KEY, EVENT * 3)
+    invoke(sqs(notification(KEY)))
+    first = {key: lake.read(key) for key in lake.keys("processed/")}
+    for _ in range(3):
+        assert failed(invoke(sqs(notification(KEY)))) == []
+    assert failed(invoke(sqs(notification(KEY), notification(KEY)))) == []
+    assert {key: lake.read(key) for key in lake.keys("processed/")} == first
+    assert len(lake.events()) == len(lake.rows()) == 3
+    assert len({event["processed_ts"] for event in lake.events()}) == 1
+
+
+def test_a_corrupt_object_holds_up_nothing_and_is_rejected_once(lake: FakeLake) -> None:
+    good, corrupt, other = (f"raw/{DAY}/{name}.gz" for name in ("a", "b", "c"))
+    lake.put(good, EVENT)
+    lake.put(corrupt, gzip.compress(EVENT)[:-5], raw=True)
+    lake.put(other, EVENT)
+    event = sqs(*(notification(key) for key in (good, corrupt, other)))
+    assert failed(invoke(event)) == []
+    assert failed(invoke(event)) == []
+    assert len(lake.events()) == len(lake.rows()) == 2
+    assert lake.rejects() == [(0, "gzip_truncated")]
+    assert lake.partitions("clickstream_rejects") == [["2025", "11", "26"]]
+
+
+def test_only_the_bad_messages_of_a_batch_come_back(lake: FakeLake) -> None:
+    lake.put(KEY, EVENT)
+    answer = invoke(
+        sqs(
+            notification(f"raw/{DAY}/missing.gz"),
+            notification(KEY, bucket="another-bucket"),
+            notification("raw/unpartitioned.gz"),
+            notification("processed/x.gz"),
+            "no json",
+            {"Event": "s3:TestEvent"},
+            notification(KEY),
+        )
+    )
+    assert failed(answer) == ["m0", "m1", "m2", "m3", "m4"]
+    assert len(lake.events()) == len(lake.rows()) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "null",
+        "[]",
+        "5",
+        "{}",
+        '{"Records":5}',
+        '{"Records":[5]}',
+        '{"Records":[{"eventName":1}]}',
+        '{"Records":[{"eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":7}}}]}',
+        '{"source":"aws.s3","detail-type":"Object Created","detail":null}',
+        "[" * 100_000,
+    ],
+)
+def test_no_message_whatever_it_holds_fails_its_batch(lake: FakeLake, body: str) -> None:
+    lake.put(KEY, EVENT)
+    assert failed(invoke(sqs(body, notification(KEY)))) == ["m0"]
+    assert len(lake.events()) == 1
+
+
+def test_a_key_of_odd_characters_is_logged_and_returned(lake: FakeLake, log: StringIO) -> None:
+    body = json.dumps(notification(f"raw/{DAY}/\ud800.gz"))
+    lake.put(KEY, EVENT)
+    assert failed(invoke(sqs(body, notification(KEY)))) == ["m0"]
+    assert "object failed" in log.getvalue()
+
+
+def test_a_message_that_time_does_not_allow_goes_back_untouched(lake: FakeLake) -> None:
+    lake.put(KEY, EVENT)
+    assert failed(invoke(sqs(notification(KEY)), Context(left_ms=5_000))) == ["m0"]
+    assert lake.keys("processed/") == []
+
+
+def test_other_triggers_raise_once_every_object_had_its_turn(lake: FakeLake) -> None:
+    lake.put(KEY, EVENT)
+    with pytest.raises(FailedObjectsError, match="1 of 2"):
+        invoke(notification(f"raw/{DAY}/missing.gz", KEY))
+    assert len(lake.events()) == 1
+    with pytest.raises(NotificationError):
+        invoke({"hello": "world"})
+
+
+def test_a_replaced_object_replaces_its_events(lake: FakeLake) -> None:
+    lake.put(KEY, EVENT + b"oops\n")
+    invoke(sqs(notification(KEY)))
+    assert lake.rejects() == [(2, "not_json")]
+    lake.put(KEY, EVENT * 2)
+    invoke(sqs(notification(KEY)))
+    assert len(lake.events()) == len(lake.rows()) == 2
+    assert lake.rejects() == []
+
+
+def test_logs_and_metrics_hold_counts_and_no_payload(
+    lake: FakeLake, capsys: pytest.CaptureFixture[str], log: StringIO
+) -> None:
+    corrupt = f"raw/{DAY}/corrupt.gz"
+    lake.put(
+        KEY,
+        EVENT + b'{"user_id":"c4n4ry","price":{"secret":"payl0ad"}}\n\n'
+        b'{"user_id":"c4n4ry\npayl0ad\n{"c4n4ry\\ud800":"payl0ad"}\n',
+    )
+    lake.put(corrupt, b"c4n4ry payl0ad", raw=True)
+    missing = f"raw/{DAY}/missing.gz"
+    invoke(sqs(notification(KEY), notification(corrupt), notification(missing), "c4n4ry payl0ad"))
+    out, err = capsys.readouterr()
+    for secret in ("c4n4ry", "payl0ad"):
+        assert secret not in out + err + log.getvalue()
+    assert "c4n4ry" not in str(lake.read("processed/") + lake.read("rejected/"))
+    metrics = [json.loads(line) for line in out.splitlines()]
+    assert {entry["_aws"]["CloudWatchMetrics"][0]["Namespace"] for entry in metrics} == {
+        "Clickstream"
+    }
+    assert {entry["service"] for entry in metrics} == {"transform"}
+    (main,) = [entry for entry in metrics if "Objects" in entry]
+    assert {name: sum(main[name]) for name in main if name.startswith(("Rows", "Objects"))} == {
+        "Objects": 2,
+        "ObjectsFailed": 1,
+        "ObjectsCorrupt": 1,
+        "ObjectsStale": 0,
+        "RowsIn": 7,
+        "RowsBlank": 1,
+        "RowsPublished": 2,
+        "RowsRejected": 4,
+    }
+    assert {"ValuesMismatched", "BytesIn", "BytesJson", "BytesParquet", "Duration"} <= set(main)
+    by_reason = {
+        entry["reason"]: entry["RowsRejectedByReason"] for entry in metrics if "reason" in entry
+    }
+    assert by_reason == {"not_json": [2], "lone_surrogate": [1], "not_gzip": [1]}
+    (by_column,) = [entry for entry in metrics if "column" in entry]
+    assert (by_column["column"], by_column["ValuesMismatchedByColumn"]) == ("price", [1])
+    logged = [json.loads(line) for line in log.getvalue().splitlines()]
+    (done, rejected_whole) = [e for e in logged if e["message"] == "object processed"]
+    assert (done["raw_key"], done["lines"], done["published"]) == (KEY, 6, 2)
+    assert rejected_whole["corrupt"] == "not_gzip"
