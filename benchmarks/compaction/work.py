@@ -31,7 +31,7 @@ def compact(
     if boto3.DEFAULT_SESSION is not None:
         boto3.DEFAULT_SESSION.events.register("before-call", count)
     config, catalog = load_config(environment), load_catalog()
-    operations = wire(config, catalog, open_lake(config, catalog).generations, queue=None)
+    operations = wire(config, catalog, open_lake(config, catalog), queue=None)
     partition = Layout().source("raw/year=2025/month=11/day=26/any.gz").partition
 
     def work() -> dict[str, Any]:

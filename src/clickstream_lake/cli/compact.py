@@ -110,7 +110,7 @@ def _operations(config: Config) -> Operations:
         raise CliError("the lake's compact function has no LAKE_COMPACT_QUEUE_URL")
     catalog = load_catalog()
     queue = CompactQueue(sqs_client(), config.compact.queue_url)
-    return wire(config, catalog, open_lake(config, catalog).generations, queue=queue)
+    return wire(config, catalog, open_lake(config, catalog), queue=queue)
 
 
 def _formats(names: list[str] | None) -> "Sequence[Format]":

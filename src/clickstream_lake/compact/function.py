@@ -49,9 +49,7 @@ class CompactFunction:
         config, catalog = load_config(environ), load_catalog()
         url = config.compact.queue_url
         queue = CompactQueue(sqs_client(), url) if url else None
-        self._operations = wire(
-            config, catalog, open_lake(config, catalog).generations, queue=queue
-        )
+        self._operations = wire(config, catalog, open_lake(config, catalog), queue=queue)
         self._telemetry = Telemetry(SERVICE, environ)
         self._reserve_seconds = reserve_seconds
 

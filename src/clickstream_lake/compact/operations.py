@@ -16,7 +16,7 @@ from clickstream_lake.compact.protocol.survey import Survey, survey
 from clickstream_lake.lake.aws.partitions import PartitionState
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError
-from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import FORMATS, Format, Partition
 
 # A clean-up that was missed is made up for, for as long as this after it fell due.
@@ -87,7 +87,7 @@ class Operations:
         out_of_time: asked before each further piece of work.
     """
 
-    lake: Generations
+    lake: Lake
     compactor: Compactor
     cleaner: Cleaner
     settings: CompactSettings

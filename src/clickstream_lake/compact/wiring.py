@@ -15,13 +15,13 @@ from clickstream_lake.compact.protocol.cleanup import Cleaner
 from clickstream_lake.compact.protocol.compactor import Compactor, new_generation_id
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.lake import Lake
 
 
 def wire(
     config: Config,
     catalog: Catalog,
-    lake: Generations,
+    lake: Lake,
     *,
     queue: CompactQueue | None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),

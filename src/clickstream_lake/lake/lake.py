@@ -36,8 +36,16 @@ class Generation:
         return source_id_of(key) in self.manifest.sources
 
 
-class Generations:
-    """The landing directories and generations of one lake."""
+class Lake:
+    """One lake: its bucket, its Glue tables, and what each of their partitions reads.
+
+    Attributes:
+        store: the lake's bucket.
+        partitions: the lake's Glue database.
+        layout: where everything lies.
+        tables: Glue table name by "json", "parquet" and "rejects".
+        manifests: those of its generations.
+    """
 
     def __init__(
         self,
@@ -46,14 +54,7 @@ class Generations:
         layout: Layout,
         tables: Mapping[str, str],
     ) -> None:
-        """Look into `store` and `partitions`.
-
-        Args:
-            store: the lake's bucket.
-            partitions: the lake's Glue database.
-            layout: where everything lies.
-            tables: Glue table name by "json", "parquet" and "rejects".
-        """
+        """Put a lake together; nothing is asked of S3 or Glue before it is needed."""
         self.store = store
         self.partitions = partitions
         self.layout = layout

@@ -25,7 +25,7 @@ from clickstream_lake.lake.errors import (
     RawReplacedError,
     SupersededError,
 )
-from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import FORMATS, Format, Source, uri
 
 # Each new start means that somebody else moved the partition in between: a swap, a clean-up.
@@ -102,11 +102,11 @@ class Published:
 class Publisher:
     """Makes landing files visible, once each, whatever else goes on in their partition."""
 
-    def __init__(self, generations: Generations) -> None:
+    def __init__(self, lake: Lake) -> None:
         """Publish into one lake."""
-        self._lake = generations
-        self._store = generations.store
-        self._layout = generations.layout
+        self._lake = lake
+        self._store = lake.store
+        self._layout = lake.layout
 
     def lookup(self, source: Source) -> dict[Format, Published]:
         """Tell what is already there of a source, so that a redelivery can skip work.

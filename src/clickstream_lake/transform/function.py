@@ -10,6 +10,7 @@ from clickstream_lake.lake.aws.clients import open_lake
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import load_config
 from clickstream_lake.lake.errors import LakeError
+from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.lake.telemetry import Telemetry
 from clickstream_lake.transform.notifications import (
     NotificationError,
@@ -49,7 +50,7 @@ class TransformFunction:
         self._telemetry = Telemetry(SERVICE, environ)
         self._processor = RawObjectProcessor(
             store=lake.store,
-            publisher=lake.publisher,
+            publisher=Publisher(lake),
             catalog=catalog,
             config=config,
             now=lambda: datetime.now(UTC),

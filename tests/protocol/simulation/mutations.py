@@ -15,7 +15,7 @@ from clickstream_lake.compact.protocol.cleanup import Cleaner
 from clickstream_lake.compact.protocol.compactor import Compactor
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
-from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.publish import Publisher
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
@@ -36,17 +36,17 @@ def no_announcement(patch: pytest.MonkeyPatch) -> None:
 
 def no_copy_after_the_announcement(patch: pytest.MonkeyPatch) -> None:
     """Swap without having copied what landed before the writers knew."""
-    copy_missing = Generations.copy_missing
+    copy_missing = Lake.copy_missing
 
     def only_into_current(
-        self: Generations, fmt: Any, partition: Any, generation: Generation
+        self: Lake, fmt: Any, partition: Any, generation: Generation
     ) -> list[str]:
         state = self.state(fmt, partition)
         if state is None or not state.location.endswith(generation.directory):
             return []
         return copy_missing(self, fmt, partition, generation)
 
-    patch.setattr(Generations, "copy_missing", only_into_current)
+    patch.setattr(Lake, "copy_missing", only_into_current)
 
 
 def no_manifest_check_by_writers(patch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def current_generation_cleaned_up(patch: pytest.MonkeyPatch) -> None:
 
 def no_copy_by_writers(patch: pytest.MonkeyPatch) -> None:
     """Acknowledge a landing file that the partition may not read."""
-    patch.setattr(Generations, "in_use", lambda *_: [])
+    patch.setattr(Lake, "in_use", lambda *_: [])
 
 
 def partition_read_before_the_put(patch: pytest.MonkeyPatch) -> None:

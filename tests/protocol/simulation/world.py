@@ -25,7 +25,7 @@ from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.errors import LakeError
-from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import FORMATS, Format, Layout
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.transform.process import RawObjectProcessor, Report
@@ -99,20 +99,18 @@ class World:
 
     # --- processes ---
 
-    def generations(self, actor: Actor) -> Generations:
+    def lake(self, actor: Actor) -> Lake:
         """A fresh process's view of the lake: nothing is cached."""
         s3: Any = FakeS3(actor, lambda: self.now, self.page_size, self.objects)
         glue: Any = FakeGlue(actor, 100, self.tables, self.partitions)
-        return Generations(
-            ObjectStore(s3, BUCKET), PartitionCatalog(glue, DATABASE), self.layout, TABLES
-        )
+        return Lake(ObjectStore(s3, BUCKET), PartitionCatalog(glue, DATABASE), self.layout, TABLES)
 
     def transform(self, actor: Actor, raw_key: str) -> Report | None:
         """One invocation of the transform function; None if it has to be tried again."""
-        generations = self.generations(actor)
+        lake = self.lake(actor)
         processor = RawObjectProcessor(
-            store=generations.store,
-            publisher=Publisher(generations),
+            store=lake.store,
+            publisher=Publisher(lake),
             catalog=self.catalog,
             config=self.config,
             now=lambda: self.now,
@@ -136,7 +134,7 @@ class World:
         return wire(
             self.config,
             self.catalog,
-            self.generations(actor),
+            self.lake(actor),
             queue=CompactQueue(sqs, QUEUE_URL),
             now=lambda: self.now,
             new_id=self.new_id,

@@ -19,7 +19,7 @@ from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.errors import ConservationError
-from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import source_id_of
 from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
 
@@ -72,7 +72,7 @@ class Builder:
             system's temporary directory.
     """
 
-    lake: Generations
+    lake: Lake
     merges: dict[str, Merge]
     schema_version: int
     downloads: int = DOWNLOADS

@@ -16,7 +16,7 @@ from clickstream_lake.compact.merge.merging import Bitmap, Input
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.errors import PartitionMovedError
-from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.lake import Lake
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ NO_DUPLICATES = Duplicates()
 class DuplicateFinder:
     """Looks for duplicates; one file at a time is on disk."""
 
-    lake: Generations
+    lake: Lake
     catalog: Catalog
     workdir: Path | None = None
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.aws.partitions import PartitionState
 from clickstream_lake.lake.errors import ManifestError, PartitionMovedError
-from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import MANIFEST_NAME, Format, Partition, parse_uri, source_id_of
 
 
@@ -67,7 +67,7 @@ class Cleaner:
         grace: longer than any query plus any function run.
     """
 
-    lake: Generations
+    lake: Lake
     grace: timedelta
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 

@@ -17,7 +17,7 @@ from clickstream_lake.compact.plan.planner import Decision, decide
 from clickstream_lake.compact.protocol.survey import Survey, replaced, survey
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError
-from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import Format, Partition, uri
 
 
@@ -79,7 +79,7 @@ def new_generation_id(now: datetime) -> str:
 class Compactor:
     """Compacts partitions, one at a time."""
 
-    lake: Generations
+    lake: Lake
     builder: Builder
     duplicates: DuplicateFinder
     settings: CompactSettings

@@ -6,7 +6,7 @@ from typing import Final
 
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.aws.partitions import PartitionState
-from clickstream_lake.lake.lake import Generation, Generations, is_copy
+from clickstream_lake.lake.lake import Generation, Lake, is_copy
 from clickstream_lake.lake.layout import Format, Partition, source_id_of
 from clickstream_lake.lake.manifest import MergedFile
 
@@ -52,7 +52,7 @@ class Survey:
         return min((found.last_modified for found in self.inputs), default=None)
 
 
-def survey(lake: Generations, fmt: Format, partition: Partition) -> Survey | None:
+def survey(lake: Lake, fmt: Format, partition: Partition) -> Survey | None:
     """Look at a partition; None if it is not registered.
 
     Raises:
@@ -100,7 +100,7 @@ def one_per_source(landing: list[ObjectInfo]) -> list[ObjectInfo]:
     return list(found.values())
 
 
-def replaced(lake: Generations, generation: Generation, landing: list[ObjectInfo]) -> list[str]:
+def replaced(lake: Lake, generation: Generation, landing: list[ObjectInfo]) -> list[str]:
     """Raw keys whose landing file holds another content than the one that was merged.
 
     Only a landing file written since the generation was begun can, so there is seldom one to look

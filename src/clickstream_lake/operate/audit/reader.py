@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.errors import LakeError, LayoutError, PartitionMovedError
-from clickstream_lake.lake.lake import Generation, Generations, is_copy
+from clickstream_lake.lake.lake import Generation, Lake, is_copy
 from clickstream_lake.lake.layout import FORMATS, Format, Partition, source_id_of
 from clickstream_lake.operate.audit.views import PartitionView, Raw, Shown, TableView
 
@@ -25,7 +25,7 @@ class AuditReader:
     """Reads partitions of one lake; changes nothing."""
 
     def __init__(
-        self, lake: Generations, catalog: Catalog, *, deep: bool = False, workers: int = _AT_A_TIME
+        self, lake: Lake, catalog: Catalog, *, deep: bool = False, workers: int = _AT_A_TIME
     ) -> None:
         """Read `lake`; `deep` counts the rows in every file instead of believing what it says."""
         self._lake = lake

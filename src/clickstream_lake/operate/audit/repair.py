@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from clickstream_lake.lake.errors import ManifestError
-from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import FORMATS, MANIFEST_NAME, Format, Partition, uri
 from clickstream_lake.operate.audit.judge import Breach, Kind
 
@@ -26,7 +26,7 @@ class Repairer:
         requeue: sends raw keys through the transform once more.
     """
 
-    lake: Generations
+    lake: Lake
     requeue: Callable[[Sequence[str]], object]
 
     def repair(self, breaches: Sequence[Breach]) -> Repairs:

@@ -15,39 +15,39 @@ from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.errors import ConservationError, LakeError, PartitionMovedError
 from clickstream_lake.lake.layout import FORMATS, Format
 from tests.protocol.clients import KINDS
-from tests.protocol.lake import DAY, EARLY, LATE, TABLES, Lake
+from tests.protocol.lake import DAY, EARLY, LATE, TABLES, LakeUnderTest
 
 SMALL = 1
 
 
 @pytest.fixture(params=KINDS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTest]:
     with KINDS[request.param]() as (s3, glue):
-        made = Lake(s3, glue, tmp_path)
+        made = LakeUnderTest(s3, glue, tmp_path)
         made.create_tables()
         yield made
 
 
 @pytest.fixture
-def memory_lake(tmp_path: Path) -> Iterator[Lake]:
+def memory_lake(tmp_path: Path) -> Iterator[LakeUnderTest]:
     with KINDS["memory"]() as (s3, glue):
-        made = Lake(s3, glue, tmp_path)
+        made = LakeUnderTest(s3, glue, tmp_path)
         made.create_tables()
         yield made
 
 
-def land(lake: Lake, *names: str, fmt: Format = "json", **options: Any) -> None:  # noqa: ANN401 - Lake.publish's
+def land(lake: LakeUnderTest, *names: str, fmt: Format = "json", **options: Any) -> None:  # noqa: ANN401 - LakeUnderTest.publish's
     for name in names:
         lake.publish(fmt, lake.put_raw(name, name.encode()), [f"{name}-0", f"{name}-1"], **options)
 
 
-def merged_names(lake: Lake, fmt: Format = "json") -> list[str]:
+def merged_names(lake: LakeUnderTest, fmt: Format = "json") -> list[str]:
     prefix = str(lake.location(fmt)).split("/", 3)[3]
     return [key.removeprefix(prefix) for key in lake.keys(prefix) if "/merged-" in key]
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_landing_files_become_one_generation(lake: Lake, fmt: Format) -> None:
+def test_landing_files_become_one_generation(lake: LakeUnderTest, fmt: Format) -> None:
     land(lake, "a", "b", "c", fmt=fmt)
     before = lake.visible(fmt)
     result = lake.operations(min_files=2).compactor.compact(fmt, DAY)
@@ -58,12 +58,12 @@ def test_landing_files_become_one_generation(lake: Lake, fmt: Format) -> None:
     assert "/compacted/" in str(lake.location(fmt))
 
 
-def test_the_manifest_names_sources_and_files(lake: Lake) -> None:
+def test_the_manifest_names_sources_and_files(lake: LakeUnderTest) -> None:
     land(lake, "a", "b")
     lake.operations().compactor.compact("json", DAY, force=True)
-    state = lake.generations.state("json", DAY)
+    state = lake.state("json", DAY)
     assert state is not None
-    generation = lake.generations.at("json", DAY, state.location)
+    generation = lake.at("json", DAY, state.location)
     assert generation is not None
     manifest = generation.manifest
     source = lake.layout.source(f"raw/{DAY.path}/a.gz")
@@ -75,19 +75,19 @@ def test_the_manifest_names_sources_and_files(lake: Lake) -> None:
     assert [(file.rows, file.schema_version) for file in manifest.files] == [(4, 1)]
 
 
-def test_a_partition_that_is_not_registered_is_skipped(lake: Lake) -> None:
+def test_a_partition_that_is_not_registered_is_skipped(lake: LakeUnderTest) -> None:
     result = lake.operations().compactor.compact("json", DAY)
     assert (result.outcome, result.reason) == ("skipped", "not registered")
 
 
-def test_too_little_to_gain_is_skipped_unless_forced(lake: Lake) -> None:
+def test_too_little_to_gain_is_skipped_unless_forced(lake: LakeUnderTest) -> None:
     land(lake, "a")
     compactor = lake.operations(min_files=2).compactor
     assert compactor.compact("json", DAY).outcome == "skipped"
     assert compactor.compact("json", DAY, force=True).outcome == "compacted"
 
 
-def test_forcing_twice_finds_nothing_the_second_time(lake: Lake) -> None:
+def test_forcing_twice_finds_nothing_the_second_time(lake: LakeUnderTest) -> None:
     land(lake, "a", "b")
     compactor = lake.operations().compactor
     compactor.compact("json", DAY, force=True)
@@ -95,7 +95,9 @@ def test_forcing_twice_finds_nothing_the_second_time(lake: Lake) -> None:
     assert (result.outcome, result.reason) == ("skipped", "nothing to merge")
 
 
-def test_small_merged_files_are_merged_again_and_big_ones_carried_over(memory_lake: Lake) -> None:
+def test_small_merged_files_are_merged_again_and_big_ones_carried_over(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     size = lake.operations().compactor.compact("json", DAY, force=True).bytes_after
@@ -111,7 +113,9 @@ def test_small_merged_files_are_merged_again_and_big_ones_carried_over(memory_la
     assert len(lake.visible("json")) == 8
 
 
-def test_merged_files_of_an_older_schema_are_rewritten_with_the_rest(memory_lake: Lake) -> None:
+def test_merged_files_of_an_older_schema_are_rewritten_with_the_rest(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     size = lake.operations().compactor.compact("json", DAY, force=True).bytes_after
@@ -123,7 +127,9 @@ def test_merged_files_of_an_older_schema_are_rewritten_with_the_rest(memory_lake
     assert len(lake.visible("json")) == 6
 
 
-def test_files_that_no_transform_wrote_stay_visible_and_are_reported(memory_lake: Lake) -> None:
+def test_files_that_no_transform_wrote_stay_visible_and_are_reported(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     line = b'{"event_id":"guest","processed_ts":"x"}\n'
@@ -138,7 +144,7 @@ def test_files_that_no_transform_wrote_stay_visible_and_are_reported(memory_lake
     assert lake.visible("json") == ["a-0", "a-1", "b-0", "b-1", "guest", "guest"]
 
 
-def test_nothing_but_foreign_files_is_skipped(memory_lake: Lake) -> None:
+def test_nothing_but_foreign_files_is_skipped(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a")
     nameless = lake.layout.landing_key("json", lake.put_raw("a"))
@@ -147,7 +153,7 @@ def test_nothing_but_foreign_files_is_skipped(memory_lake: Lake) -> None:
     assert (result.outcome, result.reason) == ("skipped", "nothing but foreign files to merge")
 
 
-def test_a_source_that_landed_under_both_names_is_merged_once(memory_lake: Lake) -> None:
+def test_a_source_that_landed_under_both_names_is_merged_once(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     source = lake.layout.source(f"raw/{DAY.path}/a.gz")
@@ -158,7 +164,9 @@ def test_a_source_that_landed_under_both_names_is_merged_once(memory_lake: Lake)
     assert lake.visible("json") == ["a-0", "a-1", "b-0", "b-1"]
 
 
-def test_a_lost_loose_copy_is_healed_even_if_there_is_little_to_gain(memory_lake: Lake) -> None:
+def test_a_lost_loose_copy_is_healed_even_if_there_is_little_to_gain(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     operations = lake.operations(min_files=2)
@@ -186,7 +194,7 @@ def lossy(inputs: Sequence[Input], out_dir: Path, *, stem: str) -> MergeResult:
     return result
 
 
-def test_a_generation_whose_rows_do_not_add_up_is_abandoned(memory_lake: Lake) -> None:
+def test_a_generation_whose_rows_do_not_add_up_is_abandoned(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     before = lake.location("json")
@@ -195,10 +203,12 @@ def test_a_generation_whose_rows_do_not_add_up_is_abandoned(memory_lake: Lake) -
     with pytest.raises(ConservationError, match="4 rows"):
         replace(operations.compactor, builder=builder).compact("json", DAY, force=True)
     assert lake.location("json") == before
-    assert lake.generations.state("json", DAY).next_location is None  # type: ignore[union-attr]  # it is registered
+    assert lake.state("json", DAY).next_location is None  # type: ignore[union-attr]  # it is registered
 
 
-def test_a_landing_file_with_other_rows_than_it_says_is_never_merged(memory_lake: Lake) -> None:
+def test_a_landing_file_with_other_rows_than_it_says_is_never_merged(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     key = lake.layout.landing_key("json", lake.layout.source(f"raw/{DAY.path}/a.gz"))
@@ -210,7 +220,7 @@ def test_a_landing_file_with_other_rows_than_it_says_is_never_merged(memory_lake
 
 
 def test_a_partition_that_moved_meanwhile_is_left_alone(
-    memory_lake: Lake, monkeypatch: pytest.MonkeyPatch
+    memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = memory_lake
     land(lake, "a", "b")
@@ -229,7 +239,7 @@ def test_a_partition_that_moved_meanwhile_is_left_alone(
     assert lake.visible("json") == ["a-0", "a-1", "b-0", "b-1"]
 
 
-def test_the_swap_goes_only_to_the_generation_that_is_announced(memory_lake: Lake) -> None:
+def test_the_swap_goes_only_to_the_generation_that_is_announced(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a")
     with pytest.raises(PartitionMovedError):
@@ -238,7 +248,7 @@ def test_the_swap_goes_only_to_the_generation_that_is_announced(memory_lake: Lak
         )
 
 
-def test_running_out_of_time_commits_what_is_merged(memory_lake: Lake) -> None:
+def test_running_out_of_time_commits_what_is_merged(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a", "b", "c")
     compactor = lake.operations(target_file_bytes=SMALL).compactor
@@ -250,7 +260,7 @@ def test_running_out_of_time_commits_what_is_merged(memory_lake: Lake) -> None:
     assert len(lake.visible("json")) == 6
 
 
-def test_one_source_may_bring_no_rows(memory_lake: Lake) -> None:
+def test_one_source_may_bring_no_rows(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     for fmt in FORMATS:
         lake.publish(fmt, lake.put_raw("empty"), [])
@@ -259,7 +269,7 @@ def test_one_source_may_bring_no_rows(memory_lake: Lake) -> None:
         assert (result.sources, result.rows) == (2, 2)
 
 
-def test_a_partition_without_any_rows_compacts_to_no_files(memory_lake: Lake) -> None:
+def test_a_partition_without_any_rows_compacts_to_no_files(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     lake.publish("json", lake.put_raw("empty"), [])
     result = lake.operations().compactor.compact("json", DAY, force=True)
@@ -269,7 +279,7 @@ def test_a_partition_without_any_rows_compacts_to_no_files(memory_lake: Lake) ->
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_duplicates_are_dropped_where_the_catalog_asks_for_it(
-    memory_lake: Lake, fmt: Format
+    memory_lake: LakeUnderTest, fmt: Format
 ) -> None:
     lake = memory_lake
     operations = lake.operations(catalog=replace(load_catalog(), dedupe_on="event_id"))
@@ -288,7 +298,7 @@ def test_duplicates_are_dropped_where_the_catalog_asks_for_it(
     assert lake.visible(fmt) == ["w", "x", "y", "z"]
 
 
-def test_a_replaced_file_is_not_dropped_from(memory_lake: Lake) -> None:
+def test_a_replaced_file_is_not_dropped_from(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     lake.publish("json", lake.put_raw("a", b"1"), ["x", "y"])
     lake.publish("json", lake.put_raw("b", b"1"), ["y", "z"])
@@ -306,14 +316,14 @@ def test_a_replaced_file_is_not_dropped_from(memory_lake: Lake) -> None:
     assert operations.compactor.compact("json", DAY, force=True).dropped_duplicates == 1
 
 
-def test_many_files_are_fetched_at_a_time(memory_lake: Lake) -> None:
+def test_many_files_are_fetched_at_a_time(memory_lake: LakeUnderTest) -> None:
     names = [f"s{number}" for number in range(40)]
     land(memory_lake, *names, fmt="parquet")
     result = memory_lake.operations(downloads=8).compactor.compact("parquet", DAY, force=True)
     assert (result.sources, result.rows, result.files_after) == (40, 80, 1)
 
 
-def test_the_age_of_the_oldest_waiting_file_is_told(memory_lake: Lake) -> None:
+def test_the_age_of_the_oldest_waiting_file_is_told(memory_lake: LakeUnderTest) -> None:
     land(memory_lake, "a")
     later = lambda: datetime.now(UTC) + timedelta(hours=1)  # noqa: E731 - a clock
     result = memory_lake.operations(now=later).compactor.compact("json", DAY)
@@ -321,7 +331,7 @@ def test_the_age_of_the_oldest_waiting_file_is_told(memory_lake: Lake) -> None:
 
 
 def test_an_input_that_vanishes_costs_only_this_run(
-    memory_lake: Lake, monkeypatch: pytest.MonkeyPatch
+    memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = memory_lake
     land(lake, "a", "b")
