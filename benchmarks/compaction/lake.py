@@ -20,7 +20,7 @@ from clickstream_lake.generate.events import generate_events
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
-from clickstream_lake.lake.layout import FORMATS, Format, Layout, Source
+from clickstream_lake.lake.layout import FORMATS, Format, Layout, Slot, Source
 from clickstream_lake.lake.publish import LandingFile
 from clickstream_lake.transform.core import Job, iso_millis, transform_stream
 
@@ -84,7 +84,7 @@ def _create(lake: SmallFiles) -> None:
     partition = layout.source(f"{_DIRECTORY}/any.gz").partition
     for fmt in FORMATS:
         glue.create_table(DatabaseName=DATABASE, TableInput=catalog.glue_table_input(fmt, BUCKET))
-        lake.directories[fmt] = layout.landing_dir(fmt, partition)
+        lake.directories[fmt] = layout.landing_dir(Slot(fmt, partition))
         partitions.create(
             catalog.table(fmt).name, partition, f"s3://{BUCKET}/{lake.directories[fmt]}"
         )

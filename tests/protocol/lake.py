@@ -18,12 +18,14 @@ from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import Format, Layout, Partition, Source
+from clickstream_lake.lake.layout import Format, Layout, Partition, Slot, Source
 from clickstream_lake.lake.publish import LandingFile, Publisher, PublishOutcome
 
 BUCKET = "lake-bucket"
 DATABASE = "lake_database"
 DAY = Partition.parse("year=2025/month=11/day=26")
+JSON_DAY = Slot("json", DAY)
+PARQUET_DAY = Slot("parquet", DAY)
 TABLES = {
     "json": "clickstream_events",
     "parquet": "clickstream_events_parquet",
@@ -105,7 +107,7 @@ class LakeUnderTest(Lake):
         return self.publisher.publish(fmt, source, self.landing(fmt, source, rows, **options))
 
     def location(self, fmt: Format, partition: Partition = DAY) -> str | None:
-        state = self.state(fmt, partition)
+        state = self.state(Slot(fmt, partition))
         return state.location if state else None
 
     def visible(self, fmt: Format, partition: Partition = DAY) -> list[str]:

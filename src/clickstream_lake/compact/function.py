@@ -101,9 +101,9 @@ class CompactFunction:
 
     def _compact(self, record: QueueRecord, out_of_time: Callable[[], bool]) -> bool:
         try:
-            message, partition = decode(record.body)
+            message, slot = decode(record.body)
             result = self._operations.compactor.compact(
-                message.format, partition, force=message.force, out_of_time=out_of_time
+                slot, force=message.force, out_of_time=out_of_time
             )
         except Exception as error:  # noqa: BLE001 - one bad partition must not hold up the others
             detail = str(error) if isinstance(error, LakeError) else ""

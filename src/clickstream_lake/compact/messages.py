@@ -5,12 +5,12 @@ per partition and many partitions in parallel.
 """
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from clickstream_lake.lake.errors import LakeError, LayoutError
-from clickstream_lake.lake.layout import Partition
+from clickstream_lake.lake.layout import Format, Partition, Slot
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -30,7 +30,7 @@ class CompactMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         force: compact even if there is little to gain.
     """
 
-    format: Literal["json", "parquet"]
+    format: Format
     partition: str
     force: bool = False
 
@@ -43,7 +43,7 @@ class CompactMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.format}/{sha256(name.encode()).hexdigest()}"
 
 
-def decode(body: str) -> tuple[CompactMessage, Partition]:
+def decode(body: str) -> tuple[CompactMessage, Slot]:
     """Read a message.
 
     Raises:
@@ -51,7 +51,7 @@ def decode(body: str) -> tuple[CompactMessage, Partition]:
     """
     try:
         message = msgspec.json.decode(body, type=CompactMessage)
-        return message, Partition.parse(message.partition)
+        return message, Slot(message.format, Partition.parse(message.partition))
     except (msgspec.DecodeError, LayoutError) as error:
         raise BadMessageError(f"this is no compact message: {error}") from error
 

@@ -26,7 +26,7 @@ class Request(msgspec.Struct, frozen=True):
 
     action: Literal["plan", "cleanup"] = "plan"
     partitions: list[str] | None = None
-    formats: Annotated[list[Literal["json", "parquet"]], msgspec.Meta(min_length=1)] | None = None
+    formats: Annotated[list[Format], msgspec.Meta(min_length=1)] | None = None
     force: bool = False
     dry_run: bool = False
 

@@ -6,6 +6,7 @@ what the first attempt wrote.
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -66,6 +67,28 @@ class Partition:
         """The partition values, as Glue wants them: `["2025", "11", "26"]`."""
         return [value for _, value in self.keys]
 
+    @property
+    def date(self) -> date | None:
+        """The day it is of; None where year, month and day cannot be read."""
+        values = dict(self.keys)
+        try:
+            return date(int(values["year"]), int(values["month"]), int(values["day"]))
+        except (KeyError, ValueError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """One partition of one format: published into, compacted and cleaned up by itself."""
+
+    format: Format
+    partition: Partition
+
+    @property
+    def path(self) -> str:
+        """The slot as a path without slashes at its ends: `json/year=2025/month=11/day=26`."""
+        return f"{self.format}/{self.partition.path}"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -115,44 +138,42 @@ class Layout:
             )
         return Source(raw_key, source_id(raw_key), partition)
 
-    def landing_dir(self, fmt: Format, partition: Partition) -> str:
-        """The directory of a partition's landing files, with a slash at its end."""
-        return f"{self.processed_prefix}{fmt}/{partition.path}/"
+    def landing_dir(self, slot: Slot) -> str:
+        """The directory of a slot's landing files, with a slash at its end."""
+        return f"{self.processed_prefix}{slot.path}/"
 
     def landing_key(self, fmt: Format, source: Source, *, gzip: bool = False) -> str:
         """Where transform writes one source in one format."""
-        return self.landing_dir(fmt, source.partition) + landing_name(
+        return self.landing_dir(Slot(fmt, source.partition)) + landing_name(
             fmt, source.source_id, gzip=gzip
         )
 
-    def generations_dir(self, fmt: Format, partition: Partition) -> str:
-        """The directory that holds all generations of a partition, with a slash at its end."""
-        return f"{self.processed_prefix}{fmt}/{_COMPACTED}/{partition.path}/"
+    def generations_dir(self, slot: Slot) -> str:
+        """The directory that holds all generations of a slot, with a slash at its end."""
+        return f"{self.processed_prefix}{slot.format}/{_COMPACTED}/{slot.partition.path}/"
 
-    def generation_dir(self, fmt: Format, partition: Partition, generation_id: str) -> str:
+    def generation_dir(self, slot: Slot, generation_id: str) -> str:
         """The directory of one generation, with a slash at its end."""
-        return f"{self.generations_dir(fmt, partition)}{generation_id}/"
+        return f"{self.generations_dir(slot)}{generation_id}/"
 
-    def generation_id(self, fmt: Format, partition: Partition, location: str) -> str | None:
+    def generation_id(self, slot: Slot, location: str) -> str | None:
         """Tell which generation a location is; None for the landing directory.
 
         Args:
-            fmt: the format whose table has the location.
-            partition: the partition that has the location.
+            slot: whose location it is.
             location: a key prefix (`processed/…`) with or without a slash at its end.
 
         Raises:
-            LayoutError: it is neither a generation nor the landing directory of that partition.
+            LayoutError: it is neither a generation nor the landing directory of that slot.
         """
         directory = location.rstrip("/") + "/"
-        if directory == self.landing_dir(fmt, partition):
+        if directory == self.landing_dir(slot):
             return None
-        base = self.generations_dir(fmt, partition)
+        base = self.generations_dir(slot)
         name = directory.removeprefix(base).rstrip("/")
         if not directory.startswith(base) or not name or "/" in name:
             raise LayoutError(
-                f"{location!r} is neither the landing directory nor a generation of "
-                f"{fmt} {partition.path}"
+                f"{location!r} is neither the landing directory nor a generation of {slot.path}"
             )
         return name
 

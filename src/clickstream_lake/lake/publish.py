@@ -26,7 +26,7 @@ from clickstream_lake.lake.errors import (
     SupersededError,
 )
 from clickstream_lake.lake.lake import Generation, Lake
-from clickstream_lake.lake.layout import FORMATS, Format, Source, uri
+from clickstream_lake.lake.layout import FORMATS, Format, Slot, Source, uri
 
 # Each new start means that somebody else moved the partition in between: a swap, a clean-up.
 _STARTS: Final = 5
@@ -156,15 +156,16 @@ class Publisher:
             partitions.create(table, source.partition, location)
 
     def _publish(self, fmt: Format, source: Source, landing: LandingFile) -> PublishOutcome:
+        slot = Slot(fmt, source.partition)
         merged = self._merged(fmt, source)
         if merged is not None:
             return self._compare(source, landing, merged)
         key, size = self._land(fmt, source, landing)
         # Only now, with the landing file in place: whoever announces a generation after this
         # reading finds the landing file by itself.
-        state = self._lake.registered(fmt, source.partition)
+        state = self._lake.registered(slot)
         outcome = PublishOutcome.PUBLISHED
-        for generation in self._lake.in_use(fmt, source.partition, state):
+        for generation in self._lake.in_use(slot, state):
             if self._is_stale_in(generation, source, landing):
                 outcome = PublishOutcome.STALE
             elif not self._is_shown_by(generation, landing, key):
@@ -173,8 +174,9 @@ class Publisher:
         return outcome
 
     def _merged(self, fmt: Format, source: Source) -> Published | None:
-        state = self._lake.state(fmt, source.partition)
-        current = self._lake.at(fmt, source.partition, state.location) if state else None
+        slot = Slot(fmt, source.partition)
+        state = self._lake.state(slot)
+        current = self._lake.at(slot, state.location) if state else None
         entry = current.manifest.sources.get(source.source_id) if current else None
         if entry is None:
             return None

@@ -152,10 +152,10 @@ class World:
 
     def compact(self, actor: Actor, message: dict[str, Any]) -> None:
         """One delivery of a queue message, which goes once it was worked on."""
-        order, partition = decode(message["MessageBody"])
+        order, slot = decode(message["MessageBody"])
         compactor = self.operations(actor).compactor
         try:
-            result = compactor.compact(order.format, partition, force=order.force)
+            result = compactor.compact(slot, force=order.force)
         except LakeError:
             return
         self.stale.update(result.stale)

@@ -77,8 +77,10 @@ def test_a_request_by_hand_compacts_and_tells(lake: LakeUnderTest) -> None:
 
 
 def test_a_tick_queues_and_the_queue_compacts(
-    lake: LakeUnderTest, queue_url: str, aws: Any
-) -> None:  # noqa: ANN401 - boto3
+    lake: LakeUnderTest,
+    queue_url: str,
+    aws: Any,  # noqa: ANN401 - boto3
+) -> None:
     told = call({"action": "plan", "partitions": [DAY.path]})
     assert [entry["queued"] for entry in told["partitions"]] == [True, True]
     sqs = aws.client("sqs", **OPTIONS)

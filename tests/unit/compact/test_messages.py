@@ -2,7 +2,7 @@ import pytest
 
 from clickstream_lake.compact.messages import BadMessageError, CompactMessage, CompactQueue, decode
 from tests.protocol.fakes import FakeSqs
-from tests.protocol.lake import DAY
+from tests.protocol.lake import DAY, PARQUET_DAY
 
 MESSAGE = CompactMessage("json", DAY.path)
 
@@ -17,7 +17,7 @@ def sent(*orders: tuple[CompactMessage, str]) -> list[dict[str, str]]:
 
 def test_what_is_sent_can_be_read() -> None:
     forced = CompactMessage("parquet", DAY.path, force=True)
-    assert decode(sent((forced, ""))[0]["MessageBody"]) == (forced, DAY)
+    assert decode(sent((forced, ""))[0]["MessageBody"]) == (forced, PARQUET_DAY)
 
 
 def test_each_partition_of_each_format_is_a_group() -> None:

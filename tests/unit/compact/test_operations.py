@@ -39,7 +39,7 @@ def operating(lake: LakeUnderTest, **options: Any) -> tuple[Operations, FakeSqs]
 
 
 def queued(sqs: FakeSqs) -> list[str]:
-    return [messages.decode(sent["MessageBody"])[1].path for sent in sqs.messages]
+    return [messages.decode(sent["MessageBody"])[1].partition.path for sent in sqs.messages]
 
 
 def test_a_tick_queues_recent_partitions_newest_first(lake: LakeUnderTest) -> None:

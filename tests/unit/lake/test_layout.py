@@ -8,12 +8,14 @@ from clickstream_lake.lake.layout import (
     Format,
     Layout,
     Partition,
+    Slot,
     landing_name,
     parse_uri,
     source_id,
     source_id_of,
     uri,
 )
+from tests.protocol.lake import JSON_DAY, PARQUET_DAY
 
 KEY = "raw/year=2025/month=11/day=26/events-1-2025-11-26-10-00-00-uuid.gz"
 DAY = Partition.parse("year=2025/month=11/day=26")
@@ -79,15 +81,15 @@ def test_hours_are_a_matter_of_configuration() -> None:
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_everything_of_a_source_lies_under_its_partition(fmt: Format) -> None:
     source = LAYOUT.source(KEY)
-    assert LAYOUT.landing_dir(fmt, DAY) == f"processed/{fmt}/year=2025/month=11/day=26/"
+    assert LAYOUT.landing_dir(Slot(fmt, DAY)) == f"processed/{fmt}/year=2025/month=11/day=26/"
     assert LAYOUT.landing_key(fmt, source) == (
         f"processed/{fmt}/year=2025/month=11/day=26/{source.source_id}.{fmt}"
     )
     base = f"processed/{fmt}/compacted/year=2025/month=11/day=26/"
-    assert LAYOUT.generations_dir(fmt, DAY) == base
-    assert LAYOUT.generation_dir(fmt, DAY, "g1") == base + "g1/"
-    assert not LAYOUT.landing_dir(fmt, DAY).startswith(base)
-    assert not base.startswith(LAYOUT.landing_dir(fmt, DAY))
+    assert LAYOUT.generations_dir(Slot(fmt, DAY)) == base
+    assert LAYOUT.generation_dir(Slot(fmt, DAY), "g1") == base + "g1/"
+    assert not LAYOUT.landing_dir(Slot(fmt, DAY)).startswith(base)
+    assert not base.startswith(LAYOUT.landing_dir(Slot(fmt, DAY)))
 
 
 def test_gzip_shows_in_the_name_of_json_only() -> None:
@@ -104,19 +106,19 @@ def test_rejects_lie_under_the_same_partition() -> None:
 
 
 def test_a_location_is_the_landing_directory_or_a_generation() -> None:
-    base = LAYOUT.generations_dir("json", DAY)
-    assert LAYOUT.generation_id("json", DAY, base + "g1/") == "g1"
-    assert LAYOUT.generation_id("json", DAY, base + "g1") == "g1"
-    assert LAYOUT.generation_id("json", DAY, LAYOUT.landing_dir("json", DAY)) is None
+    base = LAYOUT.generations_dir(JSON_DAY)
+    assert LAYOUT.generation_id(JSON_DAY, base + "g1/") == "g1"
+    assert LAYOUT.generation_id(JSON_DAY, base + "g1") == "g1"
+    assert LAYOUT.generation_id(JSON_DAY, LAYOUT.landing_dir(JSON_DAY)) is None
     for location in (
         base,
         base + "g1/x/",
         "processed/json/",
         "",
-        LAYOUT.landing_dir("parquet", DAY),
+        LAYOUT.landing_dir(PARQUET_DAY),
     ):
         with pytest.raises(LayoutError):
-            LAYOUT.generation_id("json", DAY, location)
+            LAYOUT.generation_id(JSON_DAY, location)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class Builder:
             ConservationError: rows in and rows out do not add up. The generation is abandoned.
             ObjectMissingError: an input was cleaned up meanwhile.
         """
-        directory = self.lake.layout.generation_dir(found.format, found.partition, generation_id)
+        directory = self.lake.layout.generation_dir(found.slot, generation_id)
         before = found.current.manifest if found.current else None
         contents = _Contents(
             sources=dict(before.sources) if before else {},
@@ -114,8 +114,8 @@ class Builder:
             return None
         self._carry(found, left, directory, contents)
         manifest = Manifest(
-            format=found.format,
-            partition=found.partition.path,
+            format=found.slot.format,
+            partition=found.slot.partition.path,
             generation_id=generation_id,
             schema_version=self.schema_version,
             created_at=now.isoformat(),
@@ -123,7 +123,7 @@ class Builder:
             files=tuple(contents.files),
             dropped_duplicates=contents.dropped,
         )
-        self.lake.manifests.write(found.format, found.partition, manifest)
+        self.lake.manifests.write(found.slot, manifest)
         return Generation(generation_id, directory, manifest)
 
     def _merge_bin(
@@ -146,14 +146,14 @@ class Builder:
                 Input(entry.path, entry.schema_version, duplicates.drops.get(entry.file.name))
                 for entry in fetched
             ]
-            result = self.merges[found.format](inputs, out, stem=stem)
+            result = self.merges[found.slot.format](inputs, out, stem=stem)
             _check_rows(stem, sum(entry.rows for entry in fetched), result)
             for file in result.files:
                 self.lake.store.put_file(
                     f"{directory}/{file.path.name}",
                     file.path,
                     metadata={"rows": str(file.rows)},
-                    content_type=_CONTENT_TYPES[found.format],
+                    content_type=_CONTENT_TYPES[found.slot.format],
                 )
                 contents.files.append(
                     MergedFile(file.path.name, file.rows, file.bytes, self.schema_version)
@@ -171,10 +171,7 @@ class Builder:
         duplicates: Duplicates,
         folder: Path,
     ) -> list[_Fetched]:
-        landing = {
-            self.lake.name_of(found.format, found.partition, info.key): info
-            for info in found.inputs
-        }
+        landing = {self.lake.name_of(found.slot, info.key): info for info in found.inputs}
         merged = {file.name: file for file in found.merged}
         directory = found.current.directory if found.current else ""
 

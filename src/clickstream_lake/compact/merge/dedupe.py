@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from clickstream_lake.compact.merge.merging import Bitmap, Input
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.catalog import Catalog
+    from clickstream_lake.lake.layout import Format
 
 BUCKETS: Final = 64
 HELD_ROWS: Final = 524_288
@@ -44,7 +45,7 @@ Place = tuple[int, int]
 
 
 def find_duplicates(
-    fmt: Literal["json", "parquet"],
+    fmt: "Format",
     inputs: Sequence[Input],
     *,
     catalog: "Catalog",

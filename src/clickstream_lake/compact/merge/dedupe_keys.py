@@ -1,7 +1,7 @@
 """What de-duplication reads of each format: a row's key and times, and its whole content."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -15,6 +15,7 @@ from clickstream_lake.lake.coercion import MISMATCH, coerce
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.catalog import Catalog
+    from clickstream_lake.lake.layout import Format
 
 EVENT_TS: Final = "event_ts"
 READ_ROWS: Final = 65_536
@@ -62,9 +63,7 @@ def json_keys(entry: Input, catalog: "Catalog") -> Iterator[pa.Table]:
 class Content:
     """Whole rows in a form that both formats share, so that they can be compared."""
 
-    def __init__(
-        self, fmt: Literal["json", "parquet"], inputs: Sequence[Input], catalog: "Catalog"
-    ) -> None:
+    def __init__(self, fmt: "Format", inputs: Sequence[Input], catalog: "Catalog") -> None:
         """Take the inputs that rows will be asked of."""
         self._fmt = fmt
         self._inputs = inputs

@@ -14,7 +14,7 @@ from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.errors import LakeError, LayoutError, PartitionMovedError
 from clickstream_lake.lake.lake import Generation, Lake, is_copy
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, source_id_of
+from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot, source_id_of
 from clickstream_lake.operate.audit.views import PartitionView, Raw, Shown, TableView
 
 _AT_A_TIME: Final = 16
@@ -48,7 +48,7 @@ class AuditReader:
                 found.add(layout.source(info.key).partition)
             except LayoutError:
                 continue  # no raw object of this lake: a stranger's file, a directory marker
-        return sorted(p for p in found if since is None or (_date(p) or since) >= since)
+        return sorted(p for p in found if since is None or (p.date or since) >= since)
 
     def read(self, partition: Partition) -> PartitionView:
         """Look at one partition.
@@ -58,7 +58,9 @@ class AuditReader:
             LakeError: S3 or Glue failed.
         """
         # The tables first: a raw object that arrives in between is young, and so is pending.
-        tables: dict[Format, TableView] = {fmt: self._table(fmt, partition) for fmt in FORMATS}
+        tables: dict[Format, TableView] = {
+            fmt: self._table(Slot(fmt, partition)) for fmt in FORMATS
+        }
         raws = dict(self._raws(partition))
         rejects = list(self._lake.store.list(self._lake.layout.reject_dir(partition)))
         absent = {s for s in raws if not any(s in tables[fmt].shown for fmt in FORMATS)}
@@ -81,43 +83,43 @@ class AuditReader:
             if source.partition == partition:
                 yield source.source_id, Raw(info.key, info.etag, info.last_modified)
 
-    def _table(self, fmt: Format, partition: Partition) -> TableView:
+    def _table(self, slot: Slot) -> TableView:
         for _ in range(_STARTS):
-            before = self._lake.state(fmt, partition)
+            before = self._lake.state(slot)
             try:
-                view = self._look(fmt, partition)
+                view = self._look(slot)
             except PartitionMovedError:
                 continue
-            if before == self._lake.state(fmt, partition):
+            if before == self._lake.state(slot):
                 return view
-        raise PartitionMovedError(f"{fmt} {partition.path} kept moving: audit it again later")
+        raise PartitionMovedError(f"{slot.path} kept moving: audit it again later")
 
-    def _look(self, fmt: Format, partition: Partition) -> TableView:
+    def _look(self, slot: Slot) -> TableView:
         lake = self._lake
-        state = lake.state(fmt, partition)
-        landing = lake.landing_files(fmt, partition)
+        state = lake.state(slot)
+        landing = lake.landing_files(slot)
         landed = frozenset(s for info in landing if (s := source_id_of(info.key)))
         if state is None:
-            return TableView(fmt, registered=False, hidden=landed)
+            return TableView(slot.format, registered=False, hidden=landed)
         try:
-            current = lake.at(fmt, partition, state.location)
+            current = lake.at(slot, state.location)
         except PartitionMovedError:
             raise
         except LakeError as error:
-            return TableView(fmt, registered=True, damage=str(error), hidden=landed)
+            return TableView(slot.format, registered=True, damage=str(error), hidden=landed)
         files = lake.files_of(current) if current else landing
         merged = {file.name for file in current.manifest.files} if current else set[str]()
-        base = current.directory if current else lake.layout.landing_dir(fmt, partition)
+        base = current.directory if current else lake.layout.landing_dir(slot)
         loose = [info for info in files if info.key.removeprefix(base) not in merged]
         shown = self._shown(loose, current)
         return TableView(
-            format=fmt,
+            format=slot.format,
             registered=True,
             shown=shown,
-            hidden=self._hidden(fmt, partition, current, landing, loose),
+            hidden=self._hidden(slot, current, landing, loose),
             foreign=tuple(info.key for info in loose if source_id_of(info.key) is None),
-            broken=tuple(self._broken(fmt, files, current, shown)),
-            drift=self._drift(fmt, partition),
+            broken=tuple(self._broken(slot.format, files, current, shown)),
+            drift=self._drift(slot),
         )
 
     def _shown(
@@ -146,8 +148,7 @@ class AuditReader:
 
     def _hidden(
         self,
-        fmt: Format,
-        partition: Partition,
+        slot: Slot,
         current: Generation | None,
         landing: Iterable[ObjectInfo],
         loose: Iterable[ObjectInfo],
@@ -160,7 +161,7 @@ class AuditReader:
             for info in landing
             if (source := source_id_of(info.key)) is not None
             and not current.names(info.key)
-            and not is_copy(held.get(self._lake.name_of(fmt, partition, info.key)), info)
+            and not is_copy(held.get(self._lake.name_of(slot, info.key)), info)
         )
 
     def _broken(
@@ -195,13 +196,13 @@ class AuditReader:
             if counted != rows:
                 yield f"{key}: it has {counted} rows, and {rows} by its figures"
 
-    def _drift(self, fmt: Format, partition: Partition) -> str:
-        table = self._lake.tables[fmt]
+    def _drift(self, slot: Slot) -> str:
+        table = self._lake.tables[slot.format]
         columns = _names_and_types(self._lake.partitions.columns(table))
-        wanted = _names_and_types(self._catalog.glue_columns(fmt))
+        wanted = _names_and_types(self._catalog.glue_columns(slot.format))
         if columns != wanted:
             return f"{table} has other columns than the catalog: {_difference(columns, wanted)}"
-        own = _names_and_types(self._lake.partitions.columns(table, partition))
+        own = _names_and_types(self._lake.partitions.columns(table, slot.partition))
         if own != columns:
             return f"the partition has other columns than {table}: {_difference(own, columns)}"
         return ""
@@ -251,11 +252,3 @@ def _difference(found: list[tuple[str, str]], wanted: list[tuple[str, str]]) -> 
     extra = [" ".join(column) for column in found if column not in wanted]
     missing = [" ".join(column) for column in wanted if column not in found]
     return f"more: {', '.join(extra) or 'none'}; missing: {', '.join(missing) or 'none'}"
-
-
-def _date(partition: Partition) -> date | None:
-    values = dict(partition.keys)
-    try:
-        return date(int(values["year"]), int(values["month"]), int(values["day"]))
-    except (KeyError, ValueError):
-        return None
