@@ -11,6 +11,7 @@ from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandb
 from clickstream_lake.demo.provision_terraform import by_terraform
 from clickstream_lake.demo.report import Counts, Report, Scan, show
 from clickstream_lake.generate import FirehoseSink, generate_events
+from clickstream_lake.lake.layout import is_hidden
 from clickstream_lake.operate import query as athena_query
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.sandbox import Sandbox
@@ -187,7 +188,7 @@ class _Demo:
             )
             for page in pages:
                 for entry in page.get("Contents", []):
-                    if not entry["Key"].rsplit("/", 1)[-1].startswith(("_", ".")):
+                    if not is_hidden(entry["Key"]):
                         files, stored = files + 1, stored + entry["Size"]
         return files, stored
 

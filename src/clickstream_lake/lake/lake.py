@@ -15,7 +15,7 @@ from clickstream_lake.lake.errors import (
     ObjectMissingError,
     PartitionMovedError,
 )
-from clickstream_lake.lake.layout import Layout, Slot, parse_uri, source_id_of, uri
+from clickstream_lake.lake.layout import Layout, Slot, is_hidden, parse_uri, source_id_of, uri
 from clickstream_lake.lake.manifest import Manifest, Manifests
 
 
@@ -120,6 +120,11 @@ class Lake:
         """A landing file's name, which its loose copies have too."""
         return landing_key.removeprefix(self.layout.landing_dir(slot))
 
+    def shown_files(self, slot: Slot) -> list[ObjectInfo]:
+        """Everything that a query over a slot reads now; nothing if it is not registered."""
+        state = self.state(slot)
+        return self._data(parse_uri(state.location)[1]) if state else []
+
     def files_of(self, generation: Generation) -> list[ObjectInfo]:
         """Everything that a query over a generation reads: merged files and loose copies."""
         return self._data(generation.directory)
@@ -149,13 +154,8 @@ class Lake:
         return copied
 
     def _data(self, directory: str) -> list[ObjectInfo]:
-        """The files of a directory, those left out that queries skip: hidden ones and markers."""
-        return [
-            found
-            for found in self.store.list(directory)
-            if not found.key.removeprefix(directory).startswith(("_", "."))
-            and not found.key.endswith("/")
-        ]
+        """The files of a directory, those left out that queries skip."""
+        return [found for found in self.store.list(directory) if not is_hidden(found.key)]
 
     def copy_loose(self, key: str, name: str, generation: Generation, *, size: int) -> None:
         """Copy one landing file into a generation, under the name it has.

@@ -213,6 +213,16 @@ def source_id_of(key: str) -> str | None:
     return name if found and _SOURCE_ID.match(name) else None
 
 
+def is_hidden(key: str) -> bool:
+    """Tell whether queries skip an object: its own name starts with `_` or `.`, or it has none.
+
+    Athena and Hive promise this of files alone. Of directories nothing is promised, so a file is
+    as visible in `_tmp/` as anywhere else.
+    """
+    name = key.rsplit("/", 1)[-1]
+    return not name or name.startswith(("_", "."))
+
+
 def uri(bucket: str, key: str) -> str:
     """The `s3://` address of a key or prefix."""
     return f"s3://{bucket}/{key}"

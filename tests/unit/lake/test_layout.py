@@ -9,12 +9,14 @@ from clickstream_lake.lake.layout import (
     Layout,
     Partition,
     Slot,
+    is_hidden,
     landing_name,
     parse_uri,
     source_id,
     source_id_of,
     uri,
 )
+from clickstream_lake.sandbox.athena.storage import is_hidden as athena_skips
 from tests.protocol.lake import JSON_DAY, PARQUET_DAY
 
 KEY = "raw/year=2025/month=11/day=26/events-1-2025-11-26-10-00-00-uuid.gz"
@@ -127,6 +129,34 @@ def test_a_location_is_the_landing_directory_or_a_generation() -> None:
 )
 def test_a_strangers_file_has_no_source(name: str) -> None:
     assert source_id_of(f"dir/{name}") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "hidden"),
+    [
+        ("p/year=2025/d.json", False),
+        ("p/year=2025/_manifest.json", True),
+        ("p/year=2025/.c.json", True),
+        ("p/year=2025/sub/_b.json", True),
+        ("p/year=2025/_tmp/a.json", False),
+        ("p/.hive/a.json", False),
+        ("p/year=2025/", True),
+        ("_a", True),
+        (".", True),
+        ("", True),
+        ("a//b", False),
+        ("a_b.json", False),
+        ("a/-_x", False),
+        ("a/\n_x", False),
+    ],
+)
+def test_the_lake_and_athena_skip_the_same_files(key: str, *, hidden: bool) -> None:
+    assert is_hidden(key) is athena_skips(key) is hidden
+
+
+@given(st.text("ab_./=-", max_size=12))
+def test_whatever_a_key_looks_like_both_see_or_skip_it(key: str) -> None:
+    assert is_hidden(key) is athena_skips(key)
 
 
 @pytest.mark.parametrize("path", ["", "2025", "year=", "=2025", "year=2025//day=1"])

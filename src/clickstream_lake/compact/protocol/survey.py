@@ -7,6 +7,7 @@ from typing import Final
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.aws.partitions import PartitionState
 from clickstream_lake.lake.lake import Generation, Lake, is_copy
+from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import Slot, source_id_of
 from clickstream_lake.lake.manifest import MergedFile
 
@@ -111,6 +112,9 @@ def replaced(lake: Lake, generation: Generation, landing: list[ObjectInfo]) -> l
             continue
         merged = generation.manifest.sources[str(source_id_of(entry.key))]
         head = lake.store.head(entry.key)
-        if head is not None and head.metadata.get("raw-etag") != merged.raw_etag:
+        if head is None:
+            continue
+        figures = LandingMetadata.from_s3(head.metadata)
+        if figures is None or figures.raw_etag != merged.raw_etag:
             found.append(merged.raw_key)
     return found

@@ -14,7 +14,9 @@ from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.errors import LakeError, LayoutError, PartitionMovedError
 from clickstream_lake.lake.lake import Generation, Lake, is_copy
+from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot, source_id_of
+from clickstream_lake.lake.manifest import MergedSource
 from clickstream_lake.operate.audit.views import PartitionView, Raw, Shown, TableView
 
 _AT_A_TIME: Final = 16
@@ -127,23 +129,14 @@ class AuditReader:
     ) -> dict[str, tuple[Shown, ...]]:
         shown: dict[str, tuple[Shown, ...]] = {}
         for source, entry in current.manifest.sources.items() if current else ():
-            shown[source] = (
-                Shown(
-                    raw_etag=entry.raw_etag,
-                    processed_ts=entry.processed_ts,
-                    rows=entry.rows,
-                    lines=entry.lines,
-                    blank=entry.blank,
-                    rejected=entry.rejected,
-                ),
-            )
+            shown[source] = (_shown(entry),)
         own = [info for info in loose if source_id_of(info.key)]
         with ThreadPoolExecutor(self._workers) as pool:
             heads = pool.map(lambda info: self._lake.store.head(info.key), own)
             for info, head in zip(own, heads, strict=True):
                 source = str(source_id_of(info.key))
-                metadata = head.metadata if head else {}
-                shown[source] = (*shown.get(source, ()), _of_metadata(info.key, metadata))
+                figures = LandingMetadata.from_s3(head.metadata) if head else None
+                shown[source] = (*shown.get(source, ()), _shown(figures, info.key))
         return shown
 
     def _hidden(
@@ -222,19 +215,17 @@ class AuditReader:
                     yield str(source)
 
 
-def _of_metadata(key: str, metadata: Any) -> Shown:  # noqa: ANN401 - texts by name
-    def number(name: str) -> int | None:
-        text = metadata.get(name, "")
-        return int(text) if text.isdecimal() else None
-
+def _shown(figures: LandingMetadata | MergedSource | None, file: str = "") -> Shown:
+    if figures is None:
+        return Shown(file)
     return Shown(
-        file=key,
-        raw_etag=metadata.get("raw-etag"),
-        processed_ts=metadata.get("processed-ts"),
-        rows=number("rows"),
-        lines=number("lines"),
-        blank=number("blank"),
-        rejected=number("rejected"),
+        file=file,
+        raw_etag=figures.raw_etag,
+        processed_ts=figures.processed_ts,
+        rows=figures.rows,
+        lines=figures.lines,
+        blank=figures.blank,
+        rejected=figures.rejected,
     )
 
 
