@@ -30,7 +30,7 @@ locals {
       tables = {
         for format, table in local.catalog.tables : format => {
           name     = "${stream.table_prefix != null ? stream.table_prefix : stream.prefix == "" ? "" : "${replace(key, "-", "_")}_"}${table.name}"
-          location = "s3://${local.bucket_name}/${stream.prefix}${table.prefix}"
+          location = "s3://${local.bucket_name}/${stream.prefix}${format == "rejects" ? "rejected" : "processed/${format}"}/"
         }
       }
       buffer_mb       = coalesce(stream.buffer_mb, var.firehose_buffer_mb)

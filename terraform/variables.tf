@@ -57,7 +57,7 @@ variable "catalog_file" {
 
   validation {
     condition = var.catalog_file == null || (
-      can(jsondecode(file(var.catalog_file)).tables.parquet.prefix) &&
+      can(jsondecode(file(var.catalog_file)).tables.parquet.name) &&
       can(jsondecode(file(var.catalog_file)).columns[0].name) &&
       can(jsondecode(file(var.catalog_file)).partition_keys[0])
     )

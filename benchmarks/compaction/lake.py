@@ -86,7 +86,7 @@ def _create(lake: SmallFiles) -> None:
         glue.create_table(DatabaseName=DATABASE, TableInput=catalog.glue_table_input(fmt, BUCKET))
         lake.directories[fmt] = layout.landing_dir(Slot(fmt, partition))
         partitions.create(
-            catalog.table(fmt).name, partition, f"s3://{BUCKET}/{lake.directories[fmt]}"
+            catalog.tables[fmt].name, partition, f"s3://{BUCKET}/{lake.directories[fmt]}"
         )
 
 
@@ -153,7 +153,7 @@ def visible_directory(lake: SmallFiles, fmt: Format) -> str:
     catalog = load_catalog()
     answer = lake.client("glue").get_partition(
         DatabaseName=DATABASE,
-        TableName=catalog.table(fmt).name,
+        TableName=catalog.tables[fmt].name,
         PartitionValues=["2025", "11", "26"],
     )
     location = answer["Partition"]["StorageDescriptor"]["Location"]

@@ -1,6 +1,7 @@
 """Put the compact function's parts together for one lake."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,7 @@ def wire(
         workdir: where files lie while they are merged; None for the temporary directory.
     """
     settings, output = config.compact, config.output
+    catalog = replace(catalog, partition_keys=config.layout.partition_keys)
     parquet = ParquetOptions(
         target_bytes=settings.target_file_bytes, compression=output.parquet_compression
     )

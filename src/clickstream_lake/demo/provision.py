@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.layout import Layout
 from clickstream_lake.sandbox.resources import Provision, Resources
 from clickstream_lake.sandbox.runtime.function import Function
 from clickstream_lake.sandbox.sandbox import Sandbox
@@ -139,10 +140,10 @@ class _Provisioner:
         } | dict(self._settings.environment)
 
     def _create_tables(self) -> None:
-        glue = self._clients.glue
+        glue, layout = self._clients.glue, Layout(partition_keys=self._keys)
         glue.create_database(DatabaseInput={"Name": self._database})
         for fmt in ("json", "parquet", "rejects"):
-            table = self._catalog.glue_table_input(fmt, self._bucket, partition_keys=self._keys)
+            table = self._catalog.glue_table_input(fmt, self._bucket, layout)
             # The catalog's own type is looser than the client's.
             glue.create_table(DatabaseName=self._database, TableInput=table)  # type: ignore[arg-type]
 

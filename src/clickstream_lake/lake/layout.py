@@ -5,6 +5,7 @@ what the first attempt wrote.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -44,13 +45,17 @@ class Partition:
         Raises:
             LayoutError: a segment is no `key=value`.
         """
-        pairs = []
-        for segment in path.strip("/").split("/"):
-            name, separator, value = segment.partition("=")
-            if not (separator and name and value):
-                raise LayoutError(f"{segment!r} in {path!r} is no key=value partition segment")
-            pairs.append((name, value))
-        return cls(tuple(pairs))
+        segments = path.strip("/").split("/")
+        partition = cls.among(segments)
+        if len(partition.keys) != len(segments):
+            raise LayoutError(f"{path!r} has a segment that is no key=value")
+        return partition
+
+    @classmethod
+    def among(cls, segments: Iterable[str]) -> "Partition":
+        """The `key=value` segments of a longer path."""
+        pairs = (segment.partition("=") for segment in segments)
+        return cls(tuple((name, value) for name, _, value in pairs if name and value))
 
     @property
     def path(self) -> str:
@@ -107,7 +112,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The lake's prefixes and partition keys, and every name that follows from them."""
+    """The lake's prefixes and partition keys, and every name that follows from them.
+
+    The default partition keys are those of the packaged catalog.
+    """
 
     raw_prefix: str = "raw/"
     processed_prefix: str = "processed/"
@@ -123,13 +131,7 @@ class Layout:
         """
         if not raw_key.startswith(self.raw_prefix) or not raw_key.endswith(".gz"):
             raise LayoutError(f"{raw_key!r} is no .gz object under {self.raw_prefix!r}")
-        segments = raw_key.removeprefix(self.raw_prefix).split("/")
-        pairs = tuple(
-            (name, value)
-            for name, separator, value in (segment.partition("=") for segment in segments[:-1])
-            if separator and name and value
-        )
-        partition = Partition(pairs)
+        partition = Partition.among(raw_key.removeprefix(self.raw_prefix).split("/")[:-1])
         if partition.names != self.partition_keys:
             expected = "/".join(f"{name}=…" for name in self.partition_keys)
             raise LayoutError(
@@ -138,9 +140,13 @@ class Layout:
             )
         return Source(raw_key, source_id(raw_key), partition)
 
+    def table_dir(self, table: Format | Literal["rejects"]) -> str:
+        """What a whole table lies under, with a slash at its end."""
+        return self.rejected_prefix if table == "rejects" else f"{self.processed_prefix}{table}/"
+
     def landing_dir(self, slot: Slot) -> str:
         """The directory of a slot's landing files, with a slash at its end."""
-        return f"{self.processed_prefix}{slot.path}/"
+        return f"{self.table_dir(slot.format)}{slot.partition.path}/"
 
     def landing_key(self, fmt: Format, source: Source, *, gzip: bool = False) -> str:
         """Where transform writes one source in one format."""
@@ -150,7 +156,7 @@ class Layout:
 
     def generations_dir(self, slot: Slot) -> str:
         """The directory that holds all generations of a slot, with a slash at its end."""
-        return f"{self.processed_prefix}{slot.format}/{_COMPACTED}/{slot.partition.path}/"
+        return f"{self.table_dir(slot.format)}{_COMPACTED}/{slot.partition.path}/"
 
     def generation_dir(self, slot: Slot, generation_id: str) -> str:
         """The directory of one generation, with a slash at its end."""

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clickstream_lake.compact.merge.clustering import CLUSTERED_BY
-from clickstream_lake.compact.merge.merging import MIB, TARGET_BYTES, MergedFile
+from clickstream_lake.compact.merge.merging import TARGET_BYTES, MergedFile
+from clickstream_lake.lake.units import MIB
 
 PAGE_ROWS: Final = 20_000
 """Rows of one page: what the page index can skip, however well a column compresses."""

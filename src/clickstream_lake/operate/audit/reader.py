@@ -192,7 +192,7 @@ class AuditReader:
     def _drift(self, slot: Slot) -> str:
         table = self._lake.tables[slot.format]
         columns = _names_and_types(self._lake.partitions.columns(table))
-        wanted = _names_and_types(self._catalog.glue_columns(slot.format))
+        wanted = _names_and_types(self._catalog.tables[slot.format].glue_columns())
         if columns != wanted:
             return f"{table} has other columns than the catalog: {_difference(columns, wanted)}"
         own = _names_and_types(self._lake.partitions.columns(table, slot.partition))

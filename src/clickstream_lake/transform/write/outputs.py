@@ -11,6 +11,7 @@ from isal import igzip
 
 from clickstream_lake.lake.catalog import PROCESSED_TS, Catalog
 from clickstream_lake.lake.config import OutputOptions
+from clickstream_lake.lake.units import MIB
 from clickstream_lake.transform.rules.enrich import RejectedLine
 from clickstream_lake.transform.rules.native.library import count_lines
 
@@ -18,7 +19,7 @@ from clickstream_lake.transform.rules.native.library import count_lines
 # zlib makes 7.21 MB of them, in 0.71 s.
 _GZIP_LEVEL: Final = 2
 _ZSTD_LEVEL: Final = 1
-_ROW_GROUP_BYTES: Final = 64 * 1024 * 1024
+_ROW_GROUP_BYTES: Final = 64 * MIB
 _REJECTS_AT_ONCE: Final = 1_000
 # Rows of a gathered batch: the encoder pays for each, and gathering copies it.
 _BATCH_ROWS: Final = 2_048
