@@ -11,6 +11,7 @@ from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandb
 from clickstream_lake.demo.provision_terraform import by_terraform
 from clickstream_lake.demo.report import Counts, Report, Scan, show
 from clickstream_lake.generate import FirehoseSink, generate_events
+from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.layout import is_hidden
 from clickstream_lake.operate import query as athena_query
 from clickstream_lake.sandbox.errors import SandboxError
@@ -27,7 +28,8 @@ _TIMEOUT_SECONDS = 600
 
 _TABLES = {"JSON": "clickstream_events", "Parquet": "clickstream_events_parquet"}
 _REJECTS = "clickstream_rejects"
-_ONE_COLUMN = "SELECT event_type, COUNT(*) FROM {table} GROUP BY event_type"
+_TYPE = load_catalog().cluster_by[0]
+_ONE_COLUMN = f"SELECT {_TYPE}, COUNT(*) FROM {{table}} GROUP BY {_TYPE}"  # noqa: S608 - the catalog's own names
 _EVERYTHING = "SELECT * FROM {table}"
 # Small enough that there are small files to compact, and large enough not to wait for them.
 _RAW_OBJECTS = 30
@@ -200,7 +202,7 @@ class _Demo:
         task = self._bars.add_task("queries by Athena's API", total=len(_TABLES) + 1, note="")
         counts: dict[str, Counts] = {}
         for name, table in _TABLES.items():
-            counts[name] = self._count(table, "event_type")
+            counts[name] = self._count(table, _TYPE)
             self._bars.advance(task)
         rejected = self._count(_REJECTS, "reason")
         self._bars.advance(task)

@@ -40,12 +40,19 @@ _POSITIONAL: Final = re.compile(r"_col[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the catalog; `formats` lists the tables that have it."""
+    """One column of the catalog.
+
+    Attributes:
+        formats: the tables that have it.
+        dictionary: false for texts that hardly repeat: a dictionary of them would be built, found
+            too large and thrown away.
+    """
 
     name: str
     type: ColumnType
     comment: str
     formats: tuple[str, ...] = (*FORMATS, "rejects")
+    dictionary: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class Catalog:
         columns: all event columns, `processed_ts` and `extra` among them, in Parquet's order.
         pii_keys: keys that no published event carries, lower case, matched without regard to case.
         dedupe_on: column whose repeated values compaction drops, or None.
+        cluster_by: columns that compaction orders rows by, so that statistics prune.
         partition_keys: names of the partition columns, in order, unless a lake's settings say
             otherwise.
         tables: the Glue tables by "json", "parquet" and "rejects".
@@ -91,8 +99,15 @@ class Catalog:
     columns: tuple[Column, ...]
     pii_keys: frozenset[str]
     dedupe_on: str | None
+    cluster_by: tuple[str, ...]
     partition_keys: tuple[str, ...]
     tables: Mapping[str, TableFormat]
+
+    @property
+    def event_time(self) -> str:
+        """The time by which one event is earlier than another: the first that rows cluster by."""
+        times = {column.name for column in self.columns if column.type == "timestamp"}
+        return next((name for name in self.cluster_by if name in times), PROCESSED_TS)
 
     def glue_table_input(
         self, fmt: TableFormatName, bucket: str, layout: Layout | None = None
@@ -191,6 +206,7 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
             columns=columns,
             pii_keys=frozenset(str(key).lower() for key in document["pii_keys"]),
             dedupe_on=document.get("dedupe_on"),
+            cluster_by=tuple(document["cluster_by"]),
             partition_keys=tuple(document["partition_keys"]),
             tables=tables,
         )
@@ -209,7 +225,8 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
         if kind not in COLUMN_TYPES:
             raise CatalogError(f"column {name!r}: {kind!r} is none of {', '.join(COLUMN_TYPES)}")
         formats = tuple(entry.get("formats", (*FORMATS, "rejects")))
-        columns.append(Column(name, kind, str(entry.get("comment", "")), formats))
+        dictionary = bool(entry.get("dictionary", True))
+        columns.append(Column(name, kind, str(entry.get("comment", "")), formats, dictionary))
     names = [column.name for column in columns]
     if len(set(names)) != len(names):
         raise CatalogError(f"a column stands twice in {names}")
@@ -250,7 +267,17 @@ def _check(catalog: Catalog) -> None:
             raise CatalogError(f"{name!r} is a PII key and a column: it can be one of them")
         if name in catalog.partition_keys:
             raise CatalogError(f"{name!r} is a partition key and a column: it can be one of them")
-    if catalog.dedupe_on is not None and catalog.dedupe_on not in kinds:
-        raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is no column")
     if missing := {*FORMATS, "rejects"} - set(catalog.tables):
         raise CatalogError(f"the catalog lacks the tables {sorted(missing)}")
+    _check_merging(catalog)
+
+
+def _check_merging(catalog: Catalog) -> None:
+    """What compaction is told by names of columns."""
+    names = {column.name for column in catalog.tables["parquet"].columns}
+    if catalog.dedupe_on is not None and catalog.dedupe_on not in names:
+        raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is no column")
+    if not catalog.cluster_by:
+        raise CatalogError("cluster_by has to name a column")
+    if missing := set(catalog.cluster_by) - names:
+        raise CatalogError(f"cluster_by names {sorted(missing)}, which are no columns")

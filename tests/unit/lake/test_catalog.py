@@ -34,6 +34,9 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "a PII column in other case": (lambda d: d["pii_keys"].append("PRICE"), "price"),
     "a column like a partition": (lambda d: column(d, "price").update(name="year"), "year"),
     "unknown dedupe_on": (lambda d: d.update(dedupe_on="nothing"), "nothing"),
+    "cluster_by of nothing": (lambda d: d.update(cluster_by=[]), "cluster_by"),
+    "unknown cluster_by": (lambda d: d.update(cluster_by=["event_type", "nothing"]), "nothing"),
+    "no cluster_by": (lambda d: d.pop("cluster_by"), "cluster_by"),
     "no JSON table": (lambda d: d["tables"].pop("json"), "json"),
     "a type left out": (lambda d: d["tables"]["json"]["types"].pop("json"), "json"),
     "no columns": (lambda d: d.pop("columns"), "columns"),
@@ -98,6 +101,11 @@ def test_the_json_table_reads_by_hives_own_serde() -> None:
     assert table["PartitionKeys"] == [
         {"Name": name, "Type": "string"} for name in ("year", "month", "day")
     ]
+
+
+def test_events_are_ordered_in_time_by_the_first_time_that_rows_cluster_by() -> None:
+    assert load_catalog().event_time == "event_ts"
+    assert parse_catalog(DOCUMENT | {"cluster_by": ["event_type"]}).event_time == "processed_ts"
 
 
 def test_a_lake_may_lie_elsewhere_and_have_other_keys() -> None:
