@@ -10,8 +10,8 @@ from rich.table import Table
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import CliError
-from clickstream_lake.compact.messages import CompactQueue
 from clickstream_lake.compact.operations import Operations, PlannedPartition
+from clickstream_lake.compact.queue import CompactQueue
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.console import examples, progress, size, stderr, stdout
 from clickstream_lake.lake.aws.clients import open_lake, sqs_client

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from clickstream_lake.compact.messages import CompactMessage, CompactQueue
 from clickstream_lake.compact.plan.planner import Decision, decide, within
 from clickstream_lake.compact.protocol.cleanup import Cleaner, CleanupResult
 from clickstream_lake.compact.protocol.compactor import CompactionResult, Compactor
 from clickstream_lake.compact.protocol.survey import Survey, survey
+from clickstream_lake.compact.queue import CompactMessage, CompactQueue
 from clickstream_lake.lake.aws.partitions import PartitionState
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError

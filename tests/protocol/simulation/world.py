@@ -17,8 +17,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from clickstream_lake.compact.messages import CompactQueue, decode
 from clickstream_lake.compact.operations import Operations
+from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
@@ -152,10 +152,10 @@ class World:
 
     def compact(self, actor: Actor, message: dict[str, Any]) -> None:
         """One delivery of a queue message, which goes once it was worked on."""
-        order, slot = decode(message["MessageBody"])
+        order = parse_message(message["MessageBody"])
         compactor = self.operations(actor).compactor
         try:
-            result = compactor.compact(slot, force=order.force)
+            result = compactor.compact(order.slot, force=order.force)
         except LakeError:
             return
         self.stale.update(result.stale)

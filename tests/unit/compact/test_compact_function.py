@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from clickstream_lake.compact.function import CompactFunction
-from clickstream_lake.compact.requests import RequestError
+from clickstream_lake.lake.errors import EventError
 from tests.protocol.clients import OPTIONS
 from tests.protocol.lake import BUCKET, DATABASE, DAY, LakeUnderTest
 
@@ -157,7 +157,7 @@ def test_anything_else_is_refused_with_what_would_do(
     lake: LakeUnderTest, event: dict[str, Any]
 ) -> None:
     del lake
-    with pytest.raises(RequestError):
+    with pytest.raises(EventError):
         call(event)
 
 
