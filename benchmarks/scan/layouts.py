@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream_lake.compact.merge.merge_parquet import ParquetOptions, merge_parquet
 from clickstream_lake.compact.merge.merging import Input
+from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.generate import generate_events, write_gzip
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions

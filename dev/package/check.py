@@ -99,10 +99,8 @@ def compact(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN4
     """Merge two files of either format, and read the merged ones back."""
     schema = importlib.import_module("clickstream_lake.lake.catalog")
     merging = importlib.import_module("clickstream_lake.compact.merge.merging")
-    merge_json = importlib.import_module("clickstream_lake.compact.merge.merge_json").merge_json
-    merge_parquet = importlib.import_module(
-        "clickstream_lake.compact.merge.merge_parquet"
-    ).merge_parquet
+    merge_json = importlib.import_module("clickstream_lake.compact.merge.json").merge_json
+    merge_parquet = importlib.import_module("clickstream_lake.compact.merge.parquet").merge_parquet
     pyarrow = importlib.import_module("pyarrow")
     parquet = importlib.import_module("pyarrow.parquet")
     catalog = catalog or schema.load_catalog()
