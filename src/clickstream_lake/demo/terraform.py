@@ -242,7 +242,7 @@ def _run(directory: Path, arguments: Sequence[str]) -> str:
     command = [terraform_binary(), f"-chdir={directory}", *arguments]
     if "-json" not in arguments:
         command.append("-no-color")
-    done = subprocess.run(  # noqa: S603  # the program and its arguments are ours
+    done = subprocess.run(  # noqa: S603 - the program and its arguments are ours
         command, env=_environment(), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
@@ -254,7 +254,7 @@ def _run_reporting(directory: Path, arguments: Sequence[str], progress: Progress
     """Run a command that reports line by line, and pass on which resources are ready."""
     command = [terraform_binary(), f"-chdir={directory}", *arguments, "-input=false", "-json"]
     errors = []
-    with subprocess.Popen(  # noqa: S603  # the program and its arguments are ours
+    with subprocess.Popen(  # noqa: S603 - the program and its arguments are ours
         command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         for line in process.stdout or ():

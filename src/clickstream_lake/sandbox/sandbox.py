@@ -21,20 +21,18 @@ from clickstream_lake.sandbox.clients import Clients
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.event_source import EventSources
 from clickstream_lake.sandbox.firehose import ACCOUNT, Firehose, Refuse
-from clickstream_lake.sandbox.front import Front
-from clickstream_lake.sandbox.local import ENVIRONMENT
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
-from clickstream_lake.sandbox.moto_terraform import terraform_fixes
+from clickstream_lake.sandbox.resources import ENVIRONMENT
 from clickstream_lake.sandbox.runtime.service import LambdaService
 from clickstream_lake.sandbox.scheduler import Scheduler, Tick
-from clickstream_lake.sandbox.server import Server
+from clickstream_lake.sandbox.server import Router, Server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from clickstream_lake.sandbox.resources import Provision, Resources
-    from clickstream_lake.sandbox.runtime.call import Handler
     from clickstream_lake.sandbox.runtime.function import Function
+    from clickstream_lake.sandbox.runtime.worker import Handler
 
 _POLL_SECONDS = 0.02
 _SWITCH_SECONDS = 0.0005
@@ -133,7 +131,6 @@ class Sandbox:
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(_SWITCH_SECONDS)
         ending = stack.enter_context(moto_fixes())
-        stack.enter_context(terraform_fixes())
         moto_api_backend.reset()
         stack.callback(moto_api_backend.reset)
         if self._directory is None:
@@ -143,7 +140,7 @@ class Sandbox:
         self.log_dir.mkdir(parents=True, exist_ok=True)
 
         # The parts call each other through the endpoint, which is known once the port is bound.
-        self._front: Front | None = None
+        self._router: Router | None = None
         app: WSGIApplication = self._answer
         server = Server(self._middleware(app) if self._middleware else app, self._port)
         stack.callback(server.close)
@@ -163,7 +160,7 @@ class Sandbox:
         self.firehose = Firehose(
             _describe_stream, self.clients.s3, clock=self._clock, refuse=self._refuse
         )
-        self._front = Front(
+        self._router = Router(
             DomainDispatcherApplication(create_backend_app),
             firehose=self.firehose,
             functions=self.functions,
@@ -190,10 +187,10 @@ class Sandbox:
         stack.callback(ending.set)
         self._ready = True
 
-    def _answer(self, environ: Any, start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types are in the front
-        if self._front is None:
+    def _answer(self, environ: Any, start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types are in the router
+        if self._router is None:
             raise SandboxError("the sandbox is not ready yet")
-        return self._front(environ, start_response)
+        return self._router(environ, start_response)
 
     def _athena(self, stack: ExitStack) -> AthenaApi:
         self.engine = QueryEngine(s3=self.clients.s3, glue=self.clients.glue)
