@@ -147,6 +147,7 @@ class _Demo:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while left := self._sandbox.in_flight():
             self._bars.update(task, completed=max(0, total - left))
+            self._sandbox.check()
             if time.monotonic() > deadline:
                 raise SandboxError(
                     f"{left} messages are still under way after {_TIMEOUT_SECONDS} s; the "

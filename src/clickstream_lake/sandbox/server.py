@@ -47,7 +47,7 @@ class JsonApi(Protocol):
 
 
 Admin = Callable[[str], dict[str, Any]]
-"""Answers a POST or GET under `/_sandbox/`; raises KeyError for an unknown name."""
+"""Answers a POST or GET under `/_sandbox/`; raises KeyError if the name is unknown."""
 
 
 class Router:
@@ -117,6 +117,8 @@ class Router:
             return _reply(start_response, 200, self._admin(name))
         except KeyError:
             return _reply(start_response, 404, {"message": f"no such thing: {name}"})
+        except SandboxError as error:
+            return _reply(start_response, 500, {"message": str(error)})
 
     def _invoke(
         self, name: str, environ: "WSGIEnvironment", start_response: "StartResponse"
