@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from clickstream_lake.console import progress, stdout
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
-from clickstream_lake.demo.provision_terraform import by_terraform
 from clickstream_lake.demo.report import Counts, Report, Scan, show
+from clickstream_lake.demo.terraform import by_terraform
 from clickstream_lake.generate import FirehoseSink, generate_events
 from clickstream_lake.operate import query as athena_query
 from clickstream_lake.sandbox.errors import SandboxError
