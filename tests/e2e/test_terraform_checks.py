@@ -31,9 +31,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("terraform") / "project"
     ignore = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
     shutil.copytree(TERRAFORM, copy / "terraform", ignore=ignore)
-    (copy / "functions" / "lake").mkdir(parents=True)
     catalog = "src/clickstream_lake/catalogs/clickstream.json"
+    (copy / catalog).parent.mkdir(parents=True)
     shutil.copy(terraform.PROJECT / catalog, copy / catalog)
+    packages = terraform._placeholder_packages(copy / "terraform" / "tests")
+    (packages / "another_catalog.json").write_text((copy / catalog).read_text() + "\n")
     return copy
 
 
