@@ -4,6 +4,7 @@ Nothing in the tree is written: the configuration is copied into a working direc
 provider block that points at the stand-in. State, lock file and plugins live there too.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -18,7 +19,8 @@ from typing import Any, Final
 PROJECT: Final = Path(__file__).resolve().parents[3]
 
 # The copied part of the tree: what Terraform reads.
-_COPIED: Final = ("terraform", "src/clickstream_lake/catalogs/clickstream.json")
+_CATALOG: Final = "src/clickstream_lake/catalogs/clickstream.json"
+_COPIED: Final = ("terraform", _CATALOG)
 _NOT_COPIED: Final = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "tests")
 
 _SETTINGS_FILE: Final = "sandbox.auto.tfvars.json"
@@ -221,6 +223,8 @@ def _placeholder_packages(workdir: Path) -> Path:
     for name in _ZIPS:
         with zipfile.ZipFile(directory / name, "w") as archive:
             archive.writestr("README", "The stand-in runs the functions from the project's tree.\n")
+    catalog = (PROJECT / _CATALOG).read_bytes()
+    (directory / "catalog.sha256").write_text(hashlib.sha256(catalog).hexdigest())
     return directory
 
 
