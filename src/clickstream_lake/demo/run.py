@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from clickstream_lake.console import progress, stdout
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
-from clickstream_lake.demo.provision_terraform import by_terraform
 from clickstream_lake.demo.report import Counts, Report, Scan, show
+from clickstream_lake.demo.terraform import by_terraform
 from clickstream_lake.generate import FirehoseSink, generate_events
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.layout import is_hidden
@@ -150,6 +150,7 @@ class _Demo:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while left := self._sandbox.in_flight():
             self._bars.update(task, completed=max(0, total - left))
+            self._sandbox.check()
             if time.monotonic() > deadline:
                 raise SandboxError(
                     f"{left} messages are still under way after {_TIMEOUT_SECONDS} s; the "
