@@ -25,7 +25,6 @@ from clickstream_lake.compact.function import CompactFunction
 from clickstream_lake.demo import terraform
 from clickstream_lake.lake.aws import objects
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
-from clickstream_lake.sandbox.moto_terraform import terraform_fixes
 from clickstream_lake.transform.function import TransformFunction
 
 # In one process, for the sake of its fixtures.
@@ -173,7 +172,7 @@ def endpoint() -> Iterator[str]:
             pytest.fail(reason)
         pytest.skip(reason)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    with moto_fixes(), terraform_fixes():
+    with moto_fixes():
         server.start()
         host, port = server.get_host_and_port()
         yield f"http://{host}:{port}"

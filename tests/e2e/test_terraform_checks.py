@@ -13,7 +13,8 @@ from clickstream_lake.demo import terraform
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("terraform-checks")]
 
-TERRAFORM = terraform.PROJECT / "terraform"
+PROJECT = terraform.checkout()
+TERRAFORM = PROJECT / "terraform"
 
 
 def missing(what: str) -> None:
@@ -33,7 +34,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(TERRAFORM, copy / "terraform", ignore=ignore)
     catalog = "src/clickstream_lake/catalogs/clickstream.json"
     (copy / catalog).parent.mkdir(parents=True)
-    shutil.copy(terraform.PROJECT / catalog, copy / catalog)
+    shutil.copy(PROJECT / catalog, copy / catalog)
     packages = terraform._placeholder_packages(copy / "terraform" / "tests")
     (packages / "another_catalog.json").write_text((copy / catalog).read_text() + "\n")
     return copy
@@ -135,7 +136,7 @@ def test_checkov_finds_nothing_unexplained(tmp_path: Path) -> None:
     uv = Path(sys.executable).with_name("uv")
     if not uv.exists():
         missing("uv is not installed beside this interpreter")
-    lock = terraform.PROJECT / "requirements" / "checkov.txt"
+    lock = PROJECT / "requirements" / "checkov.txt"
     venv = str(tmp_path / "venv")
     install = ["pip", "install", "--quiet", "--require-hashes", f"--python={venv}"]
     for arguments in (["venv", "--quiet", venv], [*install, f"--requirement={lock}"]):
