@@ -17,7 +17,7 @@ import pytest
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("sandbox-up")]
 
-COMMAND = (sys.executable, "-m", "clickstream")
+COMMAND = (sys.executable, "-m", "clickstream_lake")
 PROMISED = {"endpoint", "bucket", "stream", "database", "workgroup", "queue_url"}
 
 
