@@ -18,12 +18,15 @@ from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import Format, Layout, Partition, Source
-from clickstream_lake.lake.publish import LandingFile, Publisher, PublishOutcome
+from clickstream_lake.lake.landing import LandingFile, LandingMetadata
+from clickstream_lake.lake.layout import Format, Layout, Partition, Slot, Source, is_hidden
+from clickstream_lake.lake.publish import Publisher, PublishOutcome
 
 BUCKET = "lake-bucket"
 DATABASE = "lake_database"
 DAY = Partition.parse("year=2025/month=11/day=26")
+JSON_DAY = Slot("json", DAY)
+PARQUET_DAY = Slot("parquet", DAY)
 TABLES = {
     "json": "clickstream_events",
     "parquet": "clickstream_events_parquet",
@@ -89,13 +92,16 @@ class LakeUnderTest(Lake):
             raw_etag = raw.etag
         return LandingFile(
             path=path,
-            raw_etag=raw_etag,
-            rows=len(rows),
-            lines=len(rows),
-            blank=0,
-            rejected=0,
-            processed_ts=processed_ts,
-            schema_version=1,
+            metadata=LandingMetadata(
+                raw_key=source.key,
+                raw_etag=raw_etag,
+                rows=len(rows),
+                lines=len(rows),
+                blank=0,
+                rejected=0,
+                processed_ts=processed_ts,
+                schema_version=1,
+            ),
             gzip=gzipped,
         )
 
@@ -105,7 +111,7 @@ class LakeUnderTest(Lake):
         return self.publisher.publish(fmt, source, self.landing(fmt, source, rows, **options))
 
     def location(self, fmt: Format, partition: Partition = DAY) -> str | None:
-        state = self.state(fmt, partition)
+        state = self.state(Slot(fmt, partition))
         return state.location if state else None
 
     def visible(self, fmt: Format, partition: Partition = DAY) -> list[str]:
@@ -116,7 +122,7 @@ class LakeUnderTest(Lake):
         prefix = location.removeprefix(f"s3://{BUCKET}/")
         rows: list[str] = []
         for found in self.store.list(prefix):
-            if not found.key.removeprefix(prefix).startswith(("_", ".")):
+            if not is_hidden(found.key):
                 rows += [row for row, _ in rows_of(found.key, self.store.read(found.key))]
         return sorted(rows)
 

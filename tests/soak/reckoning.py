@@ -81,7 +81,7 @@ def lake_of(sandbox: "Sandbox") -> Lake:
         ObjectStore(sandbox.clients.s3, sandbox.bucket),
         PartitionCatalog(sandbox.clients.glue, sandbox.database),
         Layout(),
-        {name: catalog.table(name).name for name in ("json", "parquet", "rejects")},
+        {name: catalog.tables[name].name for name in ("json", "parquet", "rejects")},
     )
 
 

@@ -109,24 +109,15 @@ class _Visible:
 
     @classmethod
     def of(cls, operations: "Operations", planned: "PlannedPartition") -> "_Visible":
-        from clickstream_lake.lake.layout import Partition
+        from clickstream_lake.lake.layout import Partition, Slot
 
-        lake = operations.lake
-        partition, fmt = Partition.parse(planned.partition), _format(planned.format)
-        state = lake.partitions.get(lake.tables[fmt], partition)
-        if state is None:
-            return cls(0, 0)
-        key = state.location.split("/", 3)[3]
-        found = [
-            info
-            for info in lake.store.list(key.rstrip("/") + "/")
-            if not info.key.rsplit("/", 1)[-1].startswith(("_", "."))
-        ]
+        slot = Slot(_format(planned.format), Partition.parse(planned.partition))
+        found = operations.lake.shown_files(slot)
         return cls(len(found), sum(info.size for info in found))
 
 
 def _operations(config: "Config") -> "Operations":
-    from clickstream_lake.compact.messages import CompactQueue
+    from clickstream_lake.compact.queue import CompactQueue
     from clickstream_lake.compact.wiring import wire
     from clickstream_lake.lake.aws.clients import open_lake, sqs_client
     from clickstream_lake.lake.catalog import load_catalog

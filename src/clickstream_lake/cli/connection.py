@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import typer
 
 from clickstream_lake.cli.errors import CliError
-from clickstream_lake.sandbox.local import ENVIRONMENT
+from clickstream_lake.sandbox.resources import ENVIRONMENT
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.config import Config

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from clickstream_lake.console import command_name, stderr
 from clickstream_lake.errors import ToolkitError
 from clickstream_lake.lake.errors import LakeError
-from clickstream_lake.sandbox.athena.errors import QueryError
-from clickstream_lake.sandbox.errors import SandboxError
+from clickstream_lake.sandbox.errors import QueryError, SandboxError
 
 
 class CliError(ToolkitError):

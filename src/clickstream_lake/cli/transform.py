@@ -125,13 +125,9 @@ def _source(file: Path, config: "Config") -> "Source":
     from clickstream_lake.lake.layout import Partition, Source, source_id
 
     layout = config.layout
-    split = (part.partition("=") for part in file.parts[:-1])
-    pairs = tuple(
-        dropwhile(
-            lambda pair: pair[0] not in layout.partition_keys,
-            ((name, value) for name, equals, value in split if name and equals and value),
-        )
-    )
+    found = Partition.among(file.parts[:-1]).keys
+    # A directory above may be called like one of a partition, too.
+    pairs = tuple(dropwhile(lambda pair: pair[0] not in layout.partition_keys, found))
     partition = Partition(pairs)
     if pairs and partition.names != layout.partition_keys:
         raise UsageError(

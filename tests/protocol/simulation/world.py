@@ -17,8 +17,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from clickstream_lake.compact.messages import CompactQueue, decode
 from clickstream_lake.compact.operations import Operations
+from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
@@ -26,7 +26,7 @@ from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS, Format, Layout
+from clickstream_lake.lake.layout import FORMATS, Format, Layout, is_hidden
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.transform.process import RawObjectProcessor, Report
 from tests.protocol.fakes import FakeGlue, FakeS3, FakeSqs, StoredObject
@@ -152,10 +152,10 @@ class World:
 
     def compact(self, actor: Actor, message: dict[str, Any]) -> None:
         """One delivery of a queue message, which goes once it was worked on."""
-        order, partition = decode(message["MessageBody"])
+        order = parse_message(message["MessageBody"])
         compactor = self.operations(actor).compactor
         try:
-            result = compactor.compact(order.format, partition, force=order.force)
+            result = compactor.compact(order.slot, force=order.force)
         except LakeError:
             return
         self.stale.update(result.stale)
@@ -274,7 +274,7 @@ class World:
             return
         location = entry["StorageDescriptor"]["Location"].removeprefix(f"s3://{BUCKET}/")
         for key, stored in self.objects.items():
-            if key.startswith(location) and not key.removeprefix(location).startswith(("_", ".")):
+            if key.startswith(location) and not is_hidden(key):
                 yield key, stored
 
 
@@ -283,7 +283,7 @@ def _pages(s3: FakeS3, prefix: str) -> Iterator[str]:
     while True:
         page = s3.list_objects_v2(Prefix=prefix, **token)
         for entry in page.get("Contents", []):
-            if not entry["Key"].removeprefix(prefix).startswith(("_", ".")):
+            if not is_hidden(entry["Key"]):
                 yield entry["Key"]
         if not page["IsTruncated"]:
             return

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from clickstream_lake.compact.function import CompactFunction
-from clickstream_lake.compact.requests import RequestError
+from clickstream_lake.lake.errors import EventError
 from tests.protocol.clients import OPTIONS
 from tests.protocol.lake import BUCKET, DATABASE, DAY, LakeUnderTest
 
@@ -77,8 +77,10 @@ def test_a_request_by_hand_compacts_and_tells(lake: LakeUnderTest) -> None:
 
 
 def test_a_tick_queues_and_the_queue_compacts(
-    lake: LakeUnderTest, queue_url: str, aws: Any
-) -> None:  # noqa: ANN401 - boto3
+    lake: LakeUnderTest,
+    queue_url: str,
+    aws: Any,  # noqa: ANN401 - boto3
+) -> None:
     told = call({"action": "plan", "partitions": [DAY.path]})
     assert [entry["queued"] for entry in told["partitions"]] == [True, True]
     sqs = aws.client("sqs", **OPTIONS)
@@ -155,7 +157,7 @@ def test_anything_else_is_refused_with_what_would_do(
     lake: LakeUnderTest, event: dict[str, Any]
 ) -> None:
     del lake
-    with pytest.raises(RequestError):
+    with pytest.raises(EventError):
         call(event)
 
 

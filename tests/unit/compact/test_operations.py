@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from clickstream_lake.compact import messages
-from clickstream_lake.compact.messages import CompactQueue
 from clickstream_lake.compact.operations import Operations
+from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.lake.layout import Partition
 from tests.protocol.clients import KINDS
 from tests.protocol.fakes import FakeSqs
@@ -39,7 +38,7 @@ def operating(lake: LakeUnderTest, **options: Any) -> tuple[Operations, FakeSqs]
 
 
 def queued(sqs: FakeSqs) -> list[str]:
-    return [messages.decode(sent["MessageBody"])[1].path for sent in sqs.messages]
+    return [parse_message(sent["MessageBody"]).partition for sent in sqs.messages]
 
 
 def test_a_tick_queues_recent_partitions_newest_first(lake: LakeUnderTest) -> None:
@@ -73,7 +72,7 @@ def test_force_travels_with_the_message(lake: LakeUnderTest) -> None:
     operations, sqs = operating(lake, min_files=100)
     assert not operations.plan().partitions[0].queued
     operations.plan(force=True)
-    assert messages.decode(sqs.messages[0]["MessageBody"])[0].force
+    assert parse_message(sqs.messages[0]["MessageBody"]).force
 
 
 def test_a_dry_run_queues_nothing(lake: LakeUnderTest) -> None:

@@ -13,12 +13,21 @@ from clickstream_lake.lake.errors import (
     StorageError,
     SupersededError,
 )
-from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
 from clickstream_lake.lake.publish import Presence, PublishOutcome
 from tests.protocol.clients import KINDS
 from tests.protocol.fakes import FakeS3, client_error
-from tests.protocol.lake import BUCKET, DAY, EARLY, LATE, TABLES, LakeUnderTest, content_of
+from tests.protocol.lake import (
+    BUCKET,
+    DAY,
+    EARLY,
+    JSON_DAY,
+    LATE,
+    TABLES,
+    LakeUnderTest,
+    content_of,
+)
 
 
 @pytest.fixture(params=KINDS)
@@ -52,7 +61,7 @@ def build_generation(
         found = etag or (head.etag if head else "gone")
         merged[source.source_id] = MergedSource(source.key, found, len(ids), EARLY, len(ids), 0, 0)
         rows += ids
-    directory = lake.layout.generation_dir(fmt, DAY, name)
+    directory = lake.layout.generation_dir(Slot(fmt, DAY), name)
     lake.store.put_bytes(directory + f"merged.{fmt}", content_of(fmt, rows, EARLY))
     manifest = Manifest(
         format=fmt,
@@ -63,14 +72,16 @@ def build_generation(
         sources=merged,
         files=(MergedFile(f"merged.{fmt}", len(rows), 1, 1),),
     )
-    lake.manifests.write(fmt, DAY, manifest)
+    lake.manifests.write(Slot(fmt, DAY), manifest)
     return f"s3://{BUCKET}/{directory}"
 
 
 def point(lake: LakeUnderTest, fmt: Format, location: str, *, announced: str | None = None) -> None:
     """Point the partition at a generation, as a compactor would."""
-    lake.partitions.create(TABLES[fmt], DAY, f"s3://{BUCKET}/{lake.layout.landing_dir(fmt, DAY)}")
-    state = lake.state(fmt, DAY)
+    lake.partitions.create(
+        TABLES[fmt], DAY, f"s3://{BUCKET}/{lake.layout.landing_dir(Slot(fmt, DAY))}"
+    )
+    state = lake.state(Slot(fmt, DAY))
     assert state is not None
     if location != state.location:
         lake.partitions.announce(TABLES[fmt], DAY, current=state.location, next_location=location)
@@ -191,7 +202,7 @@ def test_a_merged_source_is_left_alone(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one")
     point(lake, "json", build_generation(lake, "json", "g1", {"one": ["a", "b"]}))
     assert lake.publish("json", source) == PublishOutcome.ALREADY_MERGED
-    assert lake.keys(lake.layout.landing_dir("json", DAY)) == []
+    assert lake.keys(lake.layout.landing_dir(JSON_DAY)) == []
     assert lake.visible("json") == ["a", "b"]
 
 
@@ -208,7 +219,7 @@ def test_a_raw_object_replaced_after_compaction_is_reported(lake: LakeUnderTest)
     lake.put_raw("one", b"new")
     assert lake.publish("json", source, ["c"]) == PublishOutcome.STALE
     assert lake.visible("json") == ["a", "b"]
-    assert lake.keys(lake.layout.landing_dir("json", DAY)) == []
+    assert lake.keys(lake.layout.landing_dir(JSON_DAY)) == []
 
 
 def test_a_late_source_shows_at_once_in_a_compacted_partition(lake: LakeUnderTest) -> None:
@@ -219,7 +230,7 @@ def test_a_late_source_shows_at_once_in_a_compacted_partition(lake: LakeUnderTes
 
 
 def test_a_source_goes_into_the_announced_generation_too(lake: LakeUnderTest) -> None:
-    landing = f"s3://{BUCKET}/{lake.layout.landing_dir('json', DAY)}"
+    landing = f"s3://{BUCKET}/{lake.layout.landing_dir(JSON_DAY)}"
     announced = build_generation(lake, "json", "g1", {})
     point(lake, "json", landing, announced=announced)
     lake.publish("json", lake.put_raw("one"), ["a"])
@@ -245,7 +256,7 @@ def test_a_source_merged_in_another_content_by_the_announced_generation_is_stale
 ) -> None:
     source = lake.put_raw("one", b"new")
     announced = build_generation(lake, "json", "g1", {"one": ["a"]}, etag="old")
-    landing = f"s3://{BUCKET}/{lake.layout.landing_dir('json', DAY)}"
+    landing = f"s3://{BUCKET}/{lake.layout.landing_dir(JSON_DAY)}"
     point(lake, "json", landing, announced=announced)
     assert lake.publish("json", source, ["b"]) == PublishOutcome.STALE
 

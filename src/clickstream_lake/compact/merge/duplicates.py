@@ -60,10 +60,7 @@ class DuplicateFinder:
         """
         if self.catalog.dedupe_on is None:
             return NO_DUPLICATES
-        keys = {
-            self.lake.name_of(found.format, found.partition, info.key): info.key
-            for info in found.inputs
-        }
+        keys = {self.lake.name_of(found.slot, info.key): info.key for info in found.inputs}
         directory = found.current.directory if found.current else ""
         versions = {file.name: file.schema_version for file in found.merged}
         keys |= {name: directory + name for name in versions}
@@ -73,7 +70,7 @@ class DuplicateFinder:
         ]
         with TemporaryDirectory(dir=self.workdir) as folder:
             drops = find_duplicates(
-                found.format, inputs, catalog=self.catalog, workdir=Path(folder)
+                found.slot.format, inputs, catalog=self.catalog, workdir=Path(folder)
             )
         return Duplicates(
             {name: drop for name, drop in zip(names, drops, strict=True) if drop is not None},

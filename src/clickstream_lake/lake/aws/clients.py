@@ -35,9 +35,9 @@ def open_lake(config: Config, catalog: Catalog) -> Lake:
     store = ObjectStore(s3_client(), config.bucket)
     partitions = PartitionCatalog(glue_client(), config.database)
     tables = {
-        "json": config.json_table or catalog.table("json").name,
-        "parquet": config.parquet_table or catalog.table("parquet").name,
-        "rejects": config.rejects_table or catalog.table("rejects").name,
+        "json": config.json_table or catalog.tables["json"].name,
+        "parquet": config.parquet_table or catalog.tables["parquet"].name,
+        "rejects": config.rejects_table or catalog.tables["rejects"].name,
     }
     return Lake(store, partitions, config.layout, tables)
 

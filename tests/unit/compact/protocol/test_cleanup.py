@@ -6,9 +6,9 @@ import pytest
 
 from clickstream_lake.compact.protocol.cleanup import CleanupResult
 from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from tests.protocol.clients import KINDS
-from tests.protocol.lake import BUCKET, DAY, TABLES, LakeUnderTest
+from tests.protocol.lake import BUCKET, DAY, JSON_DAY, PARQUET_DAY, TABLES, LakeUnderTest
 
 DAYS = timedelta(days=1)
 GENERATIONS = "processed/json/compacted/"
@@ -23,7 +23,7 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTe
         made.create_tables()
         for name in "ab":
             made.publish("json", made.put_raw(name), [name])
-        made.operations().compactor.compact("json", DAY, force=True)
+        made.operations().compactor.compact(JSON_DAY, force=True)
         yield made
 
 
@@ -31,12 +31,12 @@ def clean(
     lake: LakeUnderTest, *, after: timedelta, dry_run: bool = False, fmt: Format = "json"
 ) -> CleanupResult:
     operations = lake.operations(now=lambda: datetime.now(UTC) + after)
-    return operations.cleaner.clean(fmt, DAY, dry_run=dry_run)
+    return operations.cleaner.clean(Slot(fmt, DAY), dry_run=dry_run)
 
 
 def compact_again(lake: LakeUnderTest, name: str) -> None:
     lake.publish("json", lake.put_raw(name), [name])
-    lake.operations().compactor.compact("json", DAY, force=True)
+    lake.operations().compactor.compact(JSON_DAY, force=True)
 
 
 def test_merged_landing_files_go_after_the_grace_period(lake: LakeUnderTest) -> None:
@@ -90,14 +90,12 @@ def test_the_announced_generation_stays(lake: LakeUnderTest) -> None:
 
 
 def test_a_generation_written_to_lately_stays(lake: LakeUnderTest) -> None:
-    directory = lake.layout.generation_dir("json", DAY, "under-construction")
+    directory = lake.layout.generation_dir(JSON_DAY, "under-construction")
     lake.store.put_bytes(directory + "merged-0.json", b"{}\n")
     # The present generation is older than the grace period; that one is not.
     operations = lake.operations(grace_seconds=0)
-    assert operations.cleaner.clean("json", DAY, dry_run=True).generations == (
-        "under-construction",
-    )
-    state = lake.state("json", DAY)
+    assert operations.cleaner.clean(JSON_DAY, dry_run=True).generations == ("under-construction",)
+    state = lake.state(JSON_DAY)
     assert state is not None
     old = {"became_current": (datetime.now(UTC) - 5 * DAYS).isoformat()}
     lake.partitions._update(TABLES["json"], DAY, lambda _: (state.location, old))
@@ -108,7 +106,7 @@ def test_a_generation_written_to_lately_stays(lake: LakeUnderTest) -> None:
 
 def test_an_abandoned_generation_goes_though_nothing_was_ever_swapped(lake: LakeUnderTest) -> None:
     lake.publish("parquet", lake.put_raw("a"), ["a"])
-    directory = lake.layout.generation_dir("parquet", DAY, "abandoned")
+    directory = lake.layout.generation_dir(PARQUET_DAY, "abandoned")
     lake.store.put_bytes(directory + "merged-0.parquet", b"half")
     assert clean(lake, after=timedelta(hours=1), fmt="parquet").outcome == "nothing"
     assert clean(lake, after=2 * DAYS, fmt="parquet").generations == ("abandoned",)
@@ -168,7 +166,7 @@ def test_a_partition_that_is_not_registered_is_skipped(tmp_path: Path, fmt: Form
 
 
 def test_a_generation_with_a_damaged_manifest_stays(lake: LakeUnderTest) -> None:
-    directory = lake.layout.generation_dir("json", DAY, "odd")
+    directory = lake.layout.generation_dir(JSON_DAY, "odd")
     lake.store.put_bytes(directory + "_manifest.json", b"{}")
     result = clean(lake, after=2 * DAYS)
     assert result.generations == ()

@@ -11,7 +11,7 @@ import pytest
 
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.layout import Partition
+from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.operate.audit import AuditReader, Repairer, Repairs, Verdict, judge
 from clickstream_lake.transform.process import RawObjectProcessor
 from tests.protocol.clients import KINDS
@@ -43,7 +43,7 @@ def transform(lake: LakeUnderTest, *keys: str) -> None:
 
 def compact(lake: LakeUnderTest) -> None:
     for fmt in ("json", "parquet"):
-        lake.operations().compactor.compact(fmt, DAY, force=True)
+        lake.operations().compactor.compact(Slot(fmt, DAY), force=True)
 
 
 def clean_up(lake: LakeUnderTest) -> None:
