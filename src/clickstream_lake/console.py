@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rich import box
 from rich.console import Console as RichConsole
 from rich.progress import (
     BarColumn,
@@ -31,6 +32,8 @@ class Console(RichConsole):
 stdout = Console()
 stderr = Console(stderr=True)
 
+# Fewer columns than a terminal has since there are terminals.
+_NARROW = 80
 _KIB = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -60,8 +63,20 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
 
 
 def new_table(title: str | None = None) -> Table:
-    """An empty table, with its title on the left."""
-    return Table(title=title, title_justify="left", title_style="bold")
+    """An empty table, with its title on the left; without lines where there is little room."""
+    narrow = stdout.width < _NARROW
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None if narrow else box.HEAVY_HEAD,
+        pad_edge=not narrow,
+    )
+
+
+def counted(count: int, name: str) -> str:
+    """How many, in words: `1 row`, `2,000 rows`."""
+    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
 
 
 def command_name() -> str:

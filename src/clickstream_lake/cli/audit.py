@@ -9,7 +9,15 @@ from rich.markup import escape
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.replay import transform_queue
-from clickstream_lake.console import examples, new_table, print_json, progress, stderr, stdout
+from clickstream_lake.console import (
+    counted,
+    examples,
+    new_table,
+    print_json,
+    progress,
+    stderr,
+    stdout,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +122,7 @@ def _plain(verdicts: "list[Verdict]", repairs: "Repairs | None") -> dict[str, ob
 def _show(verdicts: "list[Verdict]", breaches: "list[Breach]", repairs: "Repairs | None") -> None:
     table = new_table("Audit")
     table.add_column("partition", overflow="fold")
-    for name in ("raw objects", "rows", "rejected", "pending", "breaches"):
+    for name in ("raw\nobjects", "rows", "rejected", "pending", "breaches"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in verdicts:
         style = "red" if each.breaches else "green"
@@ -129,7 +137,8 @@ def _show(verdicts: "list[Verdict]", breaches: "list[Breach]", repairs: "Repairs
     for line in repairs.done if repairs else ():
         stdout.print("[green]repaired[/green]", end=" ")
         stdout.print(line, markup=False, highlight=False, soft_wrap=True)
-    stderr.print(f"{len(breaches):,} breaches in {len(verdicts):,} partitions", style="dim")
+    found = f"{len(breaches):,} {'breach' if len(breaches) == 1 else 'breaches'}"
+    stderr.print(f"{found} in {counted(len(verdicts), 'partition')}", style="dim")
 
 
 def _breach_table(breaches: "list[Breach]") -> "Table":

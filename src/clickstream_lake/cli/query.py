@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import UsageError
-from clickstream_lake.console import examples, new_table, print_json, size, stderr, stdout
+from clickstream_lake.console import counted, examples, new_table, print_json, size, stderr, stdout
 from clickstream_lake.operate import query as athena_query
 from clickstream_lake.sandbox.athena import billing
 
@@ -102,10 +102,9 @@ def query(
             sys.stdout.write(_tsv(answer.columns))
             sys.stdout.writelines(map(_tsv, answer.rows))
     more = f" (the first {most:,}; --limit 0 shows all)" if answer.more else ""
-    rows = "1 row" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows"
     cost = billing.dollars(billing.billed_bytes(answer.bytes_scanned))
     stderr.print(
-        f"{rows}{more}, {size(answer.bytes_scanned)} scanned, "
+        f"{counted(len(answer.rows), 'row')}{more}, {size(answer.bytes_scanned)} scanned, "
         f"{answer.milliseconds:,} ms; ${cost:.5f} in Athena",
         style="dim",
         highlight=False,

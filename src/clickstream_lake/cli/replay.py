@@ -7,7 +7,7 @@ import typer
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import CliError
-from clickstream_lake.console import examples, print_json, progress, size, stderr, stdout
+from clickstream_lake.console import counted, examples, print_json, progress, size, stderr, stdout
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -70,9 +70,10 @@ def replay(
             stdout.print(line, markup=False, highlight=False, soft_wrap=True)
         if len(found) > _SHOWN:
             stdout.print(f"{'…':>12}  and {len(found) - _SHOWN:,} more")
-        stderr.print(f"{len(found):,} objects, {size(total)}; nothing was queued", style="dim")
+        objects = counted(len(found), "object")
+        stderr.print(f"{objects}, {size(total)}; nothing was queued", style="dim")
     else:
-        stderr.print(f"queued {len(found):,} objects, {size(total)}", style="dim")
+        stderr.print(f"queued {counted(len(found), 'object')}, {size(total)}", style="dim")
 
 
 def transform_queue(stream: str) -> str:
