@@ -20,8 +20,8 @@ from clickstream_lake.generate.events import generate_events
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
-from clickstream_lake.lake.layout import FORMATS, Format, Layout, Source
-from clickstream_lake.lake.publish import LandingFile
+from clickstream_lake.lake.landing import LandingMetadata
+from clickstream_lake.lake.layout import FORMATS, Format, Layout, Slot, Source, is_hidden
 from clickstream_lake.transform.core import Job, iso_millis, transform_stream
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def _create(lake: SmallFiles) -> None:
     partition = layout.source(f"{_DIRECTORY}/any.gz").partition
     for fmt in FORMATS:
         glue.create_table(DatabaseName=DATABASE, TableInput=catalog.glue_table_input(fmt, BUCKET))
-        lake.directories[fmt] = layout.landing_dir(fmt, partition)
+        lake.directories[fmt] = layout.landing_dir(Slot(fmt, partition))
         partitions.create(
-            catalog.table(fmt).name, partition, f"s3://{BUCKET}/{lake.directories[fmt]}"
+            catalog.tables[fmt].name, partition, f"s3://{BUCKET}/{lake.directories[fmt]}"
         )
 
 
@@ -106,7 +106,12 @@ def _fill(lake: SmallFiles, rows: int, say: Callable[[str], None]) -> None:
             for fmt, path in written.items():
                 if path is None:
                     raise RuntimeError(f"rejected whole: {result.stats.corrupt}")
-                _put(s3, layout, fmt, source, _landing(path, number, rows, arrived))
+                _put(
+                    s3,
+                    layout.landing_key(fmt, source),
+                    path,
+                    _figures(source, number, rows, arrived),
+                )
                 lake.bytes[fmt] = lake.bytes.get(fmt, 0) + path.stat().st_size
                 path.unlink()
             result.rejects.unlink()
@@ -114,9 +119,9 @@ def _fill(lake: SmallFiles, rows: int, say: Callable[[str], None]) -> None:
                 say(f"  {number + 1:,} of {lake.files:,} small files of each format")
 
 
-def _landing(path: Path, number: int, rows: int, arrived: datetime) -> LandingFile:
-    return LandingFile(
-        path=path,
+def _figures(source: Source, number: int, rows: int, arrived: datetime) -> LandingMetadata:
+    return LandingMetadata(
+        raw_key=source.key,
         raw_etag=f"{number:032x}",
         rows=rows,
         lines=rows,
@@ -127,13 +132,8 @@ def _landing(path: Path, number: int, rows: int, arrived: datetime) -> LandingFi
     )
 
 
-def _put(s3: "S3Client", layout: Layout, fmt: Format, source: Source, landing: LandingFile) -> None:
-    s3.put_object(
-        Bucket=BUCKET,
-        Key=layout.landing_key(fmt, source),
-        Body=landing.path.read_bytes(),
-        Metadata=landing.metadata(source),
-    )
+def _put(s3: "S3Client", key: str, path: Path, figures: LandingMetadata) -> None:
+    s3.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes(), Metadata=figures.to_s3())
 
 
 def environment(lake: SmallFiles) -> dict[str, str]:
@@ -153,7 +153,7 @@ def visible_directory(lake: SmallFiles, fmt: Format) -> str:
     catalog = load_catalog()
     answer = lake.client("glue").get_partition(
         DatabaseName=DATABASE,
-        TableName=catalog.table(fmt).name,
+        TableName=catalog.tables[fmt].name,
         PartitionValues=["2025", "11", "26"],
     )
     location = answer["Partition"]["StorageDescriptor"]["Location"]
@@ -167,7 +167,7 @@ def download(lake: SmallFiles, prefix: str, folder: Path) -> list[Path]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix):
         for entry in page.get("Contents", []):
             name = entry["Key"].removeprefix(prefix)
-            if "/" not in name and not name.startswith(("_", ".")):
+            if "/" not in name and not is_hidden(name):
                 body = s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
                 path = folder / name
                 path.write_bytes(body)

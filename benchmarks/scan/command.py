@@ -148,7 +148,9 @@ class _Run:
         shared = None
         if query.name == EXPORT:
             catalog = load_catalog()
-            shared = [c["Name"] for c in catalog.glue_columns("json")] + [*catalog.partition_keys]
+            shared = [c["Name"] for c in catalog.tables["json"].glue_columns()] + [
+                *catalog.partition_keys
+            ]
         parquet = layout.format == "parquet"
         return Measurement(
             query=query.name,

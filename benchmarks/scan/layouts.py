@@ -17,8 +17,8 @@ from clickstream_lake.compact.merge.merging import Input
 from clickstream_lake.generate import generate_events, write_gzip
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.layout import Format, Source
 from clickstream_lake.lake.layout import Layout as LakeLayout
-from clickstream_lake.lake.layout import Source
 from clickstream_lake.transform.core import Job, transform_stream
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Layout:
 
     name: str
     title: str
-    format: Literal["json", "parquet"]
+    format: Format
     root: Path
     compacted_from: str | None = None
     seconds: float = 0.0

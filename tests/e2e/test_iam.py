@@ -182,8 +182,8 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def policies(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The policy document of each function's role, as Terraform made it."""
-    targets = ["aws_iam_role_policy.transform", "aws_iam_role_policy.compact"]
-    targets += ["aws_glue_catalog_table.lake", "aws_sqs_queue.compact"]
+    targets = ["aws_iam_role_policy.function"]
+    targets += ["aws_glue_catalog_table.lake", "aws_sqs_queue.work"]
     workdir = tmp_path_factory.mktemp("iam")
     terraform.apply(endpoint, workdir, {"force_destroy": True}, targets=targets)
     iam = boto3.client("iam", endpoint_url=endpoint, **CREDENTIALS)

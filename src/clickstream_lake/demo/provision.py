@@ -149,9 +149,8 @@ class _Provisioner:
     def _create_tables(self) -> None:
         glue = self._clients.glue
         glue.create_database(DatabaseInput={"Name": self._database})
-        keys = self._layout.partition_keys
         for fmt in ("json", "parquet", "rejects"):
-            table = self._catalog.glue_table_input(fmt, self._bucket, partition_keys=keys)
+            table = self._catalog.glue_table_input(fmt, self._bucket, self._layout)
             # The catalog's own type is looser than the client's.
             glue.create_table(DatabaseName=self._database, TableInput=table)  # type: ignore[arg-type]
 

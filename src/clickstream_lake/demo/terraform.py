@@ -4,6 +4,7 @@ Nothing in the tree is written: the configuration is copied into a working direc
 provider block that points at the stand-in. State, lock file and plugins live there too.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -251,6 +252,8 @@ def _placeholder_packages(workdir: Path) -> Path:
     for name in _ZIPS:
         with zipfile.ZipFile(directory / name, "w") as archive:
             archive.writestr("README", "The stand-in runs the functions from the project's tree.\n")
+    catalog = (checkout() / _CATALOG).read_bytes()
+    (directory / "catalog.sha256").write_text(hashlib.sha256(catalog).hexdigest())
     return directory
 
 
