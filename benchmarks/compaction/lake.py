@@ -1,6 +1,5 @@
 """A lake with thousands of small landing files, on a local S3 and Glue."""
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import boto3
 from isal import igzip
@@ -20,39 +19,57 @@ from clickstream_lake.generate.events import generate_events
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
-from clickstream_lake.lake.layout import FORMATS, Format, Layout, Source
+from clickstream_lake.lake.layout import FORMATS, Format, Layout, Partition, parse_uri, uri
 from clickstream_lake.lake.publish import LandingFile
 from clickstream_lake.transform.core import Job, iso_millis, transform_stream
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
 
 BUCKET: Final = "compaction-benchmark"
 DATABASE: Final = "compaction_benchmark"
 SEED: Final = 7
 DAY: Final = datetime(2025, 11, 26, tzinfo=UTC)
-_DIRECTORY: Final = "raw/year=2025/month=11/day=26"
+PARTITION: Final = Partition.parse("year=2025/month=11/day=26")
 
 
 @dataclass(frozen=True, slots=True)
 class SmallFiles:
-    """Where the lake is, and what was put there.
-
-    Attributes:
-        directories: the landing directory of each format.
-        bytes: stored size of all landing files, by format.
-    """
+    """Where the lake is, and what was put there: `rows` in all, in `files` of each format."""
 
     endpoint: str
     files: int
     rows: int
-    directories: dict[Format, str]
-    bytes: dict[Format, int]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the compact function's environment says of this lake."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "LAKE_BUCKET": BUCKET,
+            "LAKE_DATABASE": DATABASE,
+        }
 
     def client(self, service: Literal["s3", "glue"]) -> Any:  # noqa: ANN401 - of either kind
         """A client of the local endpoint, with the credentials that it takes."""
         session = boto3.Session("testing", "testing", region_name="us-east-1")
         return session.client(service, endpoint_url=self.endpoint)
+
+    def download(self, fmt: Format, folder: Path) -> list[Path]:
+        """Fetch all files that queries of a format read now."""
+        table = load_catalog().table(fmt).name
+        state = PartitionCatalog(self.client("glue"), DATABASE).get(table, PARTITION)
+        if state is None:
+            raise RuntimeError(f"{table} lost its partition")
+        _, prefix = parse_uri(state.location)
+        s3, paths = self.client("s3"), []
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix):
+            for entry in page["Contents"]:
+                name = entry["Key"].removeprefix(prefix)
+                if not name.startswith(("_", ".")):
+                    s3.download_file(BUCKET, entry["Key"], folder / name)
+                    paths.append(folder / name)
+        return paths
 
 
 @contextmanager
@@ -67,10 +84,10 @@ def small_files(files: int, rows: int, say: Callable[[str], None]) -> Iterator[S
     server.start()
     try:
         host, port = server.get_host_and_port()
-        found = SmallFiles(f"http://{host}:{port}", files, rows * files, {}, {})
-        _create(found)
-        _fill(found, rows, say)
-        yield found
+        lake = SmallFiles(f"http://{host}:{port}", files, rows * files)
+        _create(lake)
+        _fill(lake, rows, say)
+        yield lake
     finally:
         server.stop()
 
@@ -80,14 +97,10 @@ def _create(lake: SmallFiles) -> None:
     glue, catalog = lake.client("glue"), load_catalog()
     glue.create_database(DatabaseInput={"Name": DATABASE})
     partitions = PartitionCatalog(glue, DATABASE)
-    layout = Layout()
-    partition = layout.source(f"{_DIRECTORY}/any.gz").partition
     for fmt in FORMATS:
         glue.create_table(DatabaseName=DATABASE, TableInput=catalog.glue_table_input(fmt, BUCKET))
-        lake.directories[fmt] = layout.landing_dir(fmt, partition)
-        partitions.create(
-            catalog.table(fmt).name, partition, f"s3://{BUCKET}/{lake.directories[fmt]}"
-        )
+        location = uri(BUCKET, Layout().landing_dir(fmt, PARTITION))
+        partitions.create(catalog.table(fmt).name, PARTITION, location)
 
 
 def _fill(lake: SmallFiles, rows: int, say: Callable[[str], None]) -> None:
@@ -97,84 +110,31 @@ def _fill(lake: SmallFiles, rows: int, say: Callable[[str], None]) -> None:
         for number in range(lake.files):
             raw = igzip.compress(b"".join(islice(events, rows)), compresslevel=1)
             arrived = DAY + timedelta(seconds=40 * number)
-            source = layout.source(
-                f"{_DIRECTORY}/clickstream-events-1-{arrived:%Y-%m-%d-%H-%M-%S}-{number:08x}.gz"
-            )
+            name = f"clickstream-events-1-{arrived:%Y-%m-%d-%H-%M-%S}-{number:08x}.gz"
+            source = layout.source(f"raw/{PARTITION.path}/{name}")
             job = Job(source, catalog, Limits(), OutputOptions(), arrived)
             result = transform_stream(BytesIO(raw), job, Path(folder))
             written: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
             for fmt, path in written.items():
                 if path is None:
                     raise RuntimeError(f"rejected whole: {result.stats.corrupt}")
-                _put(s3, layout, fmt, source, _landing(path, number, rows, arrived))
-                lake.bytes[fmt] = lake.bytes.get(fmt, 0) + path.stat().st_size
+                landing = LandingFile(
+                    path=path,
+                    raw_etag=f"{number:032x}",
+                    rows=rows,
+                    lines=rows,
+                    blank=0,
+                    rejected=0,
+                    processed_ts=iso_millis(arrived),
+                    schema_version=catalog.schema_version,
+                )
+                s3.put_object(
+                    Bucket=BUCKET,
+                    Key=layout.landing_key(fmt, source),
+                    Body=path.read_bytes(),
+                    Metadata=landing.metadata(source),
+                )
                 path.unlink()
             result.rejects.unlink()
             if (number + 1) % 500 == 0:
                 say(f"  {number + 1:,} of {lake.files:,} small files of each format")
-
-
-def _landing(path: Path, number: int, rows: int, arrived: datetime) -> LandingFile:
-    return LandingFile(
-        path=path,
-        raw_etag=f"{number:032x}",
-        rows=rows,
-        lines=rows,
-        blank=0,
-        rejected=0,
-        processed_ts=iso_millis(arrived),
-        schema_version=load_catalog().schema_version,
-    )
-
-
-def _put(s3: "S3Client", layout: Layout, fmt: Format, source: Source, landing: LandingFile) -> None:
-    s3.put_object(
-        Bucket=BUCKET,
-        Key=layout.landing_key(fmt, source),
-        Body=landing.path.read_bytes(),
-        Metadata=landing.metadata(source),
-    )
-
-
-def environment(lake: SmallFiles) -> dict[str, str]:
-    """What the compact function's environment says of this lake."""
-    return {
-        "AWS_ENDPOINT_URL": lake.endpoint,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "LAKE_BUCKET": BUCKET,
-        "LAKE_DATABASE": DATABASE,
-    }
-
-
-def visible_directory(lake: SmallFiles, fmt: Format) -> str:
-    """The key prefix that queries of a format read now."""
-    catalog = load_catalog()
-    answer = lake.client("glue").get_partition(
-        DatabaseName=DATABASE,
-        TableName=catalog.table(fmt).name,
-        PartitionValues=["2025", "11", "26"],
-    )
-    location = answer["Partition"]["StorageDescriptor"]["Location"]
-    return str(location).removeprefix(f"s3://{BUCKET}/").rstrip("/") + "/"
-
-
-def download(lake: SmallFiles, prefix: str, folder: Path) -> list[Path]:
-    """All data files under a prefix, in key order."""
-    s3 = lake.client("s3")
-    paths = []
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix):
-        for entry in page.get("Contents", []):
-            name = entry["Key"].removeprefix(prefix)
-            if "/" not in name and not name.startswith(("_", ".")):
-                body = s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
-                path = folder / name
-                path.write_bytes(body)
-                paths.append(path)
-    return paths
-
-
-def as_json(value: object) -> str:
-    """Readable JSON."""
-    return json.dumps(value, indent=1, default=str) + "\n"

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.transform.candidates import Candidate, Work
+from benchmarks.measure import Work
+from benchmarks.transform.candidates import Candidate
 
 _PIECE: Final = 250_000
 _HERE: Final = "benchmarks.transform.floors"
@@ -16,8 +17,8 @@ FLOORS: Final = (
 )
 
 
-def _pieces(source: str) -> "list[bytes]":
-    from isal import isal_zlib  # noqa: PLC0415 - counted as start-up
+def _pieces(source: str) -> list[bytes]:
+    from isal import isal_zlib
 
     member = isal_zlib.decompressobj(wbits=31)
     found, rest = [], b""
@@ -32,7 +33,7 @@ def _pieces(source: str) -> "list[bytes]":
 
 def decompress(source: str, out: str) -> Work:
     """ISA-L over the raw object, its output thrown away."""
-    from isal import isal_zlib  # noqa: PLC0415 - counted as start-up
+    from isal import isal_zlib
 
     del out
 
@@ -48,11 +49,11 @@ def decompress(source: str, out: str) -> Work:
 
 def parse(source: str, out: str) -> Work:
     """A strict, typed parse of every line (msgspec), the objects thrown away."""
-    import gc  # noqa: PLC0415 - counted as start-up
+    import gc
 
-    import msgspec  # noqa: PLC0415 - the same
+    import msgspec
 
-    from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, load_catalog  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, load_catalog
 
     del out
     kinds = {"double": float, "bigint": int, "boolean": bool}
@@ -76,12 +77,12 @@ def parse(source: str, out: str) -> Work:
 
 def encode(source: str, out: str) -> Work:
     """Our Parquet file's table, ready in memory, encoded once more as our writer does it."""
-    import pyarrow as pa  # noqa: PLC0415 - counted as start-up
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    from clickstream_lake.lake.catalog import load_catalog  # noqa: PLC0415 - the same
-    from clickstream_lake.lake.config import OutputOptions  # noqa: PLC0415 - the same
-    from clickstream_lake.transform.write.outputs import ParquetOutput  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.config import OutputOptions
+    from clickstream_lake.transform.write.outputs import ParquetOutput
 
     del source
     pa.set_cpu_count(1)
