@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -16,11 +17,13 @@ from isal import igzip
 from moto.server import ThreadedMotoServer
 
 from clickstream_lake.generate.events import generate_events
+from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
-from clickstream_lake.lake.layout import FORMATS, Format, Layout, Partition, parse_uri, uri
-from clickstream_lake.lake.publish import LandingFile
+from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.landing import LandingMetadata
+from clickstream_lake.lake.layout import FORMATS, Format, Layout, Partition, Slot
 from clickstream_lake.transform.core import Job, iso_millis, transform_stream
 
 BUCKET: Final = "compaction-benchmark"
@@ -30,7 +33,7 @@ DAY: Final = datetime(2025, 11, 26, tzinfo=UTC)
 PARTITION: Final = Partition.parse("year=2025/month=11/day=26")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SmallFiles:
     """Where the lake is, and what was put there: `rows` in all, in `files` of each format."""
 
@@ -55,20 +58,19 @@ class SmallFiles:
         session = boto3.Session("testing", "testing", region_name="us-east-1")
         return session.client(service, endpoint_url=self.endpoint)
 
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake itself."""
+        tables = {name: table.name for name, table in load_catalog().tables.items()}
+        store = ObjectStore(self.client("s3"), BUCKET)
+        return Lake(store, PartitionCatalog(self.client("glue"), DATABASE), Layout(), tables)
+
     def download(self, fmt: Format, folder: Path) -> list[Path]:
         """Fetch all files that queries of a format read now."""
-        table = load_catalog().table(fmt).name
-        state = PartitionCatalog(self.client("glue"), DATABASE).get(table, PARTITION)
-        if state is None:
-            raise RuntimeError(f"{table} lost its partition")
-        _, prefix = parse_uri(state.location)
-        s3, paths = self.client("s3"), []
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix):
-            for entry in page["Contents"]:
-                name = entry["Key"].removeprefix(prefix)
-                if not name.startswith(("_", ".")):
-                    s3.download_file(BUCKET, entry["Key"], folder / name)
-                    paths.append(folder / name)
+        paths = []
+        for found in self.lake.shown_files(Slot(fmt, PARTITION)):
+            paths.append(folder / Path(found.key).name)
+            self.lake.store.download(found.key, paths[-1])
         return paths
 
 
@@ -84,57 +86,48 @@ def small_files(files: int, rows: int, say: Callable[[str], None]) -> Iterator[S
     server.start()
     try:
         host, port = server.get_host_and_port()
-        lake = SmallFiles(f"http://{host}:{port}", files, rows * files)
-        _create(lake)
-        _fill(lake, rows, say)
-        yield lake
+        made = SmallFiles(f"http://{host}:{port}", files, rows * files)
+        made.client("s3").create_bucket(Bucket=BUCKET)
+        glue = made.client("glue")
+        glue.create_database(DatabaseInput={"Name": DATABASE})
+        for fmt in FORMATS:
+            table = load_catalog().glue_table_input(fmt, BUCKET)
+            glue.create_table(DatabaseName=DATABASE, TableInput=table)
+            made.lake.registered(Slot(fmt, PARTITION))
+        _fill(made, rows, say)
+        yield made
     finally:
         server.stop()
 
 
-def _create(lake: SmallFiles) -> None:
-    lake.client("s3").create_bucket(Bucket=BUCKET)
-    glue, catalog = lake.client("glue"), load_catalog()
-    glue.create_database(DatabaseInput={"Name": DATABASE})
-    partitions = PartitionCatalog(glue, DATABASE)
-    for fmt in FORMATS:
-        glue.create_table(DatabaseName=DATABASE, TableInput=catalog.glue_table_input(fmt, BUCKET))
-        location = uri(BUCKET, Layout().landing_dir(fmt, PARTITION))
-        partitions.create(catalog.table(fmt).name, PARTITION, location)
-
-
-def _fill(lake: SmallFiles, rows: int, say: Callable[[str], None]) -> None:
-    s3, catalog, layout = lake.client("s3"), load_catalog(), Layout()
-    events = generate_events(SEED, lake.rows, DAY)
+def _fill(made: SmallFiles, rows: int, say: Callable[[str], None]) -> None:
+    s3, catalog, layout = made.client("s3"), load_catalog(), made.lake.layout
+    events = generate_events(SEED, made.rows, DAY)
     with TemporaryDirectory() as folder:
-        for number in range(lake.files):
+        for number in range(made.files):
             raw = igzip.compress(b"".join(islice(events, rows)), compresslevel=1)
             arrived = DAY + timedelta(seconds=40 * number)
             name = f"clickstream-events-1-{arrived:%Y-%m-%d-%H-%M-%S}-{number:08x}.gz"
             source = layout.source(f"raw/{PARTITION.path}/{name}")
             job = Job(source, catalog, Limits(), OutputOptions(), arrived)
             result = transform_stream(BytesIO(raw), job, Path(folder))
+            metadata = LandingMetadata(
+                raw_key=source.key,
+                raw_etag=f"{number:032x}",
+                rows=rows,
+                lines=rows,
+                blank=0,
+                rejected=0,
+                processed_ts=iso_millis(arrived),
+                schema_version=catalog.schema_version,
+            ).to_s3()
             written: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
             for fmt, path in written.items():
                 if path is None:
                     raise RuntimeError(f"rejected whole: {result.stats.corrupt}")
-                landing = LandingFile(
-                    path=path,
-                    raw_etag=f"{number:032x}",
-                    rows=rows,
-                    lines=rows,
-                    blank=0,
-                    rejected=0,
-                    processed_ts=iso_millis(arrived),
-                    schema_version=catalog.schema_version,
-                )
-                s3.put_object(
-                    Bucket=BUCKET,
-                    Key=layout.landing_key(fmt, source),
-                    Body=path.read_bytes(),
-                    Metadata=landing.metadata(source),
-                )
+                key = layout.landing_key(fmt, source)
+                s3.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes(), Metadata=metadata)
                 path.unlink()
             result.rejects.unlink()
             if (number + 1) % 500 == 0:
-                say(f"  {number + 1:,} of {lake.files:,} small files of each format")
+                say(f"  {number + 1:,} of {made.files:,} small files of each format")

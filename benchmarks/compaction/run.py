@@ -90,7 +90,7 @@ def _scanned(lake: SmallFiles, fmt: Format) -> dict[str, int]:
     """Bytes that Athena would read for each query."""
     engine = QueryEngine(s3=lake.client("s3"), glue=lake.client("glue"))
     try:
-        table = load_catalog().table(fmt).name
+        table = load_catalog().tables[fmt].name
         return {
             name: engine.execute(sql.format(table=table, day=_DAY), DATABASE).bytes_scanned
             for name, sql in QUERIES.items()

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from benchmarks.measure import Work
-from clickstream_lake.lake.layout import Format, Partition
+from clickstream_lake.lake.layout import Format, Partition, Slot
 
 
 def work(format: Format, partition: str, environment: dict[str, str]) -> Work:  # noqa: A002 - as in the lake
@@ -28,10 +28,10 @@ def work(format: Format, partition: str, environment: dict[str, str]) -> Work:  
     if boto3.DEFAULT_SESSION is not None:
         boto3.DEFAULT_SESSION.events.register("before-call", count)
     config, catalog = load_config(environment), load_catalog()
-    operations = wire(config, catalog, open_lake(config, catalog).generations, queue=None)
+    operations = wire(config, catalog, open_lake(config, catalog), queue=None)
 
     def compact() -> dict[str, Any]:
-        result = operations.compactor.compact(format, Partition.parse(partition), force=True)
+        result = operations.compactor.compact(Slot(format, Partition.parse(partition)), force=True)
         names = ("files_before", "files_after", "bytes_before", "bytes_after")
         return {"requests": dict(requests), **{name: getattr(result, name) for name in names}}
 

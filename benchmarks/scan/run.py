@@ -148,7 +148,7 @@ def _one(
     )
     # JSON has no columns but the catalog's own.
     catalog = load_catalog()
-    names = [column["Name"] for column in catalog.glue_columns("json")]
+    names = [column["Name"] for column in catalog.tables["json"].glue_columns()]
     shared = [*names, *catalog.partition_keys] if query.name == EXPORT else None
     rows = _rows(target, done["ResultConfiguration"]["OutputLocation"])
     measurement = Measurement(

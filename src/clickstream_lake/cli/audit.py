@@ -22,7 +22,7 @@ from clickstream_lake.operate.replay import RawObject, replay
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickstream_lake.lake.lake import Generations
+    from clickstream_lake.lake.lake import Lake
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +66,7 @@ def audit(
     Exits with status 1 on any breach, also on one that --repair has mended: audit once more.
     """
     config, catalog = connection.lake_config(stream), load_catalog()
-    lake = open_lake(config, catalog).generations
+    lake = open_lake(config, catalog)
     reader = AuditReader(lake, catalog, deep=deep)
     chosen = [Partition.parse(path) for path in partition or []] or reader.partitions(
         since=since.date() if since else None
@@ -89,7 +89,7 @@ def audit(
         raise typer.Exit(1)
 
 
-def _repair(lake: "Generations", config: Config, stream: str, breaches: list[Breach]) -> Repairs:
+def _repair(lake: "Lake", config: Config, stream: str, breaches: list[Breach]) -> Repairs:
     def requeue(keys: "Sequence[str]") -> None:
         objects = [RawObject(key, 0) for key in keys]
         replay(boto3.client("sqs"), transform_queue(stream), config.bucket, objects)

@@ -10,14 +10,14 @@ from rich.table import Table
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import CliError
-from clickstream_lake.compact.messages import CompactQueue
 from clickstream_lake.compact.operations import Operations, PlannedPartition
+from clickstream_lake.compact.queue import CompactQueue
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.console import examples, progress, size, stderr, stdout
 from clickstream_lake.lake.aws.clients import open_lake, sqs_client
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.layout import FORMATS, Format, Partition
+from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,17 +91,8 @@ class _Visible:
 
     @classmethod
     def of(cls, operations: Operations, planned: PlannedPartition) -> "_Visible":
-        lake = operations.lake
-        partition, fmt = Partition.parse(planned.partition), _format(planned.format)
-        state = lake.partitions.get(lake.tables[fmt], partition)
-        if state is None:
-            return cls(0, 0)
-        key = state.location.split("/", 3)[3]
-        found = [
-            info
-            for info in lake.store.list(key.rstrip("/") + "/")
-            if not info.key.rsplit("/", 1)[-1].startswith(("_", "."))
-        ]
+        slot = Slot(_format(planned.format), Partition.parse(planned.partition))
+        found = operations.lake.shown_files(slot)
         return cls(len(found), sum(info.size for info in found))
 
 
@@ -110,7 +101,7 @@ def _operations(config: Config) -> Operations:
         raise CliError("the lake's compact function has no LAKE_COMPACT_QUEUE_URL")
     catalog = load_catalog()
     queue = CompactQueue(sqs_client(), config.compact.queue_url)
-    return wire(config, catalog, open_lake(config, catalog).generations, queue=queue)
+    return wire(config, catalog, open_lake(config, catalog), queue=queue)
 
 
 def _formats(names: list[str] | None) -> "Sequence[Format]":

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from clickstream_lake.cli.errors import CliError
 from clickstream_lake.lake.config import Config, load_config
-from clickstream_lake.sandbox.local import ENVIRONMENT
+from clickstream_lake.sandbox.resources import ENVIRONMENT
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient

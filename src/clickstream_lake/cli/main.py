@@ -20,8 +20,7 @@ from clickstream_lake.cli.errors import explain
 from clickstream_lake.console import stderr
 from clickstream_lake.errors import ToolkitError
 from clickstream_lake.lake.errors import LakeError
-from clickstream_lake.sandbox.athena.errors import QueryError
-from clickstream_lake.sandbox.errors import SandboxError
+from clickstream_lake.sandbox.errors import QueryError, SandboxError
 
 app = typer.Typer(
     name="clickstream",

@@ -1,7 +1,6 @@
 """`clickstream transform`: the pipeline's transform on local files, without AWS."""
 
 import json
-import re
 import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,7 +17,8 @@ from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import FORMATS, Layout, Partition, Source, source_id
 from clickstream_lake.transform.core import Job, Stats, TransformResult, transform_stream
 
-_PARTITION_SEGMENT = re.compile(r"(year|month|day|hour)=([^/=]+)")
+# Those of a lake with hourly partitions, too.
+_PARTITION_KEYS = (*Layout().partition_keys, "hour")
 
 
 def register(app: typer.Typer) -> None:
@@ -89,17 +89,11 @@ def _one(file: Path, out: Path) -> tuple[Stats, dict[str, str]]:
 
 def _source(file: Path) -> Source:
     """The source of a local file: the one that its object in S3 has, if its path tells the key."""
-    pairs = tuple(
-        (found[1], found[2])
-        for found in map(_PARTITION_SEGMENT.fullmatch, file.parts[:-1])
-        if found
-    )
-    if pairs:
-        key = "/".join(["raw", *(f"{name}={value}" for name, value in pairs), file.name])
-    else:
-        # Files of one name in several directories are different sources.
-        key = f"raw/{file.as_posix()}"
-    return Source(key, source_id(key), Partition(pairs))
+    found = Partition.among(file.parts[:-1]).keys
+    partition = Partition(tuple(pair for pair in found if pair[0] in _PARTITION_KEYS))
+    # Files of one name in several directories are different sources.
+    key = f"raw/{partition.path}/{file.name}" if partition.keys else f"raw/{file.as_posix()}"
+    return Source(key, source_id(key), partition)
 
 
 def _place(result: TransformResult, source: Source, out: Path) -> dict[str, str]:

@@ -1,11 +1,16 @@
-"""The names of what a lake in the sandbox consists of, however it was provisioned."""
+"""What a user of a running sandbox needs to know: credentials, and names of the lake's parts."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from clickstream_lake.sandbox.clients import Clients
+
+
+REGION: Final = "us-east-1"
+CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox"}
+ENVIRONMENT: Final = {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from clickstream_lake.sandbox.athena.api import AthenaApi, AthenaApiError
+from clickstream_lake.sandbox.athena.api import AthenaApi
 from clickstream_lake.sandbox.athena.engine import QueryEngine
+from clickstream_lake.sandbox.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,7 +50,7 @@ class _Front:
         payload = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         try:
             status, answer = "200 OK", self.api.call(target, payload)
-        except AthenaApiError as error:
+        except ApiError as error:
             status = f"{error.status} Error"
             answer = {"__type": error.code, "Message": error.message}
         start_response(status, [("Content-Type", "application/x-amz-json-1.1")])
@@ -80,7 +81,7 @@ def endpoint() -> Iterator[str]:
 
 def _reset(url: str) -> None:
     """Empty moto, whose state is one for the whole process."""
-    with urlopen(Request(f"{url}/moto-api/reset", method="POST")):  # noqa: S310  # a loopback URL
+    with urlopen(Request(f"{url}/moto-api/reset", method="POST")):  # noqa: S310 - a loopback URL
         pass
 
 

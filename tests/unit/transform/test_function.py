@@ -12,9 +12,9 @@ import pytest
 from moto import mock_aws
 
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.errors import EventError, FailedObjectsError
 from clickstream_lake.lake.telemetry import Telemetry
-from clickstream_lake.transform.function import SERVICE, FailedObjectsError, TransformFunction
-from clickstream_lake.transform.notifications import NotificationError
+from clickstream_lake.transform.function import SERVICE, TransformFunction
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -266,7 +266,7 @@ def test_other_triggers_raise_once_every_object_had_its_turn(lake: FakeLake) -> 
     with pytest.raises(FailedObjectsError, match="1 of 2"):
         invoke(notification(f"raw/{DAY}/missing.gz", KEY))
     assert len(lake.events()) == 1
-    with pytest.raises(NotificationError):
+    with pytest.raises(EventError):
         invoke({"hello": "world"})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clickstream_lake.sandbox.athena.engine import QueryEngine
-from clickstream_lake.sandbox.athena.errors import QueryError
+from clickstream_lake.sandbox.errors import QueryError
 from tests.unit.sandbox.athena.conftest import SESSION
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-# ruff: noqa: S608  # tests write statements for a table name of their own
+# ruff: noqa: S608 - tests write statements for a table name of their own
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from clickstream_lake.sandbox.athena.errors import QueryError
+from clickstream_lake.sandbox.errors import QueryError
 from tests.unit.sandbox.athena.conftest import PARQUET_SERDE
 
 if TYPE_CHECKING:

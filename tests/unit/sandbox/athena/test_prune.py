@@ -14,7 +14,7 @@ from tests.unit.sandbox.athena.conftest import PARQUET_SERDE
 if TYPE_CHECKING:
     from tests.unit.sandbox.athena.conftest import Lake
 
-FIRST = datetime(2025, 11, 26)  # noqa: DTZ001  # Parquet's timestamp without a zone
+FIRST = datetime(2025, 11, 26)  # noqa: DTZ001 - Parquet's timestamp without a zone
 ROWS = 40
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clickstream_lake.sandbox.athena.errors import QueryError
+from clickstream_lake.sandbox.errors import QueryError
 from tests.unit.sandbox.athena.conftest import PARQUET_SERDE
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clickstream_lake.sandbox.schedule_expression import ScheduleError, due
+from clickstream_lake.sandbox.scheduler import ScheduleError, due
 
 # A Wednesday.
 NOON = datetime(2025, 11, 26, 12, 0, tzinfo=UTC)

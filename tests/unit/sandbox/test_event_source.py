@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from clickstream_lake.sandbox.sqs_event import failed_messages, make_event
+from clickstream_lake.sandbox.event_source import failed_messages, make_event
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:raw"
 

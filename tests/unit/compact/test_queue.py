@@ -1,8 +1,9 @@
 import pytest
 
-from clickstream_lake.compact.messages import BadMessageError, CompactMessage, CompactQueue, decode
+from clickstream_lake.compact.queue import CompactMessage, CompactQueue, parse_message
+from clickstream_lake.lake.errors import EventError
 from tests.protocol.fakes import FakeSqs
-from tests.protocol.lake import DAY
+from tests.protocol.lake import DAY, PARQUET_DAY
 
 MESSAGE = CompactMessage("json", DAY.path)
 
@@ -17,7 +18,8 @@ def sent(*orders: tuple[CompactMessage, str]) -> list[dict[str, str]]:
 
 def test_what_is_sent_can_be_read() -> None:
     forced = CompactMessage("parquet", DAY.path, force=True)
-    assert decode(sent((forced, ""))[0]["MessageBody"]) == (forced, DAY)
+    assert parse_message(sent((forced, ""))[0]["MessageBody"]) == forced
+    assert forced.slot == PARQUET_DAY
 
 
 def test_each_partition_of_each_format_is_a_group() -> None:
@@ -48,5 +50,5 @@ def test_one_occasion_is_queued_once() -> None:
     ],
 )
 def test_anything_else_is_refused(body: str) -> None:
-    with pytest.raises(BadMessageError):
-        decode(body)
+    with pytest.raises(EventError):
+        parse_message(body)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from clickstream_lake.sandbox.athena.text import as_text, column_info, java_double
+from clickstream_lake.sandbox.athena.results import as_text, column_info, java_double
 
 
 @pytest.mark.parametrize(
