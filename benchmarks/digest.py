@@ -12,20 +12,13 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from clickstream_lake.lake.catalog import EXTRA, load_catalog
 from clickstream_lake.lake.layout import Format
 
-_TEXT: Final = (
-    "event_id",
-    "event_type",
-    "session_id",
-    "page_url",
-    "referrer",
-    "user_agent",
-    "device_type",
-    "country",
-    "product_id",
-)
-_INSTANTS: Final = ("event_ts", "processed_ts")
+# All but what the catalog does not declare, which nobody else keeps.
+_COLUMNS: Final = {one.name: one.type for one in load_catalog().columns if one.name != EXTRA}
+_TEXT: Final = [name for name, kind in _COLUMNS.items() if kind == "string"]
+_INSTANTS: Final = [name for name, kind in _COLUMNS.items() if kind == "timestamp"]
 # The keys that the generator gives `properties`.
 _KEYS: Final = {
     "experiment": "VARCHAR",

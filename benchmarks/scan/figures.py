@@ -33,6 +33,10 @@ class Figures:
         """Find one measurement."""
         return self._found[query, layout]
 
+    def layout(self, name: str) -> LayoutFigures:
+        """Find one layout."""
+        return next(layout for layout in self.layouts if layout.name == name)
+
     def ratio(self, query: str, large: str, small: str) -> float:
         """Say how many times fewer bytes one layout's query scans than another's."""
         return self.of(query, large).scanned / max(1, self.of(query, small).scanned)
@@ -49,8 +53,7 @@ class Figures:
     @cached_property
     def compaction(self) -> "CompactionCost":
         """What merging the landing files into the final layout cost."""
-        layouts = {layout.name: layout for layout in self.layouts}
-        return compaction_cost(layouts["small_zstd"], layouts["clustered_zstd"])
+        return compaction_cost(self.layout("small_zstd"), self.layout("clustered_zstd"))
 
     def saving(self, query: str) -> float:
         """Dollars that compaction saves a query as it is billed."""

@@ -1,8 +1,8 @@
-# ruff: noqa: E501 - one sentence a line
 """The results as a page, which `docs/bytes-scanned.md` is."""
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from benchmarks import prices, report
@@ -24,6 +24,7 @@ from clickstream_lake.sandbox.athena import billing
 
 __all__ = ["draw", "page"]
 
+_PAGE: Final = Path(__file__).with_name("page.md")
 _PRICED: Final = ("json", "json_gzip", "small_zstd", "clustered_zstd")
 _RATIOS: Final = {
     "JSON : gzip": ("json", "json_gzip"),
@@ -35,92 +36,43 @@ _RATIOS: Final = {
 
 
 def page(results: Results[Measurement], images: str) -> str:
-    """Write the page; its plots are in the folder `images` beside it."""
+    """Fill in `page.md`; the plots are in the folder `images` beside the page."""
     found = Figures(results)
-    settings = results.settings
-    where = "the local sandbox" if settings["target"] == "sandbox" else "Amazon Athena"
-    one = found.ratio(ONE_COLUMN, "json", "clustered_zstd")
-    pruned = found.ratio(PRUNED, "json", "clustered_zstd")
-    return f"""# Bytes scanned
-
-What Athena reads, and charges, for the same {settings["events"]:,} click events over
-{settings["days"]} days in {len(found.layouts)} layouts. Measured on {where} by
-
-```
-{results.command}
-```
-
-which writes this page, its plots and all figures; `--target aws` asks real Athena the same questions.
-{results.facts.get("note", "")}
-
-- One column over compacted, clustered Parquet scans **1/{one:,.0f}** of JSON.
-- The query that statistics prune scans **1/{pruned:,.0f}** of JSON.
-- All {len(SUITE)} queries gave equal rows in all layouts.
-- Prediction and independently counted byte ranges differ by at most {found.worst_prediction:.2%}.
-
-## The layouts
-
-{_layouts(found)}
-
-"As landed" is one file for each raw object of {settings["file_events"]:,} events.
-"Unclustered" is what merging without a care gives: rows in the order of arrival, pyarrow's own encodings. "Clustered" is what the compact function writes.
-"Merged in" is CPU time.
-
-## Bytes scanned
-
-{_by_layout(found, lambda one: size(one.scanned))}
-
-![Bytes that each query scans in JSON, landing files and compacted files]({images}/bytes-by-query.png)
-
-## Ratios
-
-{report.table(["query", *_RATIOS], [[query, *(times(found.ratio(query, *pair)) for pair in _RATIOS.values())] for query in QUERIES])}
-
-![How many times fewer bytes than JSON]({images}/ratio-to-json.png)
-
-## Dollars
-
-Athena takes ${billing.DOLLARS_PER_TERABYTE:g} for a terabyte, rounds up to a megabyte and bills {billing.MINIMUM_BYTES // billing.MEGABYTE} MB at the least.
-On small data that minimum is all one sees, so the price by bytes alone stands beside it: that is what large tables pay.
-
-{_dollars(found)}
-
-## Break-even of compaction
-
-{_break_even_text(found)}
-
-{_break_even(found)}
-
-Prices: S3 GET ${prices.S3_GET * 1000:g} and PUT or LIST ${prices.S3_PUT * 1000:g} for 1,000; Glue ${prices.GLUE_REQUEST * 1e6:g} for a million; Lambda arm64 ${prices.LAMBDA_GB_SECOND["arm64"]:.10f} for a GB-second at {prices.VCPU_GB * 1024:,.0f} MB.
-Athena's own GETs are on the user's S3 bill; they are counted as one for each footer and one for each run of neighbouring chunks.
-
-![Dollars for a number of queries, with and without compaction]({images}/break-even.png)
-
-## How bytes are counted
-
-- JSON: every file of the partitions that are left, whole, as it is stored.
-- Parquet: the footer of every file of the partitions that are left, and the chunks of the needed columns in the row groups that statistics cannot rule out.
-- A table that a statement names twice, also through `WITH`, counts twice.
-
-{_prediction_text(found)}
-
-Where real Athena may differ:
-
-- It may read less: pages that the column index rules out, columns of rows that a filter has already dropped, and a `LIMIT` that is satisfied early.
-- It may read more of small files: open-source Trino reads a Parquet file below 3 MB whole, and 48 KB at the end of any other. On landing files that would raise the figures for small Parquet towards their full size.
-
-![Predicted bytes against bytes that another reader asked for]({images}/prediction.png)
-
-## Time
-
-The engine's time, once, in the order of the tables; in the sandbox it is that of one process on whatever else the machine did meanwhile, and says little about Athena's. JSON is decoded line by line there, by the SerDe's rules; the first query on a layout fetches its objects.
-
-{_by_layout(found, lambda one: f"{one.milliseconds:,} ms")}
-
-## The queries
-
-{_queries(results)}
-"""
+    ratios = [
+        [query, *(times(found.ratio(query, *pair)) for pair in _RATIOS.values())]
+        for query in QUERIES
+    ]
+    return _PAGE.read_text(encoding="utf-8").format(
+        **results.settings,
+        where={"sandbox": "the local sandbox", "aws": "Amazon Athena"}[results.settings["target"]],
+        command=results.command,
+        note=results.facts.get("note", ""),
+        images=images,
+        one=found.ratio(ONE_COLUMN, "json", "clustered_zstd"),
+        pruned=found.ratio(PRUNED, "json", "clustered_zstd"),
+        worst=found.worst_prediction,
+        layouts_count=len(found.layouts),
+        queries_count=len(SUITE),
+        layouts=_layouts(found),
+        bytes=_by_layout(found, lambda one: size(one.scanned)),
+        ratios=report.table(["query", *_RATIOS], ratios),
+        dollars=_dollars(found),
+        athena_tb=billing.DOLLARS_PER_TERABYTE,
+        athena_minimum=billing.MINIMUM_BYTES // billing.MEGABYTE,
+        break_even=_break_even(found),
+        **_break_even_sums(found),
+        get=prices.S3_GET * 1000,
+        put=prices.S3_PUT * 1000,
+        glue=prices.GLUE_REQUEST * 1e6,
+        gb_second=prices.LAMBDA_GB_SECOND["arm64"],
+        vcpu_mb=prices.VCPU_GB * 1024,
+        runs=len(found.measurements),
+        said="equals"
+        if all(one.predicted == one.scanned for one in found.measurements)
+        else "was compared with",
+        milliseconds=_by_layout(found, lambda one: f"{one.milliseconds:,} ms"),
+        queries=_queries(results),
+    )
 
 
 def _layouts(found: Figures) -> str:
@@ -180,40 +132,26 @@ def _break_even(found: Figures) -> str:
     return report.table([*header, "paid for after"], rows)
 
 
-def _break_even_text(found: Figures) -> str:
+def _break_even_sums(found: Figures) -> dict[str, float]:
     cost = found.compaction
     counts = [break_even(cost.total, found.saving(query)) for query in QUERIES]
     finite = [count for count in counts if not math.isinf(count)]
     mean = sum(map(found.saving, QUERIES)) / len(QUERIES)
-    scale = sum(
-        scale_dollars(found.of(query, "small_zstd"))
-        - scale_dollars(found.of(query, "clustered_zstd"))
-        for query in QUERIES
-    ) / len(QUERIES)
-    small = next(layout for layout in found.layouts if layout.name == "small_zstd")
-    return (
-        f"Merging the {sum(small.files):,} landing files cost ${cost.total:.5f}: "
-        f"${cost.requests:.5f} for requests to S3 and Glue, ${cost.compute:.5f} for Lambda. "
-        f"The suite's mean query is ${mean:.6f} cheaper afterwards, so compaction has paid for "
-        f"itself after {break_even(cost.total, mean):,.0f} queries of this mix "
-        f"({min(finite):,.0f} to {max(finite):,.0f} by query). While everything is billed as 10 MB, "
-        "nearly all of it is S3 requests saved; once tables are large, the bytes saved come on "
-        f"top: ${scale:.7f} for a mean query at this size, growing with the data."
+    before, after = (
+        sum(scale_dollars(found.of(query, name)) for query in QUERIES) / len(QUERIES)
+        for name in ("small_zstd", "clustered_zstd")
     )
-
-
-def _prediction_text(found: Figures) -> str:
-    equal = all(one.predicted == one.scanned for one in found.measurements)
-    said = "equals" if equal else "was compared with"
-    return (
-        f"For all {len(found.measurements)} runs the prediction {said} the DataScannedInBytes "
-        "that the execution reported. Counted independently, the byte ranges that pyarrow's "
-        "scanner asked for over the same files differ from the prediction by at most "
-        f"{found.worst_prediction:.2%}. Rows were equal in all layouts for all queries. "
-        "The second count takes no part of this project's planning: columns and filter of each "
-        "query are written down by hand, pyarrow prunes and reads, and a file object notes the "
-        "ranges."
-    )
+    return {
+        "landing_files": sum(found.layout("small_zstd").files),
+        "cost": cost.total,
+        "cost_requests": cost.requests,
+        "cost_compute": cost.compute,
+        "mean": mean,
+        "mean_count": break_even(cost.total, mean),
+        "first": min(finite),
+        "last": max(finite),
+        "scale": before - after,
+    }
 
 
 def _queries(results: Results[Measurement]) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.scan.layouts import Layout
+from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.layout import Partition
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 _PARALLEL_UPLOADS: Final = 4
 _DELETE_BATCH: Final = 1000  # DeleteObjects' own limit
-_CREATE_BATCH: Final = 100  # BatchCreatePartition's own limit
 
 
 @dataclass(frozen=True)
@@ -71,23 +72,10 @@ class Target:
         table["Name"] = layout.name
         table["StorageDescriptor"]["Location"] = location
         self.glue.create_table(DatabaseName=self.database, TableInput=table)
-        paths = sorted({path.parent.relative_to(layout.root).as_posix() for path in layout.files})
-        partitions: Any = [
-            {
-                "Values": [part.split("=", 1)[1] for part in path.split("/")],
-                "StorageDescriptor": {
-                    **table["StorageDescriptor"],
-                    "Location": f"{location}{path}/",
-                },
-            }
-            for path in paths
-        ]
-        for start in range(0, len(partitions), _CREATE_BATCH):
-            self.glue.batch_create_partition(
-                DatabaseName=self.database,
-                TableName=layout.name,
-                PartitionInputList=partitions[start : start + _CREATE_BATCH],
-            )
+        partitions = PartitionCatalog(self.glue, self.database)
+        for path in sorted({path.parent.relative_to(layout.root) for path in layout.files}):
+            partition = Partition.parse(path.as_posix())
+            partitions.create(layout.name, partition, f"{location}{path.as_posix()}/")
 
     def _clear(self) -> None:
         pages = self.s3.get_paginator("list_objects_v2").paginate(
