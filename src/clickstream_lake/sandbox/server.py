@@ -8,6 +8,7 @@ their own: the first because its bodies are large, the second because it is a RE
 
 import json
 import re
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -215,13 +216,21 @@ class Server:
             SandboxError: the port is taken.
         """
         try:
-            self._server = make_server(
-                HOST, port, application, threaded=True, request_handler=_QuietHandler
-            )
-        except (OSError, SystemExit):
+            listening = socket.create_server((HOST, port), backlog=128)
+        except OSError:
             raise SandboxError(
                 f"port {port} is in use: is another sandbox running? Choose another with --port"
             ) from None
+        # Werkzeug would say in words of its own that the port is taken; so it is given the socket.
+        with listening:
+            self._server = make_server(
+                HOST,
+                port,
+                application,
+                threaded=True,
+                request_handler=_QuietHandler,
+                fd=listening.fileno(),
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             args=(_SHUTDOWN_POLL_SECONDS,),
@@ -232,7 +241,7 @@ class Server:
     @property
     def endpoint(self) -> str:
         """The base URL for AWS clients."""
-        return f"http://{HOST}:{self._server.server_port}"
+        return f"http://{HOST}:{self._server.port}"
 
     def start(self) -> None:
         """Begin to answer."""
