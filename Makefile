@@ -83,8 +83,8 @@ ACTIONLINT ?= go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 .PHONY: check soak fuzz coverage docs docs-serve hooks lint-workflows lint-c format-c
 .PHONY: release release-github release-pypi
 
-$(DOCS): $(READY) requirements/docs.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/docs.txt
+$(DOCS): $(READY) dev/locks/docs.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r dev/locks/docs.txt
 	@touch $@
 
 $(MERMAID): Makefile
@@ -132,7 +132,7 @@ format-c: $(DOCS) ## Format the C code
 
 release: package wheels $(DOCS) ## Gather dist/release/: all that a release has (TAG=v1.2.3 is checked)
 	@$(BIN)/cyclonedx-py requirements --output-reproducible --output-file dist/layer.cdx.json \
-		--pyproject pyproject.toml requirements/layer.txt
+		--pyproject pyproject.toml functions/transform/requirements.txt
 	@$(BIN)/python -m dev.release $${TAG:+--tag "$$TAG"}
 
 release-github: # Make a GitHub release of TAG of what the workflow's first job built
