@@ -7,6 +7,7 @@ the runtime's version is found, packages are tried by it, and get bytecode for f
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -45,6 +46,7 @@ _ERRORS: Final = (
 # By Lambda's names.
 _MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
 _PACKAGE: Final = "clickstream_lake"
+_CATALOG: Final = f"{_PACKAGE}/catalogs/clickstream.json"
 
 
 def function_files(name: str) -> dict[str, bytes]:
@@ -101,6 +103,9 @@ def build(
         compiled = kernel_files() if name == "transform" else {}
         files = with_bytecode(function_files(name), interpreter, "/var/task")
         write_zip(functions[name], files | compiled)
+        # Terraform makes the tables, and refuses to from another catalog than this.
+        digest = hashlib.sha256(files[_CATALOG]).hexdigest()
+        (out / "catalog.sha256").write_text(f"{digest}\n")
         say(_sizes(functions[name]))
     for architecture in architectures:
         layer = out / f"layer-{architecture}.zip"

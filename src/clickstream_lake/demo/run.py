@@ -1,4 +1,4 @@
-"""What the demo does, step by step; what it shows is in `demo_report.py`."""
+"""What the demo does, step by step; what it shows is in `report.py`."""
 
 import time
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clickstream_lake.console import progress, stdout
+from clickstream_lake.console import progress
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
-from clickstream_lake.demo.provision_terraform import by_terraform
-from clickstream_lake.demo.report import Counts, Report, Scan, show
+from clickstream_lake.demo.report import Counts, Report, Scan
+from clickstream_lake.demo.terraform import by_terraform
 from clickstream_lake.generate import FirehoseSink, generate_events
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.layout import is_hidden
@@ -50,14 +50,14 @@ class DemoSettings:
 
 
 def run(settings: DemoSettings) -> Report:
-    """Run the demo and print its report.
+    """Run the demo.
 
     Raises:
         SandboxError: the pipeline did not come to rest, or a message became a dead letter.
     """
     began = time.monotonic()
     forget(settings.directory)
-    with progress() as bars:
+    with progress(lines=True) as bars:
         starting = bars.add_task("local AWS", total=None, note="starting")
         with lake_sandbox(
             provision=_provision(settings, bars, starting), directory=settings.directory
@@ -69,7 +69,6 @@ def run(settings: DemoSettings) -> Report:
             report.objects = save(sandbox.clients, sandbox.resources, settings.directory)
             bars.update(saving, total=1, completed=1, note=str(settings.directory))
     report.total_seconds = time.monotonic() - began
-    show(report, stdout)
     return report
 
 
@@ -150,6 +149,7 @@ class _Demo:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while left := self._sandbox.in_flight():
             self._bars.update(task, completed=max(0, total - left))
+            self._sandbox.check()
             if time.monotonic() > deadline:
                 raise SandboxError(
                     f"{left} messages are still under way after {_TIMEOUT_SECONDS} s; the "
