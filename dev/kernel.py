@@ -225,7 +225,12 @@ class KernelBuildHook(BuildHookInterface[Any]):
         inside = (SOURCES / target.file).relative_to(PROJECT / "src").as_posix()
         build_data["force_include"][str(path)] = inside
 
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+    def finalize(
+        self,
+        version: str,  # noqa: ARG002  # hatchling's interface
+        build_data: dict[str, Any],  # noqa: ARG002  # the same
+        artifact_path: str,  # noqa: ARG002  # the same
+    ) -> None:
         """Remove what was compiled: the wheel has it."""
         if hasattr(self, "_made"):
             self._made.cleanup()
