@@ -11,8 +11,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from dev.package.layer import PYTHON
-from dev.package.proof import find_interpreter
+from dev.package.interpreter import PYTHON, find_interpreter
 
 _IMPORT: Final = """
 import os, sys, time
