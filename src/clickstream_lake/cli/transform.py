@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import dropwhile
 from pathlib import Path
@@ -143,6 +143,8 @@ def _source(file: Path, config: "Config") -> "Source":
 def _one(
     file: Path, source: "Source", config: "Config", out: Path
 ) -> tuple["Stats", dict[str, str]]:
+    from msgspec.structs import replace
+
     from clickstream_lake.lake.catalog import load_catalog
     from clickstream_lake.transform.core import Job, transform_stream
     from clickstream_lake.transform.read.gunzip import gunzip_or_plain
