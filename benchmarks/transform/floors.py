@@ -1,5 +1,6 @@
 """The least that each stage can take: the sum is what our total is held against."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,7 +82,7 @@ def encode(source: str, out: str) -> Work:
 
     from clickstream_lake.lake.catalog import load_catalog  # noqa: PLC0415 - the same
     from clickstream_lake.lake.config import OutputOptions  # noqa: PLC0415 - the same
-    from clickstream_lake.transform.write.outputs import ParquetOutput  # noqa: PLC0415 - the same
+    from clickstream_lake.transform.write.parquet import ParquetOutput  # noqa: PLC0415 - the same
 
     del source
     pa.set_cpu_count(1)
@@ -89,7 +90,7 @@ def encode(source: str, out: str) -> Work:
 
     def work() -> dict[str, Any]:
         path = Path(out) / "floor.parquet"
-        with ParquetOutput(path, load_catalog(), OutputOptions()) as output:
+        with closing(ParquetOutput(path, load_catalog(), OutputOptions())) as output:
             for batch in batches:
                 for start in range(0, batch.num_rows, 131_072):
                     output.write_batch(batch.slice(start, 131_072))

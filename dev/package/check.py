@@ -82,7 +82,7 @@ def transform(workdir: Path) -> dict[str, Any]:
     _expect("user_id" not in written[0] and "user_id" not in table.column_names, "PII is gone")
     _expect(table["price"].to_pylist() == [line["price"] for line in written], "values")
     # What the kernel declines comes out the same, by Python: that would work, and take long.
-    rules = importlib.import_module("clickstream_lake.transform.rules.rules").Rules(
+    rules = importlib.import_module("clickstream_lake.transform.rules.enrich").Rules(
         catalog=job.catalog,
         limits=job.limits,
         processed_ts=0,

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from clickstream_lake.lake.config import OutputOptions
-from clickstream_lake.transform.rules.reasons import LINE_REASONS, OBJECT_REASONS
+from clickstream_lake.transform.rules.reasons import LineReason, ObjectReason
 from tests.corpus.cases import CASES, Case, typed_cases
 from tests.corpus.lake_files import CATALOG, Outcome, check, check_no_canary, run
 from tests.fuzz.oracle import Number, Pairs, expect
@@ -68,7 +68,7 @@ def decompressed(raw: bytes) -> bytes:
 def test_every_reason_has_a_case() -> None:
     found = {case.corrupt for case in ALL.values()}
     found |= {reason for case in ALL.values() for _, _, reason in case.rejects}
-    assert found - {None} == {*LINE_REASONS, *OBJECT_REASONS}
+    assert found - {None} == {*LineReason, *ObjectReason}
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])

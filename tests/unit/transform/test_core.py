@@ -11,7 +11,7 @@ from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.errors import ConservationError
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.transform.core import Job, iso_millis, millis, transform_stream
-from clickstream_lake.transform.write.outputs import JsonOutput
+from clickstream_lake.transform.write.json import JsonOutput
 from tests.corpus.lake_files import CATALOG, PROCESSED, RAW_KEY, run
 
 JOB = Job(Layout().source(RAW_KEY), CATALOG, Limits(), OutputOptions(), PROCESSED)

@@ -15,8 +15,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS
+from clickstream_lake.transform.rules.enrich import Rules
 from clickstream_lake.transform.rules.native import library
-from clickstream_lake.transform.rules.rules import Rules
 from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 
 # The same numbers as in native/kernel.h.

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from clickstream_lake.lake.config import Limits
+from clickstream_lake.transform.rules.enrich import Rules
 from clickstream_lake.transform.rules.kernel import Kernel, ScannedPart
 from clickstream_lake.transform.rules.native import library
-from clickstream_lake.transform.rules.rules import Rules
 from tests.corpus.lake_files import CATALOG
 
 STAMP = "2025-11-26T12:00:00.123Z"

@@ -11,16 +11,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from clickstream_lake.lake.config import Limits
-from clickstream_lake.transform.rules.enrich import EnrichedLines, Enricher
+from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Rules
 from clickstream_lake.transform.rules.kernel import Kernel
 from clickstream_lake.transform.rules.native import library
-from clickstream_lake.transform.rules.rules import Rules
 from dev.kernel import COMPILER, SOURCES, compile_kernel, this_machine
 from tests.corpus.lake_files import CATALOG
 
@@ -161,16 +158,10 @@ CASES = [
 
 
 def by_line(line: bytes) -> tuple[bytes, str]:
-    done = EnrichedLines()
-    Enricher(RULES).line(line, 1, 0, done)
-    return b"".join(done.json), repr(batch_of(done.rows))
-
-
-def batch_of(rows: list[list[Any]]) -> list[dict[str, Any]]:
-    schema = WITH_KEY.arrow_schema()
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(cells, field.type) for cells, field in zip(columns, schema, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema).to_pylist()
+    enricher = Enricher(RULES)
+    events = enricher.line(line, 1, 0, Enriched())
+    rows = enricher.batch(events).to_pylist() if events else []
+    return b"".join(line for line, _ in events), repr(rows)
 
 
 def by_kernel(line: bytes) -> tuple[bytes, str] | None:
