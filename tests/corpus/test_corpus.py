@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from clickstream_lake.lake.config import OutputOptions
+from clickstream_lake.transform.rules.native import library
 from clickstream_lake.transform.rules.reasons import LineReason, ObjectReason
 from tests.corpus.cases import CASES, Case, typed_cases
 from tests.corpus.lake_files import CATALOG, Outcome, check, check_no_canary, run
@@ -58,6 +59,17 @@ def test_a_nasty_object_is_published_and_rejected_exactly_so(name: str) -> None:
     # So that the table of cases, the oracle of the fuzz and the code hold each other.
     data = decompressed(case.make()) if case.raw else case.make()
     check(outcome, expect(data, CATALOG, case.limits))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_without_a_kernel_every_file_is_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_kernel = as_sent(ALL[name])
+    monkeypatch.setenv(library.SETTING, "off")
+    without = as_sent(ALL[name])
+    assert without.files == with_kernel.files
+    assert without.stats == with_kernel.stats
 
 
 def decompressed(raw: bytes) -> bytes:

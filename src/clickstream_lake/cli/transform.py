@@ -17,6 +17,7 @@ from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import FORMATS, Layout, Partition, Source, source_id
 from clickstream_lake.transform.core import Job, Stats, TransformResult, transform_stream
+from clickstream_lake.transform.rules.native import library
 
 _PARTITION_SEGMENT = re.compile(r"(year|month|day|hour)=([^/=]+)")
 
@@ -51,6 +52,8 @@ def transform(
 
     The exit status is 0 unless a file could not be processed at all.
     """
+    if no_kernel := library.missing():
+        stderr.print(f"Warning: {no_kernel}", style="yellow", markup=False, soft_wrap=True)
     failed = False
     done: list[tuple[Path, Stats]] = []
     with progress(quiet=as_json) as bars:

@@ -20,6 +20,7 @@ from clickstream_lake.transform.notifications import (
     objects_of_body,
 )
 from clickstream_lake.transform.process import RawObjectProcessor, Report
+from clickstream_lake.transform.rules.native import library
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -47,6 +48,9 @@ class TransformFunction:
         lake = open_lake(config, catalog)
         self._bucket = config.bucket
         self._telemetry = Telemetry(SERVICE, environ)
+        self._no_kernel = library.missing()
+        if self._no_kernel:
+            self._telemetry.logger.warning("no kernel", detail=self._no_kernel)
         self._processor = RawObjectProcessor(
             store=lake.store,
             publisher=lake.publisher,
@@ -66,6 +70,8 @@ class TransformFunction:
             NotificationError: the event is no S3 notification.
         """
         with self._telemetry.invocation():
+            if self._no_kernel:
+                self._telemetry.count("KernelMissing", 1)
             if is_sqs(event):
                 return {"batchItemFailures": self._batch(event, context)}
             return self._objects(objects_of(event))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from clickstream_lake.transform.read.lines import Block
 from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Event, RejectedLine, Rules
-from clickstream_lake.transform.rules.kernel import Kernel, ScannedPart
+from clickstream_lake.transform.rules.kernel import ScannedPart, scanner
 from clickstream_lake.transform.rules.reasons import LineReason
 
 
@@ -15,7 +15,7 @@ class BlockEnricher:
         """Start at the first line of a raw object."""
         self._line = 1  # number of the line that comes next
         self._enricher = Enricher(rules)
-        self._kernel = Kernel(rules)
+        self._scan = scanner(rules)
 
     def enrich(self, block: Block) -> Iterator[Enriched]:
         """Enrich every line of a block; blocks are to come in the order of the raw object.
@@ -28,7 +28,7 @@ class BlockEnricher:
             rejected = RejectedLine(self._line, block.offset, LineReason.LINE_TOO_LONG)
             yield Enriched(rejects=[rejected])
             return
-        for part in self._kernel.scan(block.data):
+        for part in self._scan(block.data):
             yield self._with_declined(part, block)
             self._line += part.lines
 
