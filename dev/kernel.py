@@ -69,15 +69,17 @@ TARGETS: Final = {
     ),
 }
 
-_FLAGS: Final = (
-    *("-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=hidden"),
+# What the code of the kernel depends on.
+CODE_FLAGS: Final = (
+    *("-std=c11", "-O3", "-fPIC", "-fvisibility=hidden"),
     *("-Wall", "-Wextra", "-Werror"),
     # The same numbers on each architecture: one has multiply-and-add as one operation, which rounds
     # once, the other has not.
     "-ffp-contract=off",
     # No symbols for debuggers, which hold paths; no traps, which this compiler likes to add.
-    *("-g0", "-s", "-fno-sanitize=undefined"),
+    *("-g0", "-fno-sanitize=undefined"),
 )
+_FLAGS: Final = (*CODE_FLAGS, "-shared", "-s")
 
 
 class KernelBuildError(RuntimeError):
