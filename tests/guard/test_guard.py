@@ -26,8 +26,8 @@ def test_the_kernel_takes_the_instructions_it_took() -> None:
 @counted
 def test_a_slower_kernel_is_noticed() -> None:
     assert VALGRIND is not None
-    (told,) = kernel.moved(kernel.count(VALGRIND, "-O1"))
-    assert told.startswith("the kernel's instructions: ")
+    moved = kernel.moved(kernel.count(VALGRIND, "-O1"))
+    assert any(line.startswith("the kernel's instructions: ") for line in moved)
 
 
 @pytest.mark.parametrize("name", imports.STARTS)

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from clickstream_lake.console import size
+from clickstream_lake.console import command_name, new_table, size
 
 Counts = dict[str, int]
 
@@ -83,7 +83,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def _counts_table(report: Report) -> Table:
-    table = _table("Events by type, by SQL")
+    table = new_table("Events by type, by SQL")
     table.add_column("event_type")
     for name in report.counts:
         table.add_column(f"{name} table", justify="right")
@@ -100,7 +100,7 @@ def _counts_table(report: Report) -> Table:
 
 
 def _scan_table(report: Report) -> Table:
-    table = _table("Files, and the bytes that Athena would scan")
+    table = new_table("Files, and the bytes that Athena would scan")
     table.add_column("layout", no_wrap=True)
     for name in ("files", "stored", "one column", "SELECT *", "JSON : this"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -127,7 +127,7 @@ def _scan_table(report: Report) -> Table:
 
 
 def _rejects_table(report: Report) -> Table:
-    table = _table("Rejected rows by reason")
+    table = new_table("Rejected rows by reason")
     table.add_column("reason")
     table.add_column("rows", justify="right")
     for reason, rows in sorted(report.rejected.items(), key=lambda item: -item[1]):
@@ -162,10 +162,6 @@ def _verdict(report: Report) -> Panel:
         ),
         f"Logs of the functions: {escape(str(report.directory / 'logs'))}",
         "",
-        f"Look around: clickstream sandbox up --dir {escape(str(report.directory))}",
+        f"Look around: {escape(command_name())} sandbox up --dir {escape(str(report.directory))}",
     ]
     return Panel(Group(*lines), expand=False, border_style="green" if report.adds_up else "red")
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold")

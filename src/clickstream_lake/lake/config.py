@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
 
+from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.errors import ConfigError
 from clickstream_lake.lake.layout import Layout
+from clickstream_lake.lake.units import GIB, MIB
 
 T = TypeVar("T")
-
-MIB: Final = 1024 * 1024
-GIB: Final = 1024 * MIB
 
 JsonCompression = Literal["none", "gzip"]
 ParquetCompression = Literal["zstd", "snappy"]
@@ -112,7 +111,7 @@ def load_config(environ: Mapping[str, str]) -> Config:
             raw_prefix=read.get("LAKE_RAW_PREFIX", "raw/", _prefix),
             processed_prefix=read.get("LAKE_PROCESSED_PREFIX", "processed/", _prefix),
             rejected_prefix=read.get("LAKE_REJECTED_PREFIX", "rejected/", _prefix),
-            partition_keys=read.get("LAKE_PARTITION_KEYS", ("year", "month", "day"), _names),
+            partition_keys=read.get("LAKE_PARTITION_KEYS", load_catalog().partition_keys, _names),
         ),
         limits=Limits(
             max_line_bytes=read.get(

@@ -1,6 +1,6 @@
 """One raw object's bytes in, its three local files and the account of them out. No AWS here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -93,11 +93,23 @@ class _Counting:
         return data
 
 
-def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
+def transform_stream(
+    raw: Readable,
+    job: Job,
+    workdir: Path,
+    *,
+    decompress: Callable[[Readable, Limits], Iterator[bytes]] = gunzip,
+) -> TransformResult:
     """Transform one raw object into files in `workdir`.
 
     Memory is bounded: one piece of decompressed text, one event of the longest allowed length and
     one Parquet row group.
+
+    Args:
+        raw: the object's bytes.
+        job: what else it depends on.
+        workdir: where the files go.
+        decompress: makes text of the bytes, in pieces.
 
     Raises:
         ConservationError: the counts do not add up; nothing may be made visible.
@@ -124,7 +136,7 @@ def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
         )
         enricher = BlockEnricher(rules)
         try:
-            pieces = _counted(gunzip(counting, job.limits), stats)
+            pieces = _counted(decompress(counting, job.limits), stats)
             for block in blocks(pieces, job.limits.max_line_bytes):
                 for done in enricher.enrich(block):
                     for lines in done.json:

@@ -13,9 +13,9 @@ import pytest
 from moto import mock_aws
 
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.errors import EventError, FailedObjectsError
 from clickstream_lake.lake.telemetry import Telemetry
-from clickstream_lake.transform.function import SERVICE, FailedObjectsError, TransformFunction
-from clickstream_lake.transform.notifications import NotificationError
+from clickstream_lake.transform.function import SERVICE, TransformFunction
 from clickstream_lake.transform.rules.native import library
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ def test_other_triggers_raise_once_every_object_had_its_turn(lake: FakeLake) -> 
     with pytest.raises(FailedObjectsError, match="1 of 2"):
         invoke(notification(f"raw/{DAY}/missing.gz", KEY))
     assert len(lake.events()) == 1
-    with pytest.raises(NotificationError):
+    with pytest.raises(EventError):
         invoke({"hello": "world"})
 
 

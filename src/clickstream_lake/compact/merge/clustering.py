@@ -1,18 +1,19 @@
-"""Rows gathered for one row group and put in order: by `event_type`, then by `event_ts`."""
+"""Rows gathered for one row group and put in the order that the catalog clusters by."""
 
-from typing import Final
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
-CLUSTERED_BY: Final = ("event_type", "event_ts")
 
 
 class Buffer:
     """Rows waiting for a row group of so many rows or Arrow bytes, whichever comes first."""
 
-    def __init__(self, row_group_rows: int, row_group_bytes: int) -> None:
+    def __init__(
+        self, row_group_rows: int, row_group_bytes: int, cluster_by: Sequence[str]
+    ) -> None:
         """Start empty."""
+        self._cluster_by = cluster_by
         self._row_group_rows = row_group_rows
         self._row_group_bytes = row_group_bytes
         self._tables: list[pa.Table] = []
@@ -39,7 +40,7 @@ class Buffer:
             for name in names
         }
         self._tables, self.rows, self._bytes = [], 0, 0
-        keys = {name: _combined(columns[name]) for name in CLUSTERED_BY if name in columns}
+        keys = {name: _combined(columns[name]) for name in self._cluster_by}
         order = _order(keys)
         del keys
         return pa.table({name: _combined(columns.pop(name)).take(order) for name in names})
@@ -64,9 +65,8 @@ def _order(keys: dict[str, pa.Array]) -> pa.Array:
         name: _ranks(column) if pa.types.is_dictionary(column.type) else column
         for name, column in keys.items()
     }
-    return pc.sort_indices(
-        pa.table(ranked), sort_keys=[(name, "ascending", "at_end") for name in ranked]
-    )
+    # NULLs come last by default; to say so for each key is understood by pyarrow 25 and newer only.
+    return pc.sort_indices(pa.table(ranked), sort_keys=[(name, "ascending") for name in ranked])
 
 
 def _ranks(column: pa.DictionaryArray) -> pa.Array:

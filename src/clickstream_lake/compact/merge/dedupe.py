@@ -1,8 +1,8 @@
 """Which rows of a partition repeat the key of another row: the first event wins.
 
-Of rows with one key, the earliest `event_ts` stays, then the earliest `processed_ts` (NULL last),
-then the smallest content. The answer depends on the rows alone, not on how files hold them, so
-both formats keep the same rows. A NULL key repeats nothing.
+Of rows with one key, the earliest by the catalog's `event_time` stays, then the earliest
+`processed_ts` (NULL last), then the smallest content. The answer depends on the rows alone, not on
+how files hold them, so both formats keep the same rows. A NULL key repeats nothing.
 
 Memory: keys go to disk in `BUCKETS` parts by their hash, and one part at a time is sorted, so it
 is bounded by the largest part (a 64th of the rows, about 100 bytes each), one bit for each row,
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from clickstream_lake.compact.merge.merging import Bitmap, Input
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.catalog import Catalog
+    from clickstream_lake.lake.layout import Format
 
 BUCKETS: Final = 64
 HELD_ROWS: Final = 524_288
@@ -32,19 +33,19 @@ HELD_ROWS: Final = 524_288
 _SCHEMA: Final = pa.schema(
     [
         ("key", pa.string()),
-        ("event_ts", pa.int64()),
+        ("event_time", pa.int64()),
         ("processed_ts", pa.int64()),
         ("file", pa.int32()),
         ("row", pa.int64()),
     ]
 )
-_TIMES: Final = ("event_ts", "processed_ts")
+_TIMES: Final = ("event_time", "processed_ts")
 Place = tuple[int, int]
 """A file's number among the inputs, and a row's in it."""
 
 
 def find_duplicates(
-    fmt: Literal["json", "parquet"],
+    fmt: "Format",
     inputs: Sequence[Input],
     *,
     catalog: "Catalog",
@@ -139,9 +140,7 @@ class _Spill:
 
 def _drop_later_rows(part: pa.Table, drops: list[Bitmap]) -> Iterator[list[Place]]:
     """Mark all but the first rows of each key; yields the rows that tie for the first place."""
-    order = pc.sort_indices(
-        part, sort_keys=[(name, "ascending", "at_end") for name in ("key", *_TIMES)]
-    )
+    order = pc.sort_indices(part, sort_keys=[(name, "ascending") for name in ("key", *_TIMES)])
     keys = pc.take(part.column("key"), order).combine_chunks()
     repeats = pc.indices_nonzero(pc.equal(keys.slice(1), keys.slice(0, max(len(keys) - 1, 0))))
     groups = list(_runs(repeats.to_pylist()))

@@ -1,7 +1,7 @@
 """What de-duplication reads of each format: a row's key and times, and its whole content."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -15,14 +15,16 @@ from clickstream_lake.lake.coercion import MISMATCH, coerce
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.catalog import Catalog
+    from clickstream_lake.lake.layout import Format
 
-EVENT_TS: Final = "event_ts"
 READ_ROWS: Final = 65_536
 
 KeyReader = Callable[[Input, "Catalog"], Iterator[pa.Table]]
-"""Tables of key (text), event_ts and processed_ts (UTC milliseconds) of a file's rows, in order."""
+"""Tables of a file's rows, in order: key (text), event time and processed_ts (UTC milliseconds)."""
 
-_KEYS: Final = pa.schema([("key", pa.string()), (EVENT_TS, pa.int64()), (PROCESSED_TS, pa.int64())])
+_KEYS: Final = pa.schema(
+    [("key", pa.string()), ("event_time", pa.int64()), (PROCESSED_TS, pa.int64())]
+)
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY: Final = msgspec.json.Decoder()
 _canonical = msgspec.json.Encoder(order="deterministic").encode
@@ -30,7 +32,7 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 def parquet_keys(entry: Input, catalog: "Catalog") -> Iterator[pa.Table]:
     """Keys of a Parquet file; columns that it lacks are lifted out of its `extra`."""
-    wanted = [str(catalog.dedupe_on), EVENT_TS, PROCESSED_TS]
+    wanted = [str(catalog.dedupe_on), catalog.event_time, PROCESSED_TS]
     for table in _conformed(entry, catalog, wanted):
         columns = [_column(table, name) for name in wanted]
         yield pa.table(
@@ -42,7 +44,7 @@ def parquet_keys(entry: Input, catalog: "Catalog") -> Iterator[pa.Table]:
 def json_keys(entry: Input, catalog: "Catalog") -> Iterator[pa.Table]:
     """Keys of a JSON file."""
     kinds = {column.name: column.type for column in catalog.columns}
-    names = [str(catalog.dedupe_on), EVENT_TS, PROCESSED_TS]
+    names = [str(catalog.dedupe_on), catalog.event_time, PROCESSED_TS]
 
     def value(fields: dict[str, msgspec.Raw], name: str) -> Any:  # noqa: ANN401 - by its column
         raw = fields.get(name)
@@ -62,9 +64,7 @@ def json_keys(entry: Input, catalog: "Catalog") -> Iterator[pa.Table]:
 class Content:
     """Whole rows in a form that both formats share, so that they can be compared."""
 
-    def __init__(
-        self, fmt: Literal["json", "parquet"], inputs: Sequence[Input], catalog: "Catalog"
-    ) -> None:
+    def __init__(self, fmt: "Format", inputs: Sequence[Input], catalog: "Catalog") -> None:
         """Take the inputs that rows will be asked of."""
         self._fmt = fmt
         self._inputs = inputs
@@ -137,7 +137,7 @@ def _conformed(entry: Input, catalog: "Catalog", names: Sequence[str] | None) ->
     """The rows of a Parquet file in today's schema; only some columns where that is enough."""
     with entry.open() as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
         conformer = Conformer(catalog, file.schema_arrow)
-        columns = list(names) if names and conformer.is_aligned else None
+        columns = list(dict.fromkeys(names)) if names and conformer.is_aligned else None
         for batch in file.iter_batches(READ_ROWS, columns=columns, use_threads=False):
             table = pa.Table.from_batches([batch])
             yield table if columns else conformer.apply(table)

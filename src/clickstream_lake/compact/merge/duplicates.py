@@ -16,7 +16,7 @@ from clickstream_lake.compact.merge.merging import Bitmap, Input
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.errors import PartitionMovedError
-from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.lake import Lake
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ NO_DUPLICATES = Duplicates()
 class DuplicateFinder:
     """Looks for duplicates; one file at a time is on disk."""
 
-    lake: Generations
+    lake: Lake
     catalog: Catalog
     workdir: Path | None = None
 
@@ -60,10 +60,7 @@ class DuplicateFinder:
         """
         if self.catalog.dedupe_on is None:
             return NO_DUPLICATES
-        keys = {
-            self.lake.name_of(found.format, found.partition, info.key): info.key
-            for info in found.inputs
-        }
+        keys = {self.lake.name_of(found.slot, info.key): info.key for info in found.inputs}
         directory = found.current.directory if found.current else ""
         versions = {file.name: file.schema_version for file in found.merged}
         keys |= {name: directory + name for name in versions}
@@ -73,7 +70,7 @@ class DuplicateFinder:
         ]
         with TemporaryDirectory(dir=self.workdir) as folder:
             drops = find_duplicates(
-                found.format, inputs, catalog=self.catalog, workdir=Path(folder)
+                found.slot.format, inputs, catalog=self.catalog, workdir=Path(folder)
             )
         return Duplicates(
             {name: drop for name, drop in zip(names, drops, strict=True) if drop is not None},

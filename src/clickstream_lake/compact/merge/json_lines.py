@@ -6,7 +6,9 @@ from typing import Any, BinaryIO, Final
 
 from isal import igzip
 
-CHUNK_BYTES: Final = 1024 * 1024
+from clickstream_lake.lake.units import MIB
+
+CHUNK_BYTES: Final = MIB
 _GZIP: Final = b"\x1f\x8b"
 
 

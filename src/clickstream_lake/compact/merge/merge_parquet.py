@@ -43,9 +43,9 @@ def merge_parquet(
 ) -> MergeResult:
     """Merge Parquet files into `out_dir/{stem}-00000.parquet` and so on.
 
-    All rows come out in the catalog's schema, ordered by `event_type`, `event_ts` inside each row
-    group. Inputs are read in the order given. No rows, no file. After an error no output of this
-    call is left behind.
+    All rows come out in the catalog's schema, ordered by its `cluster_by` inside each row group.
+    Inputs are read in the order given. No rows, no file. After an error no output of this call is
+    left behind.
 
     Raises:
         pyarrow.ArrowInvalid: an input is no Parquet file.
@@ -54,8 +54,8 @@ def merge_parquet(
     """
     options = options or ParquetOptions()
     counters = MergeCounters(inputs=len(inputs))
-    with ParquetFiles(out_dir, stem, catalog.arrow_schema(), options) as files:
-        buffer = Buffer(options.row_group_rows, options.row_group_bytes)
+    with ParquetFiles(out_dir, stem, catalog, options) as files:
+        buffer = Buffer(options.row_group_rows, options.row_group_bytes, catalog.cluster_by)
         reader = _Reader(catalog, counters)
         for entry in inputs:
             for rows in reader.batches(entry):

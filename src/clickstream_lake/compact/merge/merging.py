@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-MIB: Final = 1024 * 1024
+from clickstream_lake.lake.units import MIB
+
 TARGET_BYTES: Final = 256 * MIB
 
 Source = Path | Callable[[], BinaryIO]

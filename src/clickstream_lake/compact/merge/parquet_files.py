@@ -1,18 +1,30 @@
 """Merged Parquet files while they are written, and how: codec, encodings, pages, statistics."""
 
+import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clickstream_lake.compact.merge.clustering import CLUSTERED_BY
-from clickstream_lake.compact.merge.merging import MIB, TARGET_BYTES, MergedFile
+from clickstream_lake.compact.merge.merging import TARGET_BYTES, MergedFile
+from clickstream_lake.lake.units import MIB
+
+if TYPE_CHECKING:
+    from clickstream_lake.lake.catalog import Catalog
 
 PAGE_ROWS: Final = 20_000
 """Rows of one page: what the page index can skip, however well a column compresses."""
+# pyarrow before 24, which the function's layer never has, ends pages by their bytes alone: files
+# are as right, and queries skip less of columns that compress well.
+_PAGES: Final = (
+    {"max_rows_per_page": PAGE_ROWS}
+    if "max_rows_per_page" in inspect.signature(pq.ParquetWriter.__init__).parameters
+    else {}
+)
 DICTIONARY_SHARE: Final = 0.5
 """Distinct values per row, up to which a dictionary pays."""
 SAMPLE_ROWS: Final = 131_072
@@ -43,12 +55,13 @@ class ParquetFiles:
     """The files being written: rolls at the target size, leaves nothing behind after an error."""
 
     def __init__(
-        self, out_dir: Path, stem: str, schema: pa.Schema, options: ParquetOptions
+        self, out_dir: Path, stem: str, catalog: "Catalog", options: ParquetOptions
     ) -> None:
         """Write to `out_dir/{stem}-NNNNN.parquet`."""
+        self._cluster_by = catalog.cluster_by
         self._out_dir = out_dir
         self._stem = stem
-        self._schema = schema
+        self._schema = catalog.arrow_schema()
         self._options = options
         self._open: _OpenFile | None = None
         self._paths: list[Path] = []
@@ -76,7 +89,9 @@ class ParquetFiles:
         if self._open is None:
             path = self._out_dir / f"{self._stem}-{len(self._paths):05}.parquet"
             self._paths.append(path)
-            self._open = _OpenFile(path, _schema_of(rows, self._schema), rows, self._options)
+            self._open = _OpenFile(
+                path, _schema_of(rows, self._schema), rows, self._options, self._cluster_by
+            )
         self._open.write(rows)
         if self._open.size >= self._options.target_bytes:
             self._finish(self._open)
@@ -91,7 +106,12 @@ class _OpenFile:
     """One file while its row groups are written; its first rows decide the encodings."""
 
     def __init__(
-        self, path: Path, schema: pa.Schema, sample: pa.Table, options: ParquetOptions
+        self,
+        path: Path,
+        schema: pa.Schema,
+        sample: pa.Table,
+        options: ParquetOptions,
+        cluster_by: Sequence[str],
     ) -> None:
         self.path = path
         self.rows = 0
@@ -106,9 +126,9 @@ class _OpenFile:
                 use_dictionary=_worth_a_dictionary(sample),
                 write_statistics=True,
                 write_page_index=True,
-                max_rows_per_page=PAGE_ROWS,
+                **_PAGES,
                 sorting_columns=pq.SortingColumn.from_ordering(
-                    schema, [(name, "ascending") for name in CLUSTERED_BY if name in schema.names]
+                    schema, [(name, "ascending") for name in cluster_by]
                 ),
                 # Arrow's own schema would bring the dictionary types back on reading.
                 store_schema=False,

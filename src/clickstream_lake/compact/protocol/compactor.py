@@ -17,8 +17,8 @@ from clickstream_lake.compact.plan.planner import Decision, decide
 from clickstream_lake.compact.protocol.survey import Survey, replaced, survey
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError
-from clickstream_lake.lake.lake import Generation, Generations
-from clickstream_lake.lake.layout import Format, Partition, uri
+from clickstream_lake.lake.lake import Generation, Lake
+from clickstream_lake.lake.layout import Format, Slot, uri
 
 
 class CompactionOutcome(StrEnum):
@@ -79,7 +79,7 @@ def new_generation_id(now: datetime) -> str:
 class Compactor:
     """Compacts partitions, one at a time."""
 
-    lake: Generations
+    lake: Lake
     builder: Builder
     duplicates: DuplicateFinder
     settings: CompactSettings
@@ -88,8 +88,7 @@ class Compactor:
 
     def compact(
         self,
-        fmt: Format,
-        partition: Partition,
+        slot: Slot,
         *,
         force: bool = False,
         out_of_time: Callable[[], bool] = lambda: False,
@@ -97,8 +96,7 @@ class Compactor:
         """Compact a partition if it is worth it.
 
         Args:
-            fmt: the format.
-            partition: the partition.
+            slot: the partition and the format.
             force: compact even if there is little to gain.
             out_of_time: asked between merges; once it says yes, the rest waits for the next run.
 
@@ -108,25 +106,24 @@ class Compactor:
         """
         started = time.monotonic()
         try:
-            result = self._compact(fmt, partition, force=force, out_of_time=out_of_time)
+            result = self._compact(slot, force=force, out_of_time=out_of_time)
         except PartitionMovedError as error:
             outcome = CompactionOutcome.ABANDONED
-            result = CompactionResult(fmt, partition.path, outcome, str(error))
+            result = CompactionResult(slot.format, slot.partition.path, outcome, str(error))
         return replace(result, seconds=round(time.monotonic() - started, 3))
 
     def _compact(
         self,
-        fmt: Format,
-        partition: Partition,
+        slot: Slot,
         *,
         force: bool,
         out_of_time: Callable[[], bool],
     ) -> CompactionResult:
         # 1. Read the partition, and heal what it reads.
-        found = survey(self.lake, fmt, partition)
+        found = survey(self.lake, slot)
         if found is None:
             outcome = CompactionOutcome.SKIPPED
-            return CompactionResult(fmt, partition.path, outcome, "not registered")
+            return CompactionResult(slot.format, slot.partition.path, outcome, "not registered")
         healed = self._heal(found)
         # 2. Choose the inputs, or leave it.
         decision = self._decide(found, force=force)
@@ -143,18 +140,18 @@ class Compactor:
         # 4. Announce it: from here on every writer publishes there too.
         self._announce(found, generation)
         # 5. Copy what landed before they knew; give up if what was merged is outdated by now.
-        loose = self.lake.copy_missing(fmt, partition, generation)
+        loose = self.lake.copy_missing(slot, generation)
         self._check_replaced(found, generation)
         # 6. Swap: queries read it from now on.
         self._swap(found, generation)
         # 7. Once more, for what only a racing compactor can have left out.
-        loose += self.lake.copy_missing(fmt, partition, generation)
+        loose += self.lake.copy_missing(slot, generation)
         return self._result(before, found, generation, loose)
 
     def _heal(self, found: Survey) -> int:
         if found.current is None or not found.missing:
             return 0
-        return len(self.lake.copy_missing(found.format, found.partition, found.current))
+        return len(self.lake.copy_missing(found.slot, found.current))
 
     def _decide(self, found: Survey, *, force: bool, rewrite: Container[str] = ()) -> Decision:
         return decide(
@@ -184,8 +181,8 @@ class Compactor:
 
     def _announce(self, found: Survey, generation: Generation) -> None:
         self.lake.partitions.announce(
-            self.lake.tables[found.format],
-            found.partition,
+            self.lake.tables[found.slot.format],
+            found.slot.partition,
             current=found.state.location,
             next_location=self._location(generation),
         )
@@ -195,15 +192,15 @@ class Compactor:
 
         From the announcement on, the writer itself finds its source merged, and reports it.
         """
-        landing = self.lake.landing_files(found.format, found.partition)
+        landing = self.lake.landing_files(found.slot)
         outdated = replaced(self.lake, generation, landing)
         if outdated:
             raise PartitionMovedError(f"{outdated[0]!r} was replaced while it was merged")
 
     def _swap(self, found: Survey, generation: Generation) -> None:
         self.lake.partitions.swap(
-            self.lake.tables[found.format],
-            found.partition,
+            self.lake.tables[found.slot.format],
+            found.slot.partition,
             location=self._location(generation),
             now=self.now(),
         )
@@ -215,8 +212,8 @@ class Compactor:
         """The result as long as nothing has changed."""
         oldest = found.oldest_input
         return CompactionResult(
-            format=found.format,
-            partition=found.partition.path,
+            format=found.slot.format,
+            partition=found.slot.partition.path,
             outcome=CompactionOutcome.SKIPPED,
             reason=decision.reason,
             files_before=found.visible_files,

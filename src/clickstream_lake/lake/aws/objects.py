@@ -22,13 +22,13 @@ from clickstream_lake.lake.errors import (
     ObjectMissingError,
     StorageError,
 )
+from clickstream_lake.lake.units import GIB, MIB
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-MIB: Final = 1024 * 1024
 # S3 takes at most 5 GiB in one PutObject or CopyObject.
-SINGLE_CALL_BYTES: Final = 5 * 1024 * MIB
+SINGLE_CALL_BYTES: Final = 5 * GIB
 _READ_BYTES: Final = MIB
 _DELETE_BATCH: Final = 1000
 _CONFLICT_ATTEMPTS: Final = 5

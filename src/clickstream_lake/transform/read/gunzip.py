@@ -52,6 +52,39 @@ def gunzip(raw: Readable, limits: Limits) -> Iterator[bytes]:
         yield piece
 
 
+def gunzip_or_plain(raw: Readable, limits: Limits) -> Iterator[bytes]:
+    """As `gunzip`, but text that is not compressed is taken as it is. For files on a disk.
+
+    Raises:
+        CorruptObjectError: with an `ObjectReason`.
+    """
+    start = raw.read(len(_MAGIC))
+    while 0 < len(start) < len(_MAGIC) and (more := raw.read(1)):
+        start += more
+    again = _Ahead(start, raw)
+    if start == _MAGIC:
+        yield from gunzip(again, limits)
+        return
+    total = 0
+    while piece := again.read(PIECE_BYTES):
+        total += len(piece)
+        if total > limits.max_object_bytes:
+            raise corrupt(ObjectReason.OBJECT_TOO_LARGE)
+        yield piece
+
+
+class _Ahead:
+    """A file whose first bytes have been looked at."""
+
+    def __init__(self, start: bytes, raw: Readable) -> None:
+        self._start = start
+        self._raw = raw
+
+    def read(self, size: int, /) -> bytes:
+        start, self._start = self._start, b""
+        return start or self._raw.read(size)
+
+
 def corrupt(reason: ObjectReason) -> CorruptObjectError:
     """The error of a raw object that is rejected whole."""
     return CorruptObjectError(reason, reason.meaning)

@@ -96,7 +96,7 @@ class Enricher:
         self._limits = rules.limits
         self._schema = catalog.arrow_schema()
         self._partition_keys = rules.partition_keys
-        columns = catalog.table("parquet").columns
+        columns = catalog.tables["parquet"].columns
         self._width = len(columns)
         index = {column.name: position for position, column in enumerate(columns)}
         self._extra_index = index[EXTRA]

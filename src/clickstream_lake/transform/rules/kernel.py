@@ -115,7 +115,7 @@ class Kernel:
         self._schema = catalog.arrow_schema()
         self._columns = {name: index for index, name in enumerate(self._schema.names)}
         own = {EXTRA: _EXTRA, PROCESSED_TS: _PROCESSED}
-        columns = catalog.table("parquet").columns
+        columns = catalog.tables["parquet"].columns
         kinds = bytes(own.get(column.name, _KINDS[column.type]) for column in columns)
         self._native = library.load()
         self._kernel = self._native.kernel_new(len(kinds), kinds, _MOST_KEYS)

@@ -9,8 +9,8 @@ class Reason(StrEnum):
 
     meaning: str
 
-    def __new__(cls, word: str, meaning: str) -> Self:
-        """Make a word that is equal to its text."""
+    def __new__(cls, word: str, meaning: str = "") -> Self:
+        """Make a word that is equal to its text; looking one up takes no meaning."""
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.meaning = meaning

@@ -17,7 +17,7 @@ ABI: Final = 1
 SETTING: Final = "CLICKSTREAM_KERNEL"
 """Environment variable: `off` makes the transform work without the kernel."""
 
-_MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64"}
+_MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64", "ARM64": "aarch64"}
 
 
 class KernelMissingError(ImportError):
