@@ -130,8 +130,9 @@ class _Lines(Progress):
         ended = task.finished
         super().update(task_id, **changes)
         if task.finished and not ended:
-            done = f"{task.description}: {task.completed:,.0f} {task.fields['note']}".rstrip()
-            self._say(f"{done}, {task.finished_time or 0:.1f} s")
+            count = "" if task.total == 1 else f"{task.completed:,.0f}"
+            told = " ".join(filter(None, (count, task.fields["note"]))) or "done"
+            self._say(f"{task.description}: {told}, {task.finished_time or 0:.1f} s")
 
     def _say(self, line: str) -> None:
         stderr.print(line, markup=False, highlight=False, soft_wrap=True)
