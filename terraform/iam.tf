@@ -17,62 +17,38 @@ locals {
 
 # --- who may use the roles ---------------------------------------------------------------------------
 
-data "aws_iam_policy_document" "lambda_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["lambda.amazonaws.com"]
-    }
-
-    # Lambda names its account when it takes the role, but not always the function:
-    # https://github.com/aws/aws-parallelcluster/pull/6926
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
+data "aws_iam_policy_document" "trust" {
+  # Where each service names the account that it works for. Lambda does not always name the function:
+  # https://github.com/aws/aws-parallelcluster/pull/6926
+  for_each = {
+    firehose      = "sts:ExternalId"
+    lakeformation = "aws:SourceAccount"
+    lambda        = "aws:SourceAccount"
+    scheduler     = "aws:SourceAccount"
   }
-}
 
-data "aws_iam_policy_document" "firehose_trust" {
   statement {
     actions = ["sts:AssumeRole"]
 
     principals {
       type        = "Service"
-      identifiers = ["firehose.amazonaws.com"]
-    }
-
-    # Firehose names the account it works for in the external id, not in aws:SourceAccount.
-    condition {
-      test     = "StringEquals"
-      variable = "sts:ExternalId"
-      values   = [local.account_id]
-    }
-  }
-}
-
-data "aws_iam_policy_document" "scheduler_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["scheduler.amazonaws.com"]
+      identifiers = ["${each.key}.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "aws:SourceAccount"
+      variable = each.value
       values   = [local.account_id]
     }
 
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = [aws_scheduler_schedule_group.lake.arn]
+    dynamic "condition" {
+      for_each = each.key == "scheduler" ? [aws_scheduler_schedule_group.lake.arn] : []
+
+      content {
+        test     = "ArnEquals"
+        variable = "aws:SourceArn"
+        values   = [condition.value]
+      }
     }
   }
 }
@@ -125,7 +101,7 @@ resource "aws_iam_role" "firehose" {
 
   name                 = "${each.value.name}-firehose"
   description          = "Firehose stream ${each.value.name} writes raw objects"
-  assume_role_policy   = data.aws_iam_policy_document.firehose_trust.json
+  assume_role_policy   = data.aws_iam_policy_document.trust["firehose"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
 }
@@ -261,7 +237,7 @@ resource "aws_iam_role" "function" {
 
   name                 = each.value.name
   description          = "${title(each.value.kind)} function of ${local.streams[each.value.stream].name}"
-  assume_role_policy   = data.aws_iam_policy_document.lambda_trust.json
+  assume_role_policy   = data.aws_iam_policy_document.trust["lambda"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
 }
@@ -303,7 +279,7 @@ data "aws_iam_policy_document" "scheduler" {
 resource "aws_iam_role" "scheduler" {
   name                 = "${var.name}-scheduler"
   description          = "Schedules of ${var.name} start the compact functions"
-  assume_role_policy   = data.aws_iam_policy_document.scheduler_trust.json
+  assume_role_policy   = data.aws_iam_policy_document.trust["scheduler"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
 }

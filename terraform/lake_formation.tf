@@ -27,25 +27,6 @@ resource "aws_lakeformation_resource" "lake" {
   depends_on = [aws_iam_role_policy.lake_formation]
 }
 
-data "aws_iam_policy_document" "lake_formation_trust" {
-  count = var.lake_formation_enabled ? 1 : 0
-
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["lakeformation.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
-  }
-}
-
 # What Lake Formation hands out to readers: nothing but the tables' files.
 data "aws_iam_policy_document" "lake_formation" {
   count = var.lake_formation_enabled ? 1 : 0
@@ -83,7 +64,7 @@ resource "aws_iam_role" "lake_formation" {
 
   name                 = "${var.name}-lake-formation"
   description          = "Lake Formation reads the tables of ${var.name} for those it lets in"
-  assume_role_policy   = data.aws_iam_policy_document.lake_formation_trust[0].json
+  assume_role_policy   = data.aws_iam_policy_document.trust["lakeformation"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
 }

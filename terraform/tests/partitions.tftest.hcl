@@ -36,11 +36,10 @@ run "china" {
   # have one and the same everywhere.
   assert {
     condition = toset(flatten([
-      for document in [
-        data.aws_iam_policy_document.kms[0], data.aws_iam_policy_document.lambda_trust, data.aws_iam_policy_document.firehose_trust,
-        data.aws_iam_policy_document.scheduler_trust, data.aws_iam_policy_document.lake_formation_trust[0],
-        data.aws_iam_policy_document.alarms[0], data.aws_iam_policy_document.queue["events-transform"],
-      ] : [for statement in document.statement : [for principal in statement.principals : principal.identifiers if principal.type == "Service"]]
+      for document in concat(
+        [data.aws_iam_policy_document.kms[0], data.aws_iam_policy_document.alarms[0], data.aws_iam_policy_document.queue["events-transform"]],
+        values(data.aws_iam_policy_document.trust),
+      ) : [for statement in document.statement : [for principal in statement.principals : principal.identifiers if principal.type == "Service"]]
       ])) == toset([
       "logs.cn-north-1.amazonaws.com.cn", "s3.amazonaws.com", "cloudwatch.amazonaws.com", "lambda.amazonaws.com",
       "firehose.amazonaws.com", "scheduler.amazonaws.com", "lakeformation.amazonaws.com",

@@ -404,8 +404,8 @@ run "least_privilege" {
 
   assert {
     condition = alltrue([
-      for document in [data.aws_iam_policy_document.lambda_trust, data.aws_iam_policy_document.firehose_trust, data.aws_iam_policy_document.scheduler_trust] :
-      length(flatten([for statement in document.statement : statement.condition])) > 0
+      for document in values(data.aws_iam_policy_document.trust) :
+      contains(flatten([for statement in document.statement : [for condition in statement.condition : condition.values]]), "123456789012")
     ])
     error_message = "Every trust policy must name the account."
   }
