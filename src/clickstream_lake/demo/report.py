@@ -151,8 +151,8 @@ def _verdict(report: Report) -> Panel:
     rate = report.sent / report.send_seconds if report.send_seconds else 0
     speed = (
         f"{report.sent:,} events in {counted(report.raw_objects, 'raw object')}, "
-        f"{rate:,.0f} events/s through Firehose, queryable {report.pipeline_seconds:.1f} s after the last one was sent, "
-        f"{report.total_seconds:.1f} s in all"
+        f"{rate:,.0f} events/s through Firehose, queryable {report.pipeline_seconds:.1f} s after "
+        f"the last one was sent, {report.total_seconds:.1f} s in all"
     )
     lines = [
         verdict,
