@@ -1,7 +1,8 @@
 """The transform's kernel, compiled from C: for a wheel, for this machine in place, for Lambda.
 
 Building a wheel runs this file by its path, with nothing of the project installed: so it imports
-nothing of it.
+nothing of it. `CLICKSTREAM_KERNEL_TARGET` chooses the wheel's platform by its tag, `none` builds a
+wheel for any machine, without a kernel.
 
 The compiler comes as a locked wheel and brings the headers of every target, so that any machine
 compiles for all, and a version of it gives the same bytes everywhere.
@@ -21,6 +22,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 SOURCES: Final = PROJECT / "src/clickstream_lake/transform/rules/native"
+TARGET_VARIABLE: Final = "CLICKSTREAM_KERNEL_TARGET"
 COMPILER: Final = (sys.executable, "-m", "ziglang", "cc")
 
 # The compiler keeps what it made of the C library, too: 5 s for a target's first kernel, 0.1 s for
@@ -42,6 +44,12 @@ class Target:
     flags: tuple[str, ...]
     tag: str
 
+
+# What POSIX calls the functions of a locale, by Windows' names.
+_WINDOWS: Final = (
+    *("-Dlocale_t=_locale_t", "-DLC_ALL_MASK=LC_ALL", "-Dstrtod_l=_strtod_l"),
+    *("-Dnewlocale(what,name,base)=_create_locale(what,name)", "-Dfreelocale=_free_locale"),
+)
 
 # By system and machine, as `platform` names them. glibc 2.17 is what the oldest wheels of the
 # libraries ask for. The CPUs: every x86_64 one since 2009, every 64-bit Arm one. A library for
@@ -67,6 +75,16 @@ TARGETS: Final = {
         ("-target", "aarch64-macos.11.0", "-Wl,-install_name,kernel"),
         "macosx_11_0_arm64",
     ),
+    ("Windows", "AMD64"): Target(
+        "kernel-windows-x86_64.so",
+        ("-target", "x86_64-windows-gnu", "-mcpu=x86_64_v2", *_WINDOWS),
+        "win_amd64",
+    ),
+    ("Windows", "ARM64"): Target(
+        "kernel-windows-aarch64.so",
+        ("-target", "aarch64-windows-gnu", *_WINDOWS),
+        "win_arm64",
+    ),
 }
 
 _FLAGS: Final = (
@@ -82,6 +100,10 @@ _FLAGS: Final = (
 
 class KernelBuildError(RuntimeError):
     """The kernel cannot be compiled; the message says what to do."""
+
+
+class NoCompilerError(KernelBuildError):
+    """There is no compiler on this machine."""
 
 
 def compile_kernel(
@@ -103,7 +125,8 @@ def compile_kernel(
         The shared object: the same bytes for the same sources, wherever they are.
 
     Raises:
-        KernelBuildError: there is no compiler, or an error in the sources.
+        NoCompilerError: there is none.
+        KernelBuildError: an error in the sources.
     """
     caches = {f"ZIG_{kind}_CACHE_DIR": str(cache.resolve()) for kind in ("GLOBAL", "LOCAL")}
     with tempfile.TemporaryDirectory() as directory:
@@ -121,9 +144,9 @@ def compile_kernel(
                 env={"PATH": os.defpath, "TMPDIR": directory, **caches},
             )
         except OSError as error:
-            raise KernelBuildError(f"no C compiler: {error}. Run `make setup`") from None
+            raise NoCompilerError(f"no C compiler: {error}. Run `make setup`") from None
         if "No module named ziglang" in done.stderr:
-            raise KernelBuildError("no C compiler: ziglang is not installed. Run `make setup`")
+            raise NoCompilerError("no C compiler: ziglang is not installed. Run `make setup`")
         if done.returncode != 0 or not made.exists():
             raise KernelBuildError(f"{target.file} cannot be compiled:\n{done.stderr}")
         return made.read_bytes()
@@ -131,7 +154,24 @@ def compile_kernel(
 
 def this_machine() -> Target | None:
     """This machine's target; None where the kernel is not known to work."""
+    # The other C library of Linux, which wheels of these tags do not fit, is not known by name.
+    if platform.system() == "Linux" and platform.libc_ver()[0] != "glibc":
+        return None
     return TARGETS.get((platform.system(), platform.machine()))
+
+
+def wanted_target(tag: str) -> Target | None:
+    """The target of a wheel's platform tag: this machine's for no text, None for `none`.
+
+    Raises:
+        KernelBuildError: there is none of that tag.
+    """
+    if not tag:
+        return this_machine()
+    targets = {target.tag: target for target in TARGETS.values()}
+    if tag != "none" and tag not in targets:
+        raise KernelBuildError(f"{TARGET_VARIABLE} is none of: {', '.join([*targets, 'none'])}")
+    return targets.get(tag)
 
 
 def compile_in_place(target: Target | None = None) -> Path:
@@ -160,14 +200,41 @@ class KernelBuildHook(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile the kernel for the wheel's platform."""
-        target = this_machine()
+        """Compile the kernel for the wheel's platform.
+
+        Raises:
+            KernelBuildError: an error in the sources, or there is no such target.
+        """
+        target = wanted_target(os.environ.get(TARGET_VARIABLE, ""))
         if self.target_name != "wheel" or target is None:
             return
-        path = compile_in_place(target)
-        if version == "editable":
+        try:
+            if version == "editable":
+                compile_in_place()
+                return
+            kernel = compile_kernel(target)
+        except NoCompilerError as error:
+            self.app.display_warning(f"{error}; without its kernel the transform is slower")
             return
+        self._made = tempfile.TemporaryDirectory()
+        path = Path(self._made.name) / target.file
+        path.write_bytes(kernel)
+        path.chmod(0o644)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{target.tag}"
-        inside = path.relative_to(PROJECT / "src").as_posix()
+        inside = (SOURCES / target.file).relative_to(PROJECT / "src").as_posix()
         build_data["force_include"][str(path)] = inside
+
+    def finalize(
+        self,
+        version: str,  # noqa: ARG002  # hatchling's interface
+        build_data: dict[str, Any],  # noqa: ARG002  # the same
+        artifact_path: str,  # noqa: ARG002  # the same
+    ) -> None:
+        """Remove what was compiled: the wheel has it."""
+        if hasattr(self, "_made"):
+            self._made.cleanup()
+
+
+if __name__ == "__main__":
+    print(f"compiled {compile_in_place().relative_to(PROJECT)}")

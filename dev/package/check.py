@@ -5,9 +5,9 @@ Prints one JSON object of what it saw; any error ends it.
 """
 
 import gzip
-import importlib
 import io
 import json
+import os
 import sys
 import tempfile
 import time
@@ -30,9 +30,10 @@ def main(function: str, code: str, layer: str) -> None:
     """Check one function's package."""
     # Lambda's order: the function's own code before the layer's.
     sys.path[:0] = [code, layer]
-    importlib.import_module("os").environ.update(_ENVIRONMENT)
+    os.environ.update(_ENVIRONMENT)
     started = time.perf_counter()
-    handler = importlib.import_module("handler")
+    import handler  # type: ignore[import-not-found]  # at the root of the zip
+
     import_ms = (time.perf_counter() - started) * 1_000
     if not callable(handler.handler):
         raise SystemExit(f"the handler of {function} is no function")
@@ -51,30 +52,37 @@ def main(function: str, code: str, layer: str) -> None:
 
 def make_clients() -> None:
     """Make every client that the functions make: botocore's descriptions are there."""
-    clients = importlib.import_module("clickstream_lake.lake.aws.clients")
+    from clickstream_lake.lake.aws import clients
+
     for make in (clients.s3_client, clients.glue_client, clients.sqs_client):
         make().close()
 
 
 def transform(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN401 - see `_fields`
     """Take events through the transform, and read both its files back."""
-    core = importlib.import_module("clickstream_lake.transform.core")
-    config = importlib.import_module("clickstream_lake.lake.config")
-    layout = importlib.import_module("clickstream_lake.lake.layout")
-    schema = importlib.import_module("clickstream_lake.lake.catalog")
-    parquet = importlib.import_module("pyarrow.parquet")
-    job = core.Job(
-        source=layout.Layout().source("raw/year=2025/month=11/day=26/check.gz"),
-        catalog=catalog or schema.load_catalog(),
-        limits=config.Limits(),
-        output=config.OutputOptions(),
+    import pyarrow.parquet as pq
+
+    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.config import Limits, OutputOptions
+    from clickstream_lake.lake.layout import Layout
+    from clickstream_lake.transform.core import Job, transform_stream
+    from clickstream_lake.transform.rules.kernel import Kernel
+    from clickstream_lake.transform.rules.rules import Rules
+
+    job = Job(
+        source=Layout().source("raw/year=2025/month=11/day=26/check.gz"),
+        catalog=catalog or load_catalog(),
+        limits=Limits(),
+        output=OutputOptions(),
         processed_ts=datetime(2025, 11, 26, tzinfo=UTC),
     )
     personal = dict.fromkeys(job.catalog.pii_keys, "u")
     lines = [_fields(job.catalog, n) | personal for n in range(_EVENTS)]
     raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
-    result = core.transform_stream(io.BytesIO(gzip.compress(raw)), job, workdir)
-    table = parquet.read_table(result.parquet)
+    result = transform_stream(io.BytesIO(gzip.compress(raw)), job, workdir)
+    if result.json is None or result.parquet is None:
+        raise SystemExit("the packages write no file")
+    table = pq.read_table(result.parquet)
     written = [json.loads(line) for line in result.json.read_bytes().splitlines()]
     _expect(table.num_rows == len(written) == result.stats.published == _EVENTS, "rows")
     _expect(not personal.keys() & {*written[0], *table.column_names}, "PII out")
@@ -82,46 +90,47 @@ def transform(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: AN
     _expect(table.select(list(sent[0])).to_pylist() == sent, "Parquet values")
     _expect([{name: line[name] for name in sent[0]} for line in written] == sent, "JSON values")
     # What the kernel declines comes out the same, by Python: that would work, and take long.
-    rules = importlib.import_module("clickstream_lake.transform.rules.rules").Rules(
+    rules = Rules(
         catalog=job.catalog,
         limits=job.limits,
         processed_ts=0,
         processed_ts_text="",
         partition_keys=(),
     )
-    kernel = importlib.import_module("clickstream_lake.transform.rules.kernel").Kernel(rules)
-    taken = [part.batch.num_rows for part in kernel.scan(raw) if not part.declined]
+    taken = [
+        part.batch.num_rows for part in Kernel(rules).scan(raw) if part.batch and not part.declined
+    ]
     _expect(sum(taken) == _EVENTS, "the kernel's speed")
     return {"rows": table.num_rows}
 
 
 def compact(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN401 - see `_fields`
     """Merge two files of either format, and read the merged ones back."""
-    schema = importlib.import_module("clickstream_lake.lake.catalog")
-    merging = importlib.import_module("clickstream_lake.compact.merge.merging")
-    merge_json = importlib.import_module("clickstream_lake.compact.merge.merge_json").merge_json
-    merge_parquet = importlib.import_module(
-        "clickstream_lake.compact.merge.merge_parquet"
-    ).merge_parquet
-    pyarrow = importlib.import_module("pyarrow")
-    parquet = importlib.import_module("pyarrow.parquet")
-    catalog = catalog or schema.load_catalog()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from clickstream_lake.compact.merge.merge_json import merge_json
+    from clickstream_lake.compact.merge.merge_parquet import merge_parquet
+    from clickstream_lake.compact.merge.merging import Input
+    from clickstream_lake.lake.catalog import load_catalog
+
+    catalog = catalog or load_catalog()
     sent = [_fields(catalog, n) for n in range(2)]
-    rows = pyarrow.Table.from_pylist(sent, schema=catalog.arrow_schema())
+    rows = pa.Table.from_pylist(sent, schema=catalog.arrow_schema())
     inputs: dict[str, list[Any]] = {"json": [], "parquet": []}
     for number in range(2):
         path = workdir / f"in-{number}"
-        parquet.write_table(rows, path.with_suffix(".parquet"), compression="zstd")
+        pq.write_table(rows, path.with_suffix(".parquet"), compression="zstd")
         path.with_suffix(".json").write_text("".join(json.dumps(line) + "\n" for line in sent))
         for kind, found in inputs.items():
             version = catalog.schema_version
-            found.append(merging.Input(path.with_suffix(f".{kind}"), schema_version=version))
+            found.append(Input(path.with_suffix(f".{kind}"), schema_version=version))
     out = workdir / "merged"
     out.mkdir()
     (json_file,) = merge_json(inputs["json"], out, catalog=catalog).files
     (parquet_file,) = merge_parquet(inputs["parquet"], out, catalog=catalog).files
     twice = [sent[0], sent[0], sent[1], sent[1]]
-    table = parquet.read_table(parquet_file.path)
+    table = pq.read_table(parquet_file.path)
     lines = [json.loads(line) for line in json_file.path.read_bytes().splitlines()]
     # Every text tells its row.
     _expect(sorted(table.select(list(sent[0])).to_pylist(), key=str) == twice, "Parquet rows")

@@ -3,7 +3,8 @@
 Writes to `dist/`: one zip per function and one layer of their dependencies per architecture. The
 same inputs give the same bytes, so that Terraform redeploys only what changed. Where a Python of
 the runtime's version is found, packages are tried by it, and get bytecode for faster cold starts.
-`--kernel` compiles the transform's kernel for this machine instead, in place.
+`--wheels` builds the Python package for every platform instead, `--lock` what all of it is built
+from.
 """
 
 import argparse
@@ -13,16 +14,19 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from dev.kernel import SOURCES, TARGETS, KernelBuildError, compile_in_place, compile_kernel
+from dev.kernel import SOURCES, TARGETS, KernelBuildError, compile_kernel
 from dev.package import elf
 from dev.package.bytecode import BytecodeError, with_bytecode
-from dev.package.layer import ARCHITECTURES, PYTHON, LayerError, layer_files
+from dev.package.interpreter import PYTHON, find_interpreter
+from dev.package.layer import ARCHITECTURES, LayerError, layer_files
 from dev.package.lock import LockError, lock
-from dev.package.proof import ProofError, find_interpreter, prove, this_architecture
+from dev.package.proof import ProofError, prove, this_architecture
+from dev.package.wheels import WheelError, build_all
 from dev.package.zips import unpacked_size, write_zip
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 FUNCTIONS: Final = ("transform", "compact")
+LOCKS: Final = tuple(PROJECT / "functions" / name / "requirements.txt" for name in FUNCTIONS)
 
 # Lambda's quota for a function with its layers, unpacked.
 UNPACKED_LIMIT: Final = 250 * 1024 * 1024
@@ -40,6 +44,7 @@ _ERRORS: Final = (
     LockError,
     PackageError,
     ProofError,
+    WheelError,
 )
 
 
@@ -80,9 +85,7 @@ def kernel_files() -> dict[str, bytes]:
     return files
 
 
-def build(
-    out: Path, requirements: Path, architectures: Sequence[str], say: Callable[[str], None]
-) -> None:
+def build(out: Path, architectures: Sequence[str], say: Callable[[str], None]) -> None:
     """Build all zips and check their sizes; prove those that this machine can run.
 
     Raises:
@@ -109,7 +112,7 @@ def build(
         say(_sizes(functions[name]))
     for architecture in architectures:
         layer = out / f"layer-{architecture}.zip"
-        files = with_bytecode(layer_files(requirements, architecture), interpreter, "/opt")
+        files = with_bytecode(layer_files(LOCKS, architecture), interpreter, "/opt")
         write_zip(layer, files)
         say(_sizes(layer))
         _check_limit(layer, functions.values())
@@ -156,39 +159,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=PROJECT / "dist", help="default: dist")
     parser.add_argument(
-        "--requirements",
-        type=Path,
-        default=PROJECT / "requirements" / "layer.txt",
-        help="the locked dependencies; default: requirements/layer.txt",
-    )
-    parser.add_argument(
         "--architecture",
         choices=ARCHITECTURES,
         action="append",
         help="build this layer only (may be repeated); default: all",
     )
     parser.add_argument(
-        "--lock", action="store_true", help="resolve requirements/ anew and build nothing"
+        "--lock", action="store_true", help="resolve every lock anew and build nothing"
     )
     parser.add_argument(
-        "--kernel",
+        "--wheels",
         action="store_true",
-        help="compile the transform's kernel for this machine, in place, and build nothing else",
+        help="build the sdist and a wheel for every platform, and nothing else",
     )
     options = parser.parse_args(arguments)
     try:
-        if options.kernel:
-            _say(f"compiled {compile_in_place().relative_to(PROJECT)}")
-            return 0
         if options.lock:
             _say("\n".join(f"locked {path}" for path in lock(PROJECT)))
-            return 0
-        build(
-            options.out,
-            options.requirements,
-            options.architecture or ARCHITECTURES,
-            _say,
-        )
+        elif options.wheels:
+            for path in build_all(PROJECT, options.out / "python"):
+                _say(f"{path.name:<62} {path.stat().st_size / 1024:7.0f} KiB")
+        else:
+            build(options.out, options.architecture or ARCHITECTURES, _say)
     except _ERRORS as error:
         print(f"package: {error}", file=sys.stderr)  # a command reports
         return 1

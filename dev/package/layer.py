@@ -2,22 +2,16 @@
 
 import re
 import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from dev.package import elf
+from dev.package.interpreter import PYTHON, find_uv
 
-PYTHON: Final = "3.13"
-
-# Amazon Linux 2023, which python3.13 runs on, has glibc 2.34: it takes wheels of both generations.
-# pip wants each spelled out; older tags alone would silently resolve an old pyarrow.
-_PLATFORMS: Final = {
-    "arm64": ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"),
-    "x86_64": ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"),
-}
+# Amazon Linux 2023, which python3.13 runs on, has glibc 2.34: it takes wheels for 2.28 and older.
+_PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 ARCHITECTURES: Final = tuple(_PLATFORMS)
 
 # Services whose clients the functions make; botocore describes some 400 others.
@@ -50,6 +44,7 @@ _PRUNED: Final = re.compile(
             r"\.dist-info/(RECORD|INSTALLER|REQUESTED|WHEEL|direct_url\.json|top_level\.txt|entry_points\.txt)$",
             r"\.dist-info/sboms/",
             r"^bin/",
+            r"^\.lock$",
         )
     )
 )
@@ -59,11 +54,11 @@ class LayerError(RuntimeError):
     """The layer cannot be built or would not work; the message says why."""
 
 
-def layer_files(requirements: Path, architecture: str) -> dict[str, bytes]:
+def layer_files(requirements: Iterable[Path], architecture: str) -> dict[str, bytes]:
     """The layer's files: path in the zip -> content.
 
     Args:
-        requirements: the lock, with a hash for each wheel.
+        requirements: the functions' locks, with a hash for each wheel; the layer holds them all.
         architecture: `arm64` or `x86_64`, by Lambda's names.
 
     Raises:
@@ -86,22 +81,20 @@ def layer_files(requirements: Path, architecture: str) -> dict[str, bytes]:
     return {f"python/{name}": data for name, data in kept.items()}
 
 
-def _install(requirements: Path, architecture: str, target: Path) -> None:
-    """Unpack the locked wheels. pip, because it comes with every Python."""
-    platforms = [f"--platform={platform}" for platform in _PLATFORMS[architecture]]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", f"--target={target}"]
-    command += ["--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:"]
-    command += [f"--python-version={PYTHON}", "--implementation=cp", *platforms]
-    command += [
-        "--disable-pip-version-check",
-        "--no-warn-conflicts",
-        f"--requirement={requirements}",
-    ]
+def _install(requirements: Iterable[Path], architecture: str, target: Path) -> None:
+    """Unpack the locked wheels."""
+    uv = find_uv()
+    if uv is None:
+        raise LayerError("uv is not installed: run `make setup`")
+    command = [uv, "pip", "install", "--quiet", f"--target={target}"]
+    command += ["--no-deps", "--require-hashes", "--only-binary=:all:"]
+    command += [f"--python-version={PYTHON}", f"--python-platform={_PLATFORMS[architecture]}"]
+    command += [f"--requirement={path}" for path in requirements]
     done = subprocess.run(  # noqa: S603  # the program and its arguments are ours
         command, check=False, capture_output=True, text=True
     )
     if done.returncode != 0:
-        raise LayerError(f"pip could not get the {architecture} wheels:\n{done.stderr}")
+        raise LayerError(f"uv could not get the {architecture} wheels:\n{done.stderr}")
 
 
 def _check_shared_objects(

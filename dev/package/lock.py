@@ -1,15 +1,48 @@
-"""The locks in `requirements/`: each package pinned, each of its files by hash, no index named."""
+"""The locks: each package pinned, each of its files by hash, no index named."""
 
-import shutil
 import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dev.package.layer import PYTHON
+from dev.package.interpreter import PYTHON, find_uv
 
 # The oldest Python that the project takes: a universal lock holds for all newer ones, too.
 _OLDEST: Final = "3.11"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """One lock.
+
+    Attributes:
+        path: where it stands in the project.
+        groups: dependency groups of pyproject.toml that it holds.
+        package: whether it holds what the package and its sandbox need, too.
+        python: the oldest version of Python that it is for.
+        beside: an earlier lock whose versions it takes.
+    """
+
+    path: str
+    groups: tuple[str, ...]
+    package: bool = False
+    python: str = _OLDEST
+    beside: str | None = None
+
+
+_TRANSFORM: Final = "functions/transform/requirements.txt"
+_TEST: Final = "dev/locks/test.txt"
+LOCKS: Final = (
+    Lock(_TRANSFORM, ("lambda",), python=PYTHON),
+    Lock("functions/compact/requirements.txt", ("lambda",), python=PYTHON, beside=_TRANSFORM),
+    # Tests run on what ships; `make demo` sets up a part of what `make test` does.
+    Lock(_TEST, ("dev",), package=True, beside=_TRANSFORM),
+    Lock("dev/locks/demo.txt", (), package=True, beside=_TEST),
+    Lock("dev/locks/build.txt", ("build",), beside=_TEST),
+    Lock("dev/locks/uv.txt", ("uv",), beside=_TEST),
+    # In an environment of its own: it pins versions of what the project uses, too.
+    Lock("dev/locks/checkov.txt", ("checkov",)),
+)
 
 
 class LockError(RuntimeError):
@@ -17,39 +50,31 @@ class LockError(RuntimeError):
 
 
 def lock(project: Path) -> list[Path]:
-    """Resolve pyproject.toml anew into requirements/layer.txt and requirements/dev.txt.
-
-    dev.txt takes layer.txt's versions, so that tests run on what ships. checkov.txt
-    locks the tool that checks Terraform.
+    """Resolve pyproject.toml anew into every lock.
 
     Raises:
         LockError: uv is not installed, or there is no solution.
     """
-    directory = project / "requirements"
-    layer, dev = directory / "layer.txt", directory / "dev.txt"
-    _compile(project, layer, f"--python-version={PYTHON}", "--upgrade")
-    arguments = ("--extra=dev", f"--constraint={layer.relative_to(project)}", "--upgrade")
-    _compile(project, dev, f"--python-version={_OLDEST}", *arguments)
-    # In an environment of its own: it pins versions of what the project uses, too.
-    checkov = directory / "checkov.txt"
-    oldest = f"--python-version={_OLDEST}"
-    _compile(project, checkov, oldest, "--upgrade", source=directory / "checkov.in")
-    return [layer, dev, checkov]
-
-
-def _compile(project: Path, target: Path, *arguments: str, source: Path | None = None) -> None:
-    # uv beside this interpreter first: the project's own.
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
+    uv = find_uv()
     if uv is None:
         raise LockError("uv is not installed: run `make setup`")
-    command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
+    for wanted in LOCKS:
+        _compile(uv, project, wanted)
+    return [project / wanted.path for wanted in LOCKS]
+
+
+def _compile(uv: str, project: Path, wanted: Lock) -> None:
+    command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--upgrade"]
     command += ["--no-emit-index-url", "--no-emit-find-links", "--no-annotate"]
-    command += ["--custom-compile-command=make lock", *arguments]
-    command += [str((source or project / "pyproject.toml").relative_to(project))]
-    command += [f"--output-file={target}"]
+    command += ["--custom-compile-command=make lock", f"--python-version={wanted.python}"]
+    command += [f"--output-file={wanted.path}"]
+    command += [f"--group={group}" for group in wanted.groups]
+    if wanted.package:
+        command += ["pyproject.toml", "--extra=sandbox"]
+    if wanted.beside:
+        command.append(f"--constraint={wanted.beside}")
     done = subprocess.run(  # noqa: S603  # the program and its arguments are ours
         command, check=False, capture_output=True, text=True, cwd=project
     )
     if done.returncode != 0:
-        raise LockError(f"{target.name} cannot be resolved:\n{done.stderr}")
+        raise LockError(f"{wanted.path} cannot be resolved:\n{done.stderr}")

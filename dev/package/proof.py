@@ -3,15 +3,13 @@
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from dev.package.layer import PYTHON
+from dev.package.interpreter import PYTHON, find_interpreter
 from dev.package.zips import unpack
 
 _CHECK: Final = Path(__file__).with_name("check.py")
@@ -44,40 +42,6 @@ def prove(layer: Path, functions: dict[str, Path]) -> dict[str, Any] | str:
 def this_architecture() -> str | None:
     """This machine's architecture by Lambda's names; None where it is not Linux."""
     return _MACHINES.get(platform.machine()) if sys.platform == "linux" else None
-
-
-def find_interpreter() -> str | None:
-    """A Python of the runtime's version that works on this machine."""
-    for candidate in _candidates():
-        # Version managers put commands on the PATH that only say which version to choose.
-        try:
-            said = subprocess.run(  # noqa: S603  # a Python interpreter, asked for its version
-                [candidate, "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-                check=False,
-                capture_output=True,
-                text=True,
-            ).stdout.strip()
-        except OSError:
-            continue
-        if said == PYTHON:
-            return candidate
-    return None
-
-
-def _candidates() -> Iterator[str]:
-    yield sys.executable
-    found = shutil.which(f"python{PYTHON}")
-    if found:
-        yield found
-    home = Path.home()
-    homes = (
-        Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions",
-        home / ".local/share/uv/python",
-        home / ".asdf/installs/python",
-    )
-    for versions in homes:
-        for path in sorted(versions.glob(f"*{PYTHON}*/bin/python{PYTHON}"), reverse=True):
-            yield str(path)
 
 
 def _check(interpreter: str, name: str, layer: Path, code: Path) -> Any:  # noqa: ANN401  # JSON

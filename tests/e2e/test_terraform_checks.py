@@ -136,7 +136,7 @@ def test_checkov_finds_nothing_unexplained(tmp_path: Path) -> None:
     uv = Path(sys.executable).with_name("uv")
     if not uv.exists():
         missing("uv is not installed beside this interpreter")
-    lock = PROJECT / "requirements" / "checkov.txt"
+    lock = PROJECT / "dev/locks/checkov.txt"
     venv = str(tmp_path / "venv")
     install = ["pip", "install", "--quiet", "--require-hashes", f"--python={venv}"]
     for arguments in (["venv", "--quiet", venv], [*install, f"--requirement={lock}"]):

@@ -15,7 +15,7 @@ ENVIRONMENT: Final = {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a user of the lake needs to know.
+    """What a user of the lake needs to know; empty for what is not there.
 
     Attributes:
         queue_url: the queue between the raw zone and the transform function.
@@ -23,13 +23,13 @@ class Resources:
         compact_queue_url: the FIFO queue of partitions to compact.
     """
 
-    bucket: str
-    stream: str
-    database: str
-    workgroup: str
-    queue_url: str
-    dead_letter_url: str
-    compact_queue_url: str
+    bucket: str = ""
+    stream: str = ""
+    database: str = ""
+    workgroup: str = ""
+    queue_url: str = ""
+    dead_letter_url: str = ""
+    compact_queue_url: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """All names, for JSON."""

@@ -73,7 +73,7 @@ def functions(
             clients.functions.create_event_source_mapping(
                 EventSourceArn=attributes["Attributes"]["QueueArn"], FunctionName=name
             )
-        return Resources("", "", "", "", "", "", "")
+        return Resources()
 
     return provision
 

@@ -96,6 +96,19 @@ def test_a_machine_that_there_is_no_kernel_for_is_named(monkeypatch: pytest.Monk
         compile_in_place()
 
 
+def test_another_c_library_than_glibc_gets_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    assert kernel.this_machine() is None
+
+
+def test_a_wheels_target_is_chosen_by_its_tag() -> None:
+    assert kernel.wanted_target("") == THIS
+    assert kernel.wanted_target("none") is None
+    assert kernel.wanted_target("macosx_11_0_arm64") == TARGETS["Darwin", "arm64"]
+    with pytest.raises(KernelBuildError, match="CLICKSTREAM_KERNEL_TARGET is none of: manylinux"):
+        kernel.wanted_target("amiga")
+
+
 @pytest.mark.parametrize(
     "compiler", [(sys.executable, "-S", "-m", "ziglang", "cc"), ("no-such-compiler",)]
 )

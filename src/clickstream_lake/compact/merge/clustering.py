@@ -65,9 +65,8 @@ def _order(keys: dict[str, pa.Array]) -> pa.Array:
         name: _ranks(column) if pa.types.is_dictionary(column.type) else column
         for name, column in keys.items()
     }
-    return pc.sort_indices(
-        pa.table(ranked), sort_keys=[(name, "ascending", "at_end") for name in ranked]
-    )
+    # NULLs come last by default; to say so for each key is understood by pyarrow 25 and newer only.
+    return pc.sort_indices(pa.table(ranked), sort_keys=[(name, "ascending") for name in ranked])
 
 
 def _ranks(column: pa.DictionaryArray) -> pa.Array:

@@ -140,9 +140,7 @@ class _Spill:
 
 def _drop_later_rows(part: pa.Table, drops: list[Bitmap]) -> Iterator[list[Place]]:
     """Mark all but the first rows of each key; yields the rows that tie for the first place."""
-    order = pc.sort_indices(
-        part, sort_keys=[(name, "ascending", "at_end") for name in ("key", *_TIMES)]
-    )
+    order = pc.sort_indices(part, sort_keys=[(name, "ascending") for name in ("key", *_TIMES)])
     keys = pc.take(part.column("key"), order).combine_chunks()
     repeats = pc.indices_nonzero(pc.equal(keys.slice(1), keys.slice(0, max(len(keys) - 1, 0))))
     groups = list(_runs(repeats.to_pylist()))

@@ -1,5 +1,6 @@
 """Merged Parquet files while they are written, and how: codec, encodings, pages, statistics."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 PAGE_ROWS: Final = 20_000
 """Rows of one page: what the page index can skip, however well a column compresses."""
+# pyarrow before 24, which the function's layer never has, ends pages by their bytes alone: files
+# are as right, and queries skip less of columns that compress well.
+_PAGES: Final = (
+    {"max_rows_per_page": PAGE_ROWS}
+    if "max_rows_per_page" in inspect.signature(pq.ParquetWriter.__init__).parameters
+    else {}
+)
 DICTIONARY_SHARE: Final = 0.5
 """Distinct values per row, up to which a dictionary pays."""
 SAMPLE_ROWS: Final = 131_072
@@ -118,7 +126,7 @@ class _OpenFile:
                 use_dictionary=_worth_a_dictionary(sample),
                 write_statistics=True,
                 write_page_index=True,
-                max_rows_per_page=PAGE_ROWS,
+                **_PAGES,
                 sorting_columns=pq.SortingColumn.from_ordering(
                     schema, [(name, "ascending") for name in cluster_by]
                 ),

@@ -1,20 +1,15 @@
 import ast
 import hashlib
-import re
-import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from clickstream_lake.transform.rules.native import library
-from dev.kernel import compile_kernel, this_machine
 from dev.package import command as package
 from dev.package import elf
 from dev.package.layer import ARCHITECTURES
 from dev.package.zips import write_zip
 
-REQUIREMENTS = package.PROJECT / "requirements"
 # Lambda's architectures by the names that Linux has for them.
 MACHINES = ("aarch64", "x86_64")
 NATIVE = "clickstream_lake/transform/rules/native"
@@ -58,43 +53,6 @@ def test_over_lambdas_limit_nothing_deploys(
         package._check_limit(tmp_path / "layer.zip", [tmp_path / "transform.zip"])
     monkeypatch.setattr(package, "UNPACKED_LIMIT", 1_001)
     package._check_limit(tmp_path / "layer.zip", [tmp_path / "transform.zip"])
-
-
-@pytest.mark.parametrize("name", ["layer.txt", "dev.txt", "checkov.txt"])
-def test_locks_pin_every_package_with_hashes_and_name_no_index(name: str) -> None:
-    text = (REQUIREMENTS / name).read_text()
-    pins = re.findall(r"^[a-z0-9][a-z0-9._-]*(?:\[[^\]]*\])?==\S+", text, re.MULTILINE)
-    entries = [entry for entry in re.split(r"\n(?=[a-z0-9])", text) if "==" in entry]
-    assert pins
-    assert all("--hash=sha256:" in entry for entry in entries)
-    assert not re.search(r"index-url|find-links|https?://|file://", text)
-
-
-def test_tests_run_on_the_versions_that_ship() -> None:
-    def pins(name: str) -> dict[str, str]:
-        text = (REQUIREMENTS / name).read_text()
-        return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE))
-
-    shipped, tested = pins("layer.txt"), pins("dev.txt")
-    assert {name: tested.get(name) for name in shipped} == shipped
-
-
-def test_the_layers_lock_covers_every_runtime_dependency() -> None:
-
-    project = tomllib.loads((package.PROJECT / "pyproject.toml").read_text())["dependency-groups"]
-    locked = (REQUIREMENTS / "layer.txt").read_text()
-    for dependency in project["lambda"]:
-        name = re.split(r"[<>=!~\[; ]", dependency)[0]
-        assert re.search(rf"^{re.escape(name)}==", locked, re.MULTILINE), f"{name}: run `make lock`"
-
-
-def test_kernel_compiles_for_this_machine_and_builds_nothing_else(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert package.main(["--kernel", "--out", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"compiled {library.path().relative_to(package.PROJECT)}\n"
-    assert library.path().read_bytes() == compile_kernel(this_machine())
-    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.slow

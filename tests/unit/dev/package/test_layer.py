@@ -81,4 +81,4 @@ def test_a_requirement_without_a_hash_is_refused(tmp_path: Path) -> None:
     requirements = tmp_path / "layer.txt"
     requirements.write_text("six==1.17.0\n")
     with pytest.raises(LayerError, match="could not get the arm64 wheels"):
-        layer.layer_files(requirements, "arm64")
+        layer.layer_files([requirements], "arm64")

@@ -1,4 +1,3 @@
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -6,33 +5,8 @@ from pathlib import Path
 import pytest
 
 from dev.package import proof
-from dev.package.layer import PYTHON
-from dev.package.proof import ProofError, find_interpreter, prove
+from dev.package.proof import ProofError, prove
 from dev.package.zips import write_zip
-
-needs_interpreter = pytest.mark.skipif(
-    find_interpreter() is None, reason=f"there is no Python {PYTHON} on this machine"
-)
-
-
-@needs_interpreter
-def test_the_interpreter_is_of_the_runtimes_version() -> None:
-    code = "import platform; print(platform.python_version())"
-    said = subprocess.run(  # noqa: S603  # an interpreter that was just found
-        [find_interpreter() or "", "-c", code], check=True, capture_output=True, text=True
-    ).stdout
-    assert said.startswith(f"{PYTHON}.")
-
-
-def test_commands_that_only_name_versions_are_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shim = tmp_path / "python"
-    shim.write_text("#!/bin/sh\necho 'choose a version' >&2\nexit 127\n")
-    shim.chmod(0o755)
-    candidates = [str(shim), str(tmp_path / "missing")]
-    monkeypatch.setattr(proof, "_candidates", lambda: iter(candidates))
-    assert find_interpreter() is None
 
 
 def test_without_an_interpreter_the_proof_says_so(

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-_MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64"}
+_MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64", "ARM64": "aarch64"}
 
 
 class KernelMissingError(ImportError):
