@@ -66,8 +66,8 @@ def transform(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: AN
     from clickstream_lake.lake.config import Limits, OutputOptions
     from clickstream_lake.lake.layout import Layout
     from clickstream_lake.transform.core import Job, transform_stream
+    from clickstream_lake.transform.rules.enrich import Rules
     from clickstream_lake.transform.rules.kernel import Kernel
-    from clickstream_lake.transform.rules.rules import Rules
 
     job = Job(
         source=Layout().source("raw/year=2025/month=11/day=26/check.gz"),

@@ -19,10 +19,10 @@ from clickstream_lake.console import (
     examples,
     new_table,
     print_json,
+    print_table,
     progress,
     size,
     stderr,
-    stdout,
 )
 
 if TYPE_CHECKING:
@@ -78,6 +78,10 @@ def transform(
         raise UsageError("--json and --out - would both print to standard output: choose one")
     for missing in (file for file in files if file != _STANDARD and not file.exists()):
         raise UsageError(f"{missing}: there is no such file")
+    from clickstream_lake.transform.rules.native import library
+
+    if no_kernel := library.missing():
+        stderr.print(f"Warning: {no_kernel}", style="yellow", markup=False, soft_wrap=True)
     config = _config()
     sources = [_source(file, config) for file in files]
     done: list[tuple[Path, Stats]] = []
@@ -101,7 +105,7 @@ def transform(
                 account = {"file": str(file), **asdict(stats), "written": written}
                 print_json(account, indent=None)
     if not quiet:
-        stdout.print(_table(done))
+        print_table(_table(done))
         stderr.print(f"written to {out}", style="dim", markup=False, highlight=False)
     lost = [(file, stats) for file, stats in done if stats.rejected and not stats.published]
     for file, stats in lost:
@@ -197,10 +201,9 @@ def _move(path: Path, target: Path) -> str:
 def _reasons(stats: "Stats") -> str:
     """Why lines were rejected: `3 not_json, 1 not_object`."""
     if stats.corrupt is not None:
-        from clickstream_lake.transform.rules.reasons import OBJECT_REASONS
+        from clickstream_lake.transform.rules.reasons import ObjectReason
 
-        texts = dict[str, str](OBJECT_REASONS.items())
-        return f"{stats.corrupt}: {texts[stats.corrupt]}"
+        return f"{stats.corrupt}: {ObjectReason(stats.corrupt).meaning}"
     return ", ".join(f"{count:,} {reason}" for reason, count in stats.rejected.items())
 
 
@@ -209,7 +212,11 @@ def _table(done: list[tuple[Path, "Stats"]]) -> "Table":
     for name in ("file", "lines", "published", "rejected", "JSON", "Parquet"):
         left = name in {"file", "rejected"}
         table.add_column(
-            name, justify="left" if left else "right", no_wrap=not left, overflow="fold"
+            name,
+            justify="left" if left else "right",
+            no_wrap=not left,
+            overflow="fold",
+            min_width=len(name),
         )
     for file, stats in done:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in stats.rejected.items())

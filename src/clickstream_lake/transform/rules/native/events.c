@@ -1,8 +1,5 @@
 /* Lines -> JSON lines without PII and cells of the columns; what is not plain is declined. */
-#ifndef CLICKSTREAM_EVENTS_H
-#define CLICKSTREAM_EVENTS_H
-
-#include "cells.h"
+#include "kernel.h"
 
 /* --- keys */
 
@@ -36,7 +33,7 @@ static u32 scan_key(Kernel *k, u32 guess, const u8 **p) {
         return guess;
     }
     end = scan_text(start + 1, k->end, &has);
-    if (!end || has) return 0;
+    if (!end || CHECK(ESCAPE_IN_KEY, has)) return 0;
     end++;
     if (end - start > LONGEST_KEY) return 0;
     *p = end;
@@ -70,13 +67,14 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
             k->keys[last].next = number;
             last = number;
         }
-        if (key->seen == k->number || key->column == REFUSED) return NULL;
+        if (CHECK(KEY_TWICE, key->seen == k->number)) return NULL;
+        if (CHECK(NAME_OF_OURS, key->column == REFUSED)) return NULL;
         if (key->column != UNKNOWN) key->seen = k->number;
         k->keys_seen++;
         if (key->column == DROPPED || key->column == UNKNOWN) {
             bool space;
             p = skip_white(p);
-            if (*p != ':') return NULL;
+            if (CHECK(COLON_OF_PII, *p != ':')) return NULL;
             p = scan_value(k, skip_white(p + 1), &space);
         } else {
             if (first) put(k, start, p);
@@ -87,7 +85,7 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
             }
             first = false;
             p = skip_white(p);
-            if (*p != ':') return NULL;
+            if (CHECK(COLON, *p != ':')) return NULL;
             if (p == k->run_end) put(k, p, p + 1);
             else put_literal(k, ":", 1);
             p = take_value(k, skip_white(p + 1), key);
@@ -98,10 +96,10 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
             p++;
             break;
         }
-        if (*p != ',') return NULL;
+        if (CHECK(COMMA, *p != ',')) return NULL;
         p = skip_white(p + 1);
     }
-    if (k->keys_seen > k->max_keys) return NULL;
+    if (CHECK(MANY_KEYS, k->keys_seen > k->max_keys)) return NULL;
     put_literal(k, k->tail + first, k->tail_size - first);
     if (k->has_extra) {
         k->gathered[k->gathered_size++] = '}';
@@ -133,16 +131,16 @@ static const u8 *scan_line(Kernel *k, const u8 *p, Mark *plain) {
     } else {
         do {
             const u8 *start = p;
-            if (*p != '{' || k->rows == MOST_ROWS) return NULL;
+            if (CHECK(OBJECT, *p != '{') || k->rows == MOST_ROWS) return NULL;
             p = scan_event(k, p);
-            if (!p || (u64)(p - start) > k->max_line_bytes) return NULL;
+            if (!p || CHECK(LONG_EVENT, (u64)(p - start) > k->max_line_bytes)) return NULL;
             p = skip_white(p);
             *plain = mark(k, p);
         } while (*p == '{');
     }
-    if (k->scanned.unknown) return NULL;
+    if (CHECK(UNKNOWN_KEY, k->scanned.unknown)) return NULL;
     if (p == k->end) return p;
-    if (*p != '\n') return NULL;
+    if (CHECK(LINE_END, *p != '\n')) return NULL;
     k->scanned.lines++;
     return p + 1;
 }
@@ -159,4 +157,3 @@ static void count_cells(Kernel *k, u32 first) {
     }
 }
 
-#endif

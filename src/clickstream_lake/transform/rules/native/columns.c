@@ -1,22 +1,18 @@
 /* Cells -> the buffers of Arrow arrays: https://arrow.apache.org/docs/format/Columnar.html */
-#ifndef CLICKSTREAM_COLUMNS_H
-#define CLICKSTREAM_COLUMNS_H
-
 #include "kernel.h"
 
 static bool is_text(u8 kind) { return kind == TEXT || kind == JSON || kind == EXTRA; }
 
 /* Find a place for each buffer of each column. */
-void layout_columns(Kernel *k) {
+static void layout_columns(Kernel *k) {
     u64 total = 0, rows = k->rows;
     for (u32 column = 0; column < k->columns; column++) {
         Layout *layout = &k->layouts[column];
         u8 kind = k->kinds[column];
         layout->nulls = kind == PROCESSED ? 0 : rows - k->present[column];
         layout->size[0] = layout->nulls ? (rows + 7) / 8 : 0;
-        layout->size[1] = is_text(kind)     ? 4 * (rows + 1)
-                          : kind == BOOLEAN ? (rows + 7) / 8
-                                            : 8 * rows;
+        if (is_text(kind)) layout->size[1] = 4 * (rows + 1);
+        else layout->size[1] = kind == BOOLEAN ? (rows + 7) / 8 : 8 * rows;
         layout->size[2] = is_text(kind) ? k->text_bytes[column] : 0;
         for (int i = 0; i < 3; i++) {
             layout->start[i] = total;
@@ -74,4 +70,3 @@ static void fill_column(const Kernel *k, u32 column, u8 *out) {
     }
 }
 
-#endif

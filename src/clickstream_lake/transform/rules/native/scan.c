@@ -5,37 +5,15 @@
  * where it reads ahead. A scanner answers where the token ends, or NULL, which is never a verdict:
  * NULL sends the line to the code that is right for anything.
  */
-#ifndef CLICKSTREAM_SCAN_H
-#define CLICKSTREAM_SCAN_H
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-typedef uint8_t u8;
-typedef uint32_t u32;
-typedef uint64_t u64;
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken apart from the low end");
-
-/* What a text has beside plain characters. */
-enum {
-    ESCAPES = 1,     /* a backslash */
-    HIDDEN_NAME = 2, /* an escape, or a letter, that a PII name could be hidden behind */
-};
+#include "kernel.h"
 
 /* Letters that names are made of; the Kelvin sign, U+212A, is a `k` in lower case, and no other
  * letter outside ASCII turns into one of them. */
 static bool in_names(int code) {
     return (code >= '0' && code <= '9') || (code >= 'A' && code <= 'Z') ||
            (code >= 'a' && code <= 'z') || code == '_' || code == '.' || code == '$' ||
-           code == '-' || code == 0x212A;
+           code == '-' || CHECK(ESCAPED_KELVIN_SIGN, code == 0x212A);
 }
-
-typedef int8_t bytes16 __attribute__((vector_size(16)));
-typedef u8 ubytes16 __attribute__((vector_size(16)));
-typedef u64 words2 __attribute__((vector_size(16)));
 
 /* Behind the characters that need no look: quotes, backslashes, controls and all outside ASCII do.
  * 16 at a time: 250 ns an event less than one by one. */
@@ -43,13 +21,14 @@ static inline const u8 *skip_plain(const u8 *p, const u8 *end) {
     while (end - p >= 16) {
         bytes16 found;
         memcpy(&found, p, 16);
-        /* As signed numbers, those from 0x80 on are below 0x20, too. */
-        words2 odd = (words2)((found == '"') | (found == '\\') | (found < 0x20));
+        bytes16 low = found < 0x20; /* as signed numbers, those from 0x80 on are, too */
+        if (WITHOUT(CONTROL_CHARACTER)) low &= found != '\t';
+        words2 odd = (words2)((found == '"') | (found == '\\') | low);
         if (odd[0]) return p + (__builtin_ctzll(odd[0]) >> 3);
         if (odd[1]) return p + 8 + (__builtin_ctzll(odd[1]) >> 3);
         p += 16;
     }
-    while (*p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') p++;
+    while (!CHECK(CONTROL_CHARACTER, *p < 0x20) && *p < 0x80 && *p != '"' && *p != '\\') p++;
     return p;
 }
 
@@ -58,19 +37,19 @@ static inline bool continues(u8 byte) { return (byte & 0xC0) == 0x80; }
 /* Behind one character outside ASCII: no overlong forms, no surrogates, nothing over U+10FFFF. */
 static const u8 *scan_utf8(const u8 *p) {
     u8 first = p[0], second;
-    if (first < 0xC2) return NULL;
+    if (CHECK(OVERLONG_PAIR, first < 0xC2)) return NULL;
     second = p[1];
-    if (!continues(second)) return NULL;
+    if (CHECK(SECOND_BYTE, !continues(second))) return NULL;
     if (first < 0xE0) return p + 2;
-    if (!continues(p[2])) return NULL;
+    if (CHECK(THIRD_BYTE, !continues(p[2]))) return NULL;
     if (first < 0xF0) {
-        if (first == 0xE0 && second < 0xA0) return NULL;
-        if (first == 0xED && second > 0x9F) return NULL;
+        if (CHECK(OVERLONG_THREE, first == 0xE0 && second < 0xA0)) return NULL;
+        if (CHECK(ENCODED_SURROGATE, first == 0xED && second > 0x9F)) return NULL;
         return p + 3;
     }
-    if (!continues(p[3]) || first > 0xF4) return NULL;
-    if (first == 0xF0 && second < 0x90) return NULL;
-    if (first == 0xF4 && second > 0x8F) return NULL;
+    if (CHECK(FOURTH_BYTE, !continues(p[3])) || CHECK(FIRST_BYTE, first > 0xF4)) return NULL;
+    if (CHECK(OVERLONG_FOUR, first == 0xF0 && second < 0x90)) return NULL;
+    if (CHECK(OVER_10FFFF, first == 0xF4 && second > 0x8F)) return NULL;
     return p + 4;
 }
 
@@ -82,7 +61,8 @@ static int hex4(const u8 *p) {
         int digit;
         if (c >= '0' && c <= '9') digit = c - '0';
         else if ((c | 32) >= 'a' && (c | 32) <= 'f') digit = (c | 32) - 'a' + 10;
-        else return -1;
+        else if (CHECK(HEX_DIGIT, true)) return -1;
+        else digit = 0;
         value = value << 4 | digit;
     }
     return value;
@@ -96,14 +76,14 @@ static const u8 *scan_escape(const u8 *p, unsigned *has) {
         return p + 2;
     case 'u':
         code = hex4(p + 2);
-        if (code < 0 || (code >= 0xDC00 && code < 0xE000)) return NULL;
+        if (code < 0 || CHECK(FIRST_SURROGATE, code >= 0xDC00 && code < 0xE000)) return NULL;
         if (in_names(code)) *has |= HIDDEN_NAME;
         if (code < 0xD800 || code >= 0xE000) return p + 6;
-        if (p[6] != '\\' || p[7] != 'u') return NULL;
+        if (CHECK(SECOND_ESCAPE, p[6] != '\\' || p[7] != 'u')) return NULL;
         low = hex4(p + 8);
-        return low >= 0xDC00 && low < 0xE000 ? p + 12 : NULL;
+        return CHECK(SECOND_SURROGATE, low < 0xDC00 || low >= 0xE000) ? NULL : p + 12;
     default:
-        return NULL;
+        return CHECK(ESCAPED_CHARACTER, true) ? NULL : p + 2;
     }
 }
 
@@ -116,7 +96,8 @@ static inline const u8 *scan_text(const u8 *p, const u8 *end, unsigned *has) {
             *has |= ESCAPES;
             p = scan_escape(p, has);
         } else {
-            if (p[0] == 0xE2 && p[1] == 0x84 && p[2] == 0xAA) *has |= HIDDEN_NAME;
+            bool kelvin = p[0] == 0xE2 && p[1] == 0x84 && p[2] == 0xAA;
+            if (CHECK(KELVIN_SIGN, kelvin)) *has |= HIDDEN_NAME;
             p = scan_utf8(p);
         }
         if (!p) return NULL;
@@ -165,18 +146,9 @@ static u8 *decode_text(const u8 *p, const u8 *end, u8 *out) {
     return out;
 }
 
-/* A number as it is written: (-1)^negative * digits / 10^fraction, if `exact`. */
-typedef struct {
-    u64 digits;
-    unsigned fraction; /* digits behind the point */
-    bool negative;
-    bool whole; /* neither a fraction nor an exponent */
-    bool exact; /* no exponent, and `digits` holds them all */
-} Number;
-
 /* 10^308 is the end of doubles: an exponent of three digits may be over it, and so may one of two
  * behind a longer number. */
-#define MOST_NUMBER_BYTES 200
+#define MOST_NUMBER_BYTES (WITHOUT(ROOM_FOR_AN_EXPONENT) ? 300 : 200)
 #define MOST_EXPONENT_DIGITS 2
 
 /* 64 bits hold them; `digits` of a longer number has wrapped around. */
@@ -204,8 +176,6 @@ static const u64 powers_of_ten[MOST_DIGITS + 1] = {
     10000000000000000000ull,
 };
 
-static inline bool is_digit(u8 c) { return (u8)(c - '0') < 10; }
-
 static const u8 *scan_number(const u8 *p, Number *number) {
     const u8 *start = p, *first, *last;
     u64 digits = 0;
@@ -213,8 +183,8 @@ static const u8 *scan_number(const u8 *p, Number *number) {
     number->negative = *p == '-';
     p += number->negative;
     first = p;
-    if (!is_digit(*p)) return NULL;
-    if (*p == '0') p++;
+    if (CHECK(FIRST_DIGIT, !is_digit(*p))) return NULL;
+    if (CHECK(LEADING_ZERO, *p == '0')) p++;
     else for (; is_digit(*p); p++) digits = 10 * digits + (*p - '0');
     count = p - first;
     number->whole = true;
@@ -222,7 +192,7 @@ static const u8 *scan_number(const u8 *p, Number *number) {
     if (*p == '.') {
         first = ++p;
         for (; is_digit(*p); p++) digits = 10 * digits + (*p - '0');
-        if (p == first) return NULL;
+        if (CHECK(DIGIT_OF_FRACTION, p == first)) return NULL;
         number->whole = false;
         number->fraction = (unsigned)(p - first);
         count += p - first;
@@ -235,30 +205,18 @@ static const u8 *scan_number(const u8 *p, Number *number) {
         first = p;
         while (is_digit(*p)) p++;
         last = p;
-        if (first == last || last - first > MOST_EXPONENT_DIGITS) return NULL;
-        number->whole = number->exact = false;
+        if (CHECK(DIGIT_OF_EXPONENT, first == last)) return NULL;
+        if (CHECK(LARGE_EXPONENT, last - first > MOST_EXPONENT_DIGITS)) return NULL;
+        number->whole = false;
+        if (CHECK(EXPONENT, true)) number->exact = false;
     }
-    return p - start > MOST_NUMBER_BYTES ? NULL : p;
+    return CHECK(LONG_NUMBER, p - start > MOST_NUMBER_BYTES) ? NULL : p;
 }
 
 /* Behind `true`, `false` or `null`. */
 static inline const u8 *scan_word(const u8 *p, const char *word) {
     size_t size = strlen(word);
-    return strncmp((const char *)p, word, size) ? NULL : p + size;
-}
-
-/* Behind spaces and tabs; carriage returns count where lines are taken apart, not inside values. */
-static inline const u8 *skip_space(const u8 *p, bool *seen) {
-    if (*p != ' ' && *p != '\t') return p;
-    *seen = true;
-    do p++;
-    while (*p == ' ' || *p == '\t');
-    return p;
-}
-
-static inline const u8 *skip_white(const u8 *p) {
-    while (*p == ' ' || *p == '\t' || *p == '\r') p++;
-    return p;
+    return CHECK(WORD, strncmp((const char *)p, word, size)) ? NULL : p + size;
 }
 
 /* Copy a JSON text without the white space between its tokens; answer the end of the copy. */
@@ -278,4 +236,3 @@ static u8 *compact_value(const u8 *p, const u8 *end, u8 *out) {
     return out;
 }
 
-#endif

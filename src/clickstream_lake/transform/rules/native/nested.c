@@ -1,10 +1,7 @@
 /* Values of any kind inside an event; what may break a data rule is declined. */
-#ifndef CLICKSTREAM_NESTED_H
-#define CLICKSTREAM_NESTED_H
-
 #include "kernel.h"
 
-static inline u8 lower(u8 c) { return (u8)(c - 'A') < 26 ? c | 32 : c; }
+static inline u8 lower(u8 c) { return CHECK(CAPITAL, (u8)(c - 'A') < 26) ? c | 32 : c; }
 
 /* Whether a text inside a value looks like a PII key: it is one, or ends in one behind a quote. */
 static bool is_name(const Kernel *k, const u8 *start, const u8 *end) {
@@ -12,7 +9,8 @@ static bool is_name(const Kernel *k, const u8 *start, const u8 *end) {
     for (u32 i = 0; i < k->name_count; name += k->name_sizes[i++]) {
         size_t size = k->name_sizes[i], at;
         const u8 *tail = end - size;
-        if ((size_t)(end - start) < size || tail[-1] != '"') continue;
+        if ((size_t)(end - start) < size) continue;
+        if (WITHOUT(NAME_BEHIND_A_QUOTE) ? tail != start : tail[-1] != '"') continue;
         for (at = 0; at < size && lower(tail[at]) == name[at]; at++) {}
         if (at == size) return true;
     }
@@ -24,8 +22,9 @@ static const u8 *scan_inner_text(const Kernel *k, const u8 *p, bool is_key) {
     unsigned has = 0;
     const u8 *start = p;
     p = scan_text(p, k->end, &has);
-    if (!p || (has & HIDDEN_NAME) || is_name(k, start, p)) return NULL;
-    return is_key && (size_t)(p - start) > k->max_key_bytes ? NULL : p;
+    if (!p || CHECK(HIDDEN_PII, has & HIDDEN_NAME)) return NULL;
+    if (CHECK(NESTED_PII, is_name(k, start, p))) return NULL;
+    return is_key && CHECK(LONG_KEY, (size_t)(p - start) > k->max_key_bytes) ? NULL : p;
 }
 
 /* Behind an object or array that starts at `p` and stands in an event. */
@@ -37,7 +36,8 @@ static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
         switch (*p) {
         case '{':
         case '[':
-            if (++depth > k->max_depth) return NULL;
+            depth++;
+            if (CHECK(DEPTH, depth > k->max_depth)) return NULL;
             open[depth] = *p + 2; /* what closes it */
             p = skip_space(p + 1, space);
             if (*p == open[depth]) {
@@ -61,20 +61,20 @@ static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
         for (;;) { /* behind a value */
             if (depth == 1) return p;
             p = skip_space(p, space);
-            if (*p != open[depth]) break;
+            if (WITHOUT(SAME_BRACKET) ? *p != ']' && *p != '}' : *p != open[depth]) break;
             p++;
             depth--;
         }
-        if (*p != ',') return NULL;
+        if (CHECK(NESTED_COMMA, *p != ',')) return NULL;
         p = skip_space(p + 1, space);
         if (open[depth] == ']') continue;
     key:
-        if (*p != '"') return NULL;
+        if (CHECK(NESTED_KEY, *p != '"')) return NULL;
         p = scan_inner_text(k, p + 1, true);
         if (!p) return NULL;
-        k->keys_seen++;
+        k->keys_seen += !WITHOUT(NESTED_KEYS);
         p = skip_space(p + 1, space);
-        if (*p != ':') return NULL;
+        if (CHECK(NESTED_COLON, *p != ':')) return NULL;
         p = skip_space(p + 1, space);
     }
 }
@@ -94,4 +94,3 @@ static const u8 *scan_value(Kernel *k, const u8 *p, bool *space) {
     }
 }
 
-#endif

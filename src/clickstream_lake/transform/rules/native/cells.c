@@ -1,9 +1,5 @@
 /* Fields -> cells of the columns, and the same fields of the JSON line. */
-#ifndef CLICKSTREAM_CELLS_H
-#define CLICKSTREAM_CELLS_H
-
-#include "instant.h"
-#include "nested.h"
+#include "kernel.h"
 
 /* --- JSON lines: runs of the block's own bytes, and what has to stand between them */
 
@@ -25,12 +21,6 @@ static inline void put(Kernel *k, const u8 *start, const u8 *end) {
 }
 
 /* --- cells: each function answers the end of the value, having put it into row and JSON line */
-
-static inline void set_text(Kernel *k, size_t cell, u8 tag, u64 start, u64 size) {
-    k->tags[cell] = tag;
-    k->cells[cell].text.start = (u32)start;
-    k->cells[cell].text.size = (u32)size;
-}
 
 static const u8 *take_text(Kernel *k, const u8 *p, size_t cell) {
     const u8 *start = p;
@@ -86,7 +76,7 @@ static const u8 *take_json(Kernel *k, const u8 *p, size_t cell) {
  * rounds once: W. D. Clinger, How to read floating point numbers accurately, 1990. */
 static double as_double(const Kernel *k, const u8 *p, const Number *number) {
     double found;
-    if (number->exact && number->digits <= MOST_EXACT) {
+    if (number->exact && !CHECK(ROUNDED_DIGITS, number->digits > MOST_EXACT)) {
         found = (double)number->digits / (double)powers_of_ten[number->fraction];
         return number->negative ? -found : found;
     }
@@ -100,7 +90,8 @@ static const u8 *take_double(Kernel *k, const u8 *p, size_t cell) {
     if (!p) return NULL;
     k->tags[cell] = VALUE;
     /* A whole number has no negative zero. */
-    k->cells[cell].number = as_double(k, start, &number) + (number.whole ? 0.0 : -0.0);
+    k->cells[cell].number =
+        as_double(k, start, &number) + (CHECK(MINUS_ZERO, number.whole) ? 0.0 : -0.0);
     put(k, start, p);
     return p;
 }
@@ -108,14 +99,15 @@ static const u8 *take_double(Kernel *k, const u8 *p, size_t cell) {
 static const u8 *take_bigint(Kernel *k, const u8 *p, size_t cell) {
     const u8 *start = p;
     Number number;
-    u64 power;
+    u64 power, most;
     int64_t whole;
     p = scan_number(p, &number);
-    if (!p || !number.exact) return NULL;
+    if (!p || CHECK(OVER_64_BITS, !number.exact)) return NULL;
     power = powers_of_ten[number.fraction];
     /* With a fraction it is a double first, which has to be the same number. */
-    if (number.digits > (number.whole ? INT64_MAX : MOST_EXACT)) return NULL;
-    if (number.digits % power) return NULL;
+    most = number.whole || WITHOUT(ROUNDED_FRACTION) ? INT64_MAX : MOST_EXACT;
+    if (CHECK(OVER_63_BITS, number.digits > most)) return NULL;
+    if (CHECK(FRACTION, number.digits % power)) return NULL;
     whole = (int64_t)(number.digits / power);
     if (number.negative) whole = -whole;
     k->tags[cell] = VALUE;
@@ -142,7 +134,7 @@ static const u8 *take_boolean(Kernel *k, const u8 *p, size_t cell) {
 static const u8 *take_timestamp(Kernel *k, const u8 *p, size_t cell) {
     const u8 *start = p;
     unsigned has = 0;
-    if (*p != '"') return NULL;
+    if (CHECK(QUOTE_OF_TIME, *p != '"')) return NULL;
     p = scan_text(p + 1, k->end, &has);
     if (!p || !parse_instant(start + 1, p, &k->cells[cell].whole)) return NULL;
     k->tags[cell] = VALUE;
@@ -176,7 +168,8 @@ static const u8 *take_undeclared(Kernel *k, const u8 *p, const Key *key) {
 
 static const u8 *take_value(Kernel *k, const u8 *p, const Key *key) {
     size_t cell;
-    if (key->column == UNDECLARED) return take_undeclared(k, p, key);
+    if (key->column == UNDECLARED || (WITHOUT(NAME_OF_OURS) && key->column < 0))
+        return take_undeclared(k, p, key);
     cell = (size_t)k->rows * k->columns + (size_t)key->column;
     if (*p == 'n') {
         const u8 *end = scan_word(p, "null");
@@ -194,4 +187,3 @@ static const u8 *take_value(Kernel *k, const u8 *p, const Key *key) {
     }
 }
 
-#endif
