@@ -109,9 +109,9 @@ def compact(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN4
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from clickstream_lake.compact.merge.merge_json import merge_json
-    from clickstream_lake.compact.merge.merge_parquet import merge_parquet
+    from clickstream_lake.compact.merge.json import merge_json
     from clickstream_lake.compact.merge.merging import Input
+    from clickstream_lake.compact.merge.parquet import merge_parquet
     from clickstream_lake.lake.catalog import load_catalog
 
     catalog = catalog or load_catalog()

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rich import box
 from rich.console import Console as RichConsole
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -32,8 +32,7 @@ class Console(RichConsole):
 stdout = Console()
 stderr = Console(stderr=True)
 
-# Fewer columns than a terminal has since there are terminals.
-_NARROW = 80
+_UNLIMITED = 10_000  # columns
 _KIB = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -63,15 +62,16 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
 
 
 def new_table(title: str | None = None) -> Table:
-    """An empty table, with its title on the left; without lines where there is little room."""
-    narrow = stdout.width < _NARROW
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=None if narrow else box.HEAVY_HEAD,
-        pad_edge=not narrow,
-    )
+    """An empty table, with its title on the left."""
+    return Table(title=title, title_justify="left", title_style="bold")
+
+
+def print_table(table: Table) -> None:
+    """Print a table, without its lines where they take the room that its words need."""
+    unlimited = stdout.options.update(max_width=_UNLIMITED)
+    if Measurement.get(stdout, unlimited, table).minimum > stdout.width:
+        table.box, table.pad_edge = None, False
+    stdout.print(table)
 
 
 def counted(count: int, name: str) -> str:
@@ -130,8 +130,9 @@ class _Lines(Progress):
         ended = task.finished
         super().update(task_id, **changes)
         if task.finished and not ended:
-            done = f"{task.description}: {task.completed:,.0f} {task.fields['note']}".rstrip()
-            self._say(f"{done}, {task.finished_time or 0:.1f} s")
+            count = "" if task.total == 1 else f"{task.completed:,.0f}"
+            told = " ".join(filter(None, (count, task.fields["note"]))) or "done"
+            self._say(f"{task.description}: {told}, {task.finished_time or 0:.1f} s")
 
     def _say(self, line: str) -> None:
         stderr.print(line, markup=False, highlight=False, soft_wrap=True)

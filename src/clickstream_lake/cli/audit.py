@@ -14,6 +14,7 @@ from clickstream_lake.console import (
     examples,
     new_table,
     print_json,
+    print_table,
     progress,
     stderr,
     stdout,
@@ -120,8 +121,19 @@ def _plain(verdicts: "list[Verdict]", repairs: "Repairs | None") -> dict[str, ob
 
 
 def _show(verdicts: "list[Verdict]", breaches: "list[Breach]", repairs: "Repairs | None") -> None:
+    print_table(_verdict_table(verdicts))
+    if breaches:
+        print_table(_breach_table(breaches))
+    for line in repairs.done if repairs else ():
+        stdout.print("[green]repaired[/green]", end=" ")
+        stdout.print(line, markup=False, highlight=False, soft_wrap=True)
+    found = f"{len(breaches):,} {'breach' if len(breaches) == 1 else 'breaches'}"
+    stderr.print(f"{found} in {counted(len(verdicts), 'partition')}", style="dim")
+
+
+def _verdict_table(verdicts: "list[Verdict]") -> "Table":
     table = new_table("Audit")
-    table.add_column("partition", overflow="fold")
+    table.add_column("partition", overflow="fold", min_width=len("partition"))
     for name in ("raw\nobjects", "rows", "rejected", "pending", "breaches"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in verdicts:
@@ -131,14 +143,7 @@ def _show(verdicts: "list[Verdict]", breaches: "list[Breach]", repairs: "Repairs
             *(f"{count:,}" for count in (each.sources, each.rows, each.rejected, each.pending)),
             f"[{style}]{len(each.breaches):,}[/{style}]",
         )
-    stdout.print(table)
-    if breaches:
-        stdout.print(_breach_table(breaches))
-    for line in repairs.done if repairs else ():
-        stdout.print("[green]repaired[/green]", end=" ")
-        stdout.print(line, markup=False, highlight=False, soft_wrap=True)
-    found = f"{len(breaches):,} {'breach' if len(breaches) == 1 else 'breaches'}"
-    stderr.print(f"{found} in {counted(len(verdicts), 'partition')}", style="dim")
+    return table
 
 
 def _breach_table(breaches: "list[Breach]") -> "Table":

@@ -10,7 +10,15 @@ from rich.markup import escape
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import CliError, UsageError
-from clickstream_lake.console import examples, new_table, print_json, progress, size, stderr, stdout
+from clickstream_lake.console import (
+    examples,
+    new_table,
+    print_json,
+    print_table,
+    progress,
+    size,
+    stderr,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +85,7 @@ def compact(
         "queued": 0 if dry_run else len(todo),
     }
     if not as_json:
-        stdout.print(_plan_table(plan.partitions))
+        print_table(_plan_table(plan.partitions))
     if dry_run or not todo:
         worth = f"{len(todo)} of {len(plan.partitions)} are worth compacting"
         stderr.print(worth, style="dim")
@@ -95,7 +103,7 @@ def compact(
             after = [_Visible.of(operations, planned) for planned in todo]
             account["result"] = _plain_result(todo, before, after)
             if not as_json:
-                stdout.print(_result_table(todo, before, after))
+                print_table(_result_table(todo, before, after))
     if as_json:
         print_json(account)
 

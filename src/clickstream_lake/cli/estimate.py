@@ -7,7 +7,14 @@ from rich.markup import escape
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import sandbox_extra
-from clickstream_lake.console import examples, new_table, print_json, size, stderr, stdout
+from clickstream_lake.console import (
+    examples,
+    new_table,
+    print_json,
+    print_table,
+    size,
+    stderr,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,7 +58,7 @@ def estimate(
     if as_json:
         print_json(_plain(predicted))
         return
-    stdout.print(_table(predicted))
+    print_table(_table(predicted))
     stderr.print(
         f"{size(predicted.bytes_scanned)} scanned, {size(predicted.billed_bytes)} billed: "
         f"${predicted.dollars:.6f}, ${predicted.dollars * 1000:,.3f} for 1,000 such queries",

@@ -11,7 +11,16 @@ from rich.markup import escape
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import UsageError
-from clickstream_lake.console import counted, examples, new_table, print_json, size, stderr, stdout
+from clickstream_lake.console import (
+    counted,
+    examples,
+    new_table,
+    print_json,
+    print_table,
+    size,
+    stderr,
+    stdout,
+)
 from clickstream_lake.operate import query as athena_query
 from clickstream_lake.sandbox.athena import billing
 
@@ -90,7 +99,7 @@ def query(
     )
     match form:
         case "table":
-            stdout.print(_table(answer, stdout.width))
+            print_table(_table(answer, stdout.width))
         case "json":
             for row in _objects(answer):
                 print_json(row, indent=None)

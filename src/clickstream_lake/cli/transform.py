@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import dropwhile
 from pathlib import Path
@@ -19,10 +19,10 @@ from clickstream_lake.console import (
     examples,
     new_table,
     print_json,
+    print_table,
     progress,
     size,
     stderr,
-    stdout,
 )
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def transform(
                 account = {"file": str(file), **asdict(stats), "written": written}
                 print_json(account, indent=None)
     if not quiet:
-        stdout.print(_table(done))
+        print_table(_table(done))
         stderr.print(f"written to {out}", style="dim", markup=False, highlight=False)
     lost = [(file, stats) for file, stats in done if stats.rejected and not stats.published]
     for file, stats in lost:
@@ -147,6 +147,8 @@ def _source(file: Path, config: "Config") -> "Source":
 def _one(
     file: Path, source: "Source", config: "Config", out: Path
 ) -> tuple["Stats", dict[str, str]]:
+    from msgspec.structs import replace
+
     from clickstream_lake.lake.catalog import load_catalog
     from clickstream_lake.transform.core import Job, transform_stream
     from clickstream_lake.transform.read.gunzip import gunzip_or_plain
@@ -210,7 +212,11 @@ def _table(done: list[tuple[Path, "Stats"]]) -> "Table":
     for name in ("file", "lines", "published", "rejected", "JSON", "Parquet"):
         left = name in {"file", "rejected"}
         table.add_column(
-            name, justify="left" if left else "right", no_wrap=not left, overflow="fold"
+            name,
+            justify="left" if left else "right",
+            no_wrap=not left,
+            overflow="fold",
+            min_width=len(name),
         )
     for file, stats in done:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in stats.rejected.items())

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from clickstream_lake.console import command_name, new_table, size
+from clickstream_lake.console import command_name, counted, new_table, size
 
 Counts = dict[str, int]
 
@@ -80,6 +80,9 @@ def show(report: Report, console: Console) -> None:
     if report.rejected:
         console.print(_rejects_table(report))
     console.print(_verdict(report))
+    # Not in the box, whose edges would cut a long command in two.
+    again = f"Look around: {command_name()} sandbox up --dir {report.directory}"
+    console.print(again, markup=False, highlight=False, soft_wrap=True)
 
 
 def _counts_table(report: Report) -> Table:
@@ -147,9 +150,9 @@ def _verdict(report: Report) -> Panel:
     )
     rate = report.sent / report.send_seconds if report.send_seconds else 0
     speed = (
-        f"{report.sent:,} events in {report.raw_objects:,} raw objects, {rate:,.0f} events/s "
-        f"through Firehose, queryable {report.pipeline_seconds:.1f} s after the last one was sent, "
-        f"{report.total_seconds:.1f} s in all"
+        f"{report.sent:,} events in {counted(report.raw_objects, 'raw object')}, "
+        f"{rate:,.0f} events/s through Firehose, queryable {report.pipeline_seconds:.1f} s after "
+        f"the last one was sent, {report.total_seconds:.1f} s in all"
     )
     lines = [
         verdict,
@@ -161,7 +164,5 @@ def _verdict(report: Report) -> Panel:
             for name in ("raw", "processed/json", "processed/parquet", "rejected")
         ),
         f"Logs of the functions: {escape(str(report.directory / 'logs'))}",
-        "",
-        f"Look around: {escape(command_name())} sandbox up --dir {escape(str(report.directory))}",
     ]
     return Panel(Group(*lines), expand=False, border_style="green" if report.adds_up else "red")

@@ -1,8 +1,9 @@
 import re
-from dataclasses import asdict, fields
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import asdict, fields
 
 from clickstream_lake.lake.config import CompactSettings, Config, Limits, OutputOptions, load_config
 from clickstream_lake.lake.errors import ConfigError
@@ -68,7 +69,7 @@ BAD = {
 def flat(config: Config) -> list[object]:
     found: list[object] = []
     for value in asdict(config).values():
-        found += value.values() if isinstance(value, dict) else [value]
+        found += asdict(value).values() if isinstance(value, msgspec.Struct) else [value]
     return found
 
 

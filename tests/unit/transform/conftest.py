@@ -2,7 +2,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def transform(
         job = Job(
             Layout().source(RAW_KEY),
             catalog or load_catalog(),
-            replace(Limits(), **limits),
+            Limits(**limits),
             output or OutputOptions(),
             PROCESSED_TS,
         )

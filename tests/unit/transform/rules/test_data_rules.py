@@ -4,13 +4,13 @@ import gzip
 import itertools
 import json
 import re
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import fields
 
 from clickstream_lake.lake.catalog import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions

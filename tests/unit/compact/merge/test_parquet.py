@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clickstream_lake.compact.merge.merge_parquet import ParquetOptions, merge_parquet
 from clickstream_lake.compact.merge.merging import Bitmap, Input, MergeResult
+from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.lake.catalog import Catalog, load_catalog
 
 Write = Callable[..., Path]
@@ -138,7 +138,7 @@ def test_dropped_rows_are_counted_and_gone(tmp_path: Path, write: Write, catalog
 def test_rows_are_dropped_at_their_place_in_a_file_read_in_pieces(
     tmp_path: Path, write: Write, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clickstream_lake.compact.merge.merge_parquet.READ_ROWS", 7)
+    monkeypatch.setattr("clickstream_lake.compact.merge.parquet.READ_ROWS", 7)
     drop = Bitmap()
     for row in (6, 7, 13, 19):
         drop.set(row)

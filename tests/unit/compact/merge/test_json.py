@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clickstream_lake.compact.merge.merge_json import JsonOptions, merge_json
+from clickstream_lake.compact.merge.json import JsonOptions, merge_json
 from clickstream_lake.compact.merge.merging import Bitmap, Input, MergeCounters, MergeResult
 from clickstream_lake.lake.catalog import Catalog, load_catalog
 
@@ -100,7 +100,7 @@ def test_no_rows_no_file(tmp_path: Path, body: bytes, *, out_gzip: bool) -> None
 def test_dropped_lines_are_counted_and_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clickstream_lake.compact.merge.json_lines.CHUNK_BYTES", 16)
+    monkeypatch.setattr("clickstream_lake.compact.merge.json.CHUNK_BYTES", 16)
     drop = Bitmap()
     for row in (0, 3, 9):
         drop.set(row)
@@ -203,7 +203,7 @@ def test_no_byte_is_changed_whatever_the_lines_hold(
         )
         bodies.append(gzip.compress(body) if compress else body)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("clickstream_lake.compact.merge.json_lines.CHUNK_BYTES", chunk)
+        patch.setattr("clickstream_lake.compact.merge.json.CHUNK_BYTES", chunk)
         result = merge(*bodies, out=tmp_path, gzip=out_gzip, target_bytes=50)
     assert text_of(result) == wanted
     assert result.counters.rows_out == wanted.count(b"\n")

@@ -5,27 +5,30 @@ Nothing is parsed unless it has to be: bytes are copied, gzip members too where 
 gzip (they are decompressed once, to count the rows and to prove them whole).
 """
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from isal import igzip
 
-from clickstream_lake.compact.merge.conform_json import LineConformer
-from clickstream_lake.compact.merge.json_lines import JsonLines
+from clickstream_lake.compact.merge.conform import LineConformer
 from clickstream_lake.compact.merge.merging import (
     TARGET_BYTES,
     Bitmap,
     Input,
     MergeCounters,
-    MergedFile,
     MergeResult,
+    OutFiles,
 )
+from clickstream_lake.lake.units import MIB
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.catalog import Catalog
 
+CHUNK_BYTES: Final = MIB
+_GZIP: Final = b"\x1f\x8b"
 GZIP_LEVEL: Final = 2
 """ISA-L's levels end at 3."""
 
@@ -126,31 +129,13 @@ def _without(lines: list[bytes], drop: Bitmap | None, first: int) -> list[bytes]
     return [line for row, line in enumerate(lines, first) if row not in drop]
 
 
-class _Files:
-    """The files being written: rolls at the target size, leaves nothing behind after an error."""
+class _Files(OutFiles["_OpenFile"]):
+    """The files being written: a new one between two inputs, once the last is full."""
 
     def __init__(self, out_dir: Path, stem: str, options: JsonOptions) -> None:
-        self._out_dir = out_dir
-        self._stem = stem
-        self._target_bytes = options.target_bytes
         self.gzip = options.gzip
-        self._open: _OpenFile | None = None
-        self._paths: list[Path] = []
-        self.done: list[MergedFile] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            self._finish()
-        except BaseException:
-            kind = kind or BaseException
-            raise
-        finally:
-            if kind is not None:
-                for path in self._paths:
-                    path.unlink(missing_ok=True)
+        super().__init__(out_dir, stem, "json.gz" if self.gzip else "json")
+        self._target_bytes = options.target_bytes
 
     def write(self, text: bytes, rows: int) -> None:
         """Write whole lines."""
@@ -166,22 +151,13 @@ class _Files:
 
     def roll(self) -> None:
         """Between two inputs: end the file if it is full."""
-        if self._open is not None and self._open.size >= self._target_bytes:
-            self._finish()
+        if self.open is not None and self.open.size >= self._target_bytes:
+            self.finish()
 
     def _current(self) -> "_OpenFile":
-        if self._open is None:
-            suffix = "json.gz" if self.gzip else "json"
-            path = self._out_dir / f"{self._stem}-{len(self._paths):05}.{suffix}"
-            self._paths.append(path)
-            self._open = _OpenFile(path, gzip=self.gzip)
-        return self._open
-
-    def _finish(self) -> None:
-        if self._open is not None:
-            file, self._open = self._open, None
-            file.close()
-            self.done.append(MergedFile(file.path, file.rows, file.path.stat().st_size))
+        if self.open is None:
+            self.open = _OpenFile(self.next_path(), gzip=self.gzip)
+        return self.open
 
 
 class _OpenFile:
@@ -223,3 +199,67 @@ class _OpenFile:
         if self._member is not None:
             member, self._member = self._member, None
             member.close()
+
+
+class JsonLines:
+    """The lines of one file; iterate over it once.
+
+    Attributes:
+        gzip: the file is compressed.
+        mended: its last line had no end, and was given one. Known after the last chunk.
+    """
+
+    def __init__(self, stream: BinaryIO, *, record: bool = False) -> None:
+        """Look at the first bytes of a stream; `record` keeps what is read for `recorded`."""
+        self._raw = _Recorder(stream, record=record)
+        self.gzip = self._raw.head == _GZIP
+        self.mended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        r"""Chunks of whole lines, about `CHUNK_BYTES` each, every line ended by `\n`.
+
+        Raises:
+            EOFError, OSError, isal.isal_zlib.error: a gzip input is damaged or cut off.
+        """
+        text: Any = self._raw
+        if self.gzip:
+            text = igzip.GzipFile(fileobj=self._raw)  # type: ignore[no-untyped-call]  # isal's gap
+        rest: list[bytes] = []
+        while piece := text.read(CHUNK_BYTES):
+            cut = piece.rfind(b"\n") + 1
+            if cut:
+                yield b"".join((*rest, piece[:cut]))
+                rest = [piece[cut:]] if cut < len(piece) else []
+            else:
+                rest.append(piece)
+        if rest:
+            self.mended = True
+            yield b"".join((*rest, b"\n"))
+
+    def recorded(self) -> bytes:
+        """The stored bytes that were read since the last call."""
+        taken, self._raw.seen = b"".join(self._raw.seen), []
+        return taken
+
+
+class _Recorder(io.RawIOBase):
+    """A stream whose first bytes are known in advance, and which can keep what was read of it."""
+
+    def __init__(self, stream: BinaryIO, *, record: bool) -> None:
+        self._stream = stream
+        self._record = record
+        self.head = self._ahead = stream.read(len(_GZIP))
+        self.seen: list[bytes] = []
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer of bytes
+        if self._ahead:
+            piece, self._ahead = self._ahead[: len(buffer)], self._ahead[len(buffer) :]
+        else:
+            piece = self._stream.read(len(buffer))
+        buffer[: len(piece)] = piece
+        if self._record:
+            self.seen.append(piece)
+        return len(piece)
