@@ -77,7 +77,6 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys) {
     k->keys[1].column = UNKNOWN;
     for (u32 i = 0; i < columns; i++) {
         if (kinds[i] == EXTRA) k->extra = i;
-        if (kinds[i] == PROCESSED) k->processed = i;
     }
     return k;
 }

@@ -124,7 +124,7 @@ typedef struct {
     Span unknown[MOST_UNKNOWN];
 
     /* The catalog and the limits. */
-    u32 columns, extra, processed;
+    u32 columns, extra;
     u8 *kinds;
     Key *keys; /* number 0 is none, number 1 is any that is not known yet */
     u32 key_count, key_room, *slots, slot_mask;
