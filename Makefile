@@ -136,16 +136,17 @@ $(MERMAID): Makefile
 check: ## The whole check, as CI runs it
 	@bash .ci/run
 
-soak: $(KERNEL) ## Ten minutes of load and faults at once
+soak: $(READY) $(KERNEL) ## Ten minutes of load and faults at once
 	@$(BIN)/pytest -q -m soak tests/soak $(ARGS)
 
 fuzz: export CLICKSTREAM_FUZZ_LINES ?= 1000000
-fuzz: $(KERNEL) ## A million hostile lines against the oracle
+fuzz: $(READY) $(KERNEL) ## A million hostile lines against the oracle
 	@$(BIN)/pytest -q -m slow tests/fuzz $(ARGS)
 
-coverage: $(KERNEL) $(DOCS) ## The default tests, and which lines and branches they reach
+coverage: $(READY) $(KERNEL) $(DOCS) ## The default tests, and which lines and branches they reach
 	@rm -rf build/coverage
-	@$(BIN)/coverage run -m pytest -q -n 2 -m "not slow and not e2e and not soak" $(ARGS)
+	@$(BIN)/coverage run -m pytest -q -n 2 \
+		-m "not slow and not e2e and not soak and not install and not nightly" $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage html --quiet
 	@$(BIN)/coverage report
@@ -183,4 +184,4 @@ release-github: # Make a GitHub release of TAG of what the workflow's first job 
 release-pypi: $(READY) # Publish what the workflow's first job built, trusted by PyPI without a token
 	@gh run download "$$GITHUB_RUN_ID" --name release --dir dist/release
 	@cd dist/release && sha256sum --check --quiet SHA256SUMS
-	@$(BIN)/uv publish --trusted-publishing always dist/release/*.whl dist/release/*.tar.gz
+	@$(BIN)/uv publish --trusted-publishing always dist/release/clickstream_lake-*

@@ -12,8 +12,8 @@ from typing import Final, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream_lake.compact.merge.merge_parquet import ParquetOptions, merge_parquet
 from clickstream_lake.compact.merge.merging import Input
+from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.generate.events import generate_events
 from clickstream_lake.generate.sinks import write_gzip
 from clickstream_lake.lake.catalog import load_catalog

@@ -273,7 +273,7 @@ def clickhouse(source: str, out: str, *, gzip_json: bool) -> Work:
     structure = ", ".join(f"{name} {kind}" for name, kind in columns.items())
 
     def work() -> dict[str, Any]:
-        with Session() as session:  # type: ignore[no-untyped-call]  # chdb is untyped
+        with Session() as session:
             session.query(
                 "SET max_threads = 1, max_insert_threads = 1, date_time_input_format = "
                 "'best_effort', date_time_output_format = 'iso', "

@@ -1,6 +1,7 @@
 """The least that each stage can take: the sum is what our total is held against."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,7 +81,7 @@ def encode(source: str, out: str) -> Work:
 
     from clickstream_lake.lake.catalog import load_catalog
     from clickstream_lake.lake.config import OutputOptions
-    from clickstream_lake.transform.write.outputs import ParquetOutput
+    from clickstream_lake.transform.write.parquet import ParquetOutput
 
     del source
     pa.set_cpu_count(1)
@@ -88,7 +89,7 @@ def encode(source: str, out: str) -> Work:
 
     def work() -> dict[str, Any]:
         path = Path(out) / "floor.parquet"
-        with ParquetOutput(path, load_catalog(), OutputOptions()) as output:
+        with closing(ParquetOutput(path, load_catalog(), OutputOptions())) as output:
             for batch in batches:
                 for start in range(0, batch.num_rows, 131_072):
                     output.write_batch(batch.slice(start, 131_072))

@@ -66,8 +66,8 @@ def transform(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: AN
     from clickstream_lake.lake.config import Limits, OutputOptions
     from clickstream_lake.lake.layout import Layout
     from clickstream_lake.transform.core import Job, transform_stream
+    from clickstream_lake.transform.rules.enrich import Rules
     from clickstream_lake.transform.rules.kernel import Kernel
-    from clickstream_lake.transform.rules.rules import Rules
 
     job = Job(
         source=Layout().source("raw/year=2025/month=11/day=26/check.gz"),
@@ -109,9 +109,9 @@ def compact(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN4
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from clickstream_lake.compact.merge.merge_json import merge_json
-    from clickstream_lake.compact.merge.merge_parquet import merge_parquet
+    from clickstream_lake.compact.merge.json import merge_json
     from clickstream_lake.compact.merge.merging import Input
+    from clickstream_lake.compact.merge.parquet import merge_parquet
     from clickstream_lake.lake.catalog import load_catalog
 
     catalog = catalog or load_catalog()

@@ -4,7 +4,6 @@
 import gzip
 import json
 from collections.abc import Iterable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ class LakeUnderTest(Lake):
 
     def operations(self, **options: Any) -> Operations:
         """The compact function's operations; any settings of `CompactSettings`, and `wire`'s."""
-        names = {field.name for field in fields(CompactSettings)} & options.keys()
+        names = set(CompactSettings.__struct_fields__) & options.keys()
         settings = CompactSettings(**{name: options.pop(name) for name in names})
         catalog = options.pop("catalog", load_catalog())
         config = Config(bucket=BUCKET, database=DATABASE, compact=settings)

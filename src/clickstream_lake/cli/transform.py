@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import dropwhile
 from pathlib import Path
@@ -78,6 +78,10 @@ def transform(
         raise UsageError("--json and --out - would both print to standard output: choose one")
     for missing in (file for file in files if file != _STANDARD and not file.exists()):
         raise UsageError(f"{missing}: there is no such file")
+    from clickstream_lake.transform.rules.native import library
+
+    if no_kernel := library.missing():
+        stderr.print(f"Warning: {no_kernel}", style="yellow", markup=False, soft_wrap=True)
     config = _config()
     sources = [_source(file, config) for file in files]
     done: list[tuple[Path, Stats]] = []
@@ -143,6 +147,8 @@ def _source(file: Path, config: "Config") -> "Source":
 def _one(
     file: Path, source: "Source", config: "Config", out: Path
 ) -> tuple["Stats", dict[str, str]]:
+    from msgspec.structs import replace
+
     from clickstream_lake.lake.catalog import load_catalog
     from clickstream_lake.transform.core import Job, transform_stream
     from clickstream_lake.transform.read.gunzip import gunzip_or_plain
@@ -195,10 +201,9 @@ def _move(path: Path, target: Path) -> str:
 def _reasons(stats: "Stats") -> str:
     """Why lines were rejected: `3 not_json, 1 not_object`."""
     if stats.corrupt is not None:
-        from clickstream_lake.transform.rules.reasons import OBJECT_REASONS
+        from clickstream_lake.transform.rules.reasons import ObjectReason
 
-        texts = dict[str, str](OBJECT_REASONS.items())
-        return f"{stats.corrupt}: {texts[stats.corrupt]}"
+        return f"{stats.corrupt}: {ObjectReason(stats.corrupt).meaning}"
     return ", ".join(f"{count:,} {reason}" for reason, count in stats.rejected.items())
 
 

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from clickstream_lake.compact.merge.build import DOWNLOADS, Builder
-from clickstream_lake.compact.merge.duplicates import DuplicateFinder
-from clickstream_lake.compact.merge.merge_json import JsonOptions, merge_json
-from clickstream_lake.compact.merge.merge_parquet import ParquetOptions, merge_parquet
+from clickstream_lake.compact.merge.dedupe import DuplicateFinder
+from clickstream_lake.compact.merge.json import JsonOptions, merge_json
+from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.protocol.cleanup import Cleaner
 from clickstream_lake.compact.protocol.compactor import Compactor, new_generation_id

@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
+from msgspec import Meta
+
 from clickstream_lake.lake.errors import LayoutError
+from clickstream_lake.lake.settings import Settings
 
 Format = Literal["json", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = ("json", "parquet")
@@ -110,17 +113,27 @@ class Source:
     partition: Partition
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+def _prefix(description: str) -> Meta:
+    pattern = r"^(?:[A-Za-z0-9!_.*'()-]+/)+$"
+    return Meta(pattern=pattern, examples=["web/raw/"], description=description)
+
+
+class Layout(Settings, frozen=True):
     """The lake's prefixes and partition keys, and every name that follows from them.
 
     The default partition keys are those of the packaged catalog.
     """
 
-    raw_prefix: str = "raw/"
-    processed_prefix: str = "processed/"
-    rejected_prefix: str = "rejected/"
-    partition_keys: tuple[str, ...] = ("year", "month", "day")
+    raw_prefix: Annotated[str, _prefix("where Firehose lands raw objects")] = "raw/"
+    processed_prefix: Annotated[str, _prefix("where both tables lie")] = "processed/"
+    rejected_prefix: Annotated[str, _prefix("where the rejects lie")] = "rejected/"
+    partition_keys: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")], ...],
+        Meta(
+            examples=["year,month,day"],
+            description="the keys that raw keys carry, in order; by default the catalog's",
+        ),
+    ] = ("year", "month", "day")
 
     def source(self, raw_key: str) -> Source:
         """Name the source of a raw key.

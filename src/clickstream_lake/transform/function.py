@@ -20,6 +20,7 @@ from clickstream_lake.lake.events import (
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.lake.telemetry import Telemetry
 from clickstream_lake.transform.process import RawObjectProcessor, Report
+from clickstream_lake.transform.rules.native import library
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -43,6 +44,9 @@ class TransformFunction:
         lake = open_lake(config, catalog)
         self._bucket = config.bucket
         self._telemetry = Telemetry(SERVICE, environ)
+        self._no_kernel = library.missing()
+        if self._no_kernel:
+            self._telemetry.logger.warning("no kernel", detail=self._no_kernel)
         self._processor = RawObjectProcessor(
             store=lake.store,
             publisher=Publisher(lake),
@@ -62,6 +66,8 @@ class TransformFunction:
             EventError: the event is no S3 notification.
         """
         with self._telemetry.invocation():
+            if self._no_kernel:
+                self._telemetry.count("KernelMissing", 1)
             if is_sqs(event):
                 return {"batchItemFailures": self._batch(event, context)}
             return self._objects(parse_objects(event))

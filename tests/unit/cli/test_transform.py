@@ -11,6 +11,7 @@ from clickstream_lake.cli import app
 from clickstream_lake.cli.errors import UsageError
 from clickstream_lake.lake.errors import ConfigError
 from clickstream_lake.lake.layout import Layout
+from clickstream_lake.transform.rules.native import library
 
 EVENT = (
     b'{"event_id":"e1","event_type":"click","event_ts":"2025-11-26T10:00:00Z",'
@@ -48,6 +49,18 @@ def test_a_file_becomes_json_and_parquet_in_its_partition(tmp_path: Path) -> Non
     assert published == {key: value for key, value in json.loads(EVENT).items() if key != "user_id"}
     assert (parquet["event_id"], parquet["page_url"], parquet["extra"]) == ("e1", "/p", None)
     assert not (out / "rejected").exists()
+
+
+def test_without_a_kernel_there_is_one_line_of_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = raw(tmp_path / "file.gz", EVENT)
+    monkeypatch.setenv(library.SETTING, "off")
+    result = run(file, file, "--out", tmp_path / "lake", "--json")
+    assert result.exit_code == 0
+    assert [row["published"] for row in statistics(result)] == [1, 1]
+    (warning,) = result.stderr.splitlines()
+    assert warning.startswith("Warning: CLICKSTREAM_KERNEL=off: events are transformed line")
 
 
 def test_statistics_are_one_json_object_a_file(tmp_path: Path) -> None:

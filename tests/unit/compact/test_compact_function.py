@@ -168,6 +168,7 @@ def test_what_was_done_is_counted(lake: LakeUnderTest, capsys: pytest.CaptureFix
     metrics = {key: value for line in lines if "_aws" in line for key, value in line.items()}
     assert metrics["PartitionsPlanned"] == [2.0]
     assert metrics["PartitionsCompacted"] == [1.0, 1.0]
+    assert metrics["FilesMerged"] == [2.0, 2.0]
     assert metrics["FilesBefore"] == [2.0, 2.0]
     assert metrics["FilesAfter"] == [1.0, 1.0]
     assert metrics["OldestWaiting"][0] >= 0

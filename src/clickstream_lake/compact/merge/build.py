@@ -14,8 +14,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from clickstream_lake.compact.merge.duplicates import NO_DUPLICATES, Duplicates
-from clickstream_lake.compact.merge.merging import Input, MergeResult
+from clickstream_lake.compact.merge.dedupe import NO_DUPLICATES, Duplicates
+from clickstream_lake.compact.merge.merging import Input, MergeCounters, MergeResult
 from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.aws.objects import ObjectInfo
@@ -33,7 +33,7 @@ class Merge(Protocol):
     """Merges files of one format into files named `{stem}-…` in a directory."""
 
     def __call__(self, inputs: Sequence[Input], out_dir: Path, *, stem: str) -> MergeResult:
-        """Merge; see `clickstream_lake.compact.merge.merge_parquet` and `merge_json`."""
+        """Merge; see `clickstream_lake.compact.merge.parquet` and `merge_json`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,19 @@ class _Fetched:
 
 @dataclass(slots=True)
 class _Contents:
-    """What the manifest will say."""
+    """What the manifest will say, and what the merges counted."""
 
     sources: dict[str, MergedSource]
     files: list[MergedFile] = field(default_factory=list)
-    dropped: int = 0
-    merged: int = 0
+    counters: MergeCounters = field(default_factory=MergeCounters)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A new generation that nobody reads yet, and what merging counted on the way."""
+
+    generation: Generation
+    counters: MergeCounters
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ class Builder:
         generation_id: str,
         now: datetime,
         out_of_time: Callable[[], bool],
-    ) -> Generation | None:
+    ) -> Built | None:
         """Build a generation of what was found, as planned; None if nothing could be merged.
 
         When time runs out, what is merged so far makes the generation: merged files still to do
@@ -97,18 +104,15 @@ class Builder:
         """
         directory = self.lake.layout.generation_dir(found.slot, generation_id)
         before = found.current.manifest if found.current else None
-        contents = _Contents(
-            sources=dict(before.sources) if before else {},
-            dropped=before.dropped_duplicates if before else 0,
-        )
+        contents = _Contents(sources=dict(before.sources) if before else {})
         left: list[binpack.File] = list(plan.carried)
         for number, group in enumerate(plan.bins):
-            if contents.merged and out_of_time():
+            if contents.counters.inputs and out_of_time():
                 left += [file for file in group if file.merged]
             else:
                 stem = f"merged-{generation_id}-{number:03d}"
                 self._merge_bin(found, group, duplicates, directory + stem, contents)
-        if not contents.merged:
+        if not contents.counters.inputs:
             return None
         self._carry(found, left, directory, contents)
         manifest = Manifest(
@@ -119,10 +123,11 @@ class Builder:
             created_at=now.isoformat(),
             sources=contents.sources,
             files=tuple(contents.files),
-            dropped_duplicates=contents.dropped,
+            dropped_duplicates=contents.counters.duplicates
+            + (before.dropped_duplicates if before else 0),
         )
         self.lake.manifests.write(found.slot, manifest)
-        return Generation(generation_id, directory, manifest)
+        return Built(Generation(generation_id, directory, manifest), contents.counters)
 
     def _merge_bin(
         self,
@@ -156,8 +161,7 @@ class Builder:
                 contents.files.append(
                     MergedFile(file.path.name, file.rows, file.bytes, self.schema_version)
                 )
-        contents.merged += len(fetched)
-        contents.dropped += result.counters.duplicates
+        contents.counters.add(result.counters)
         contents.sources.update(
             {entry.source_id: entry.source for entry in fetched if entry.source is not None}
         )

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from secrets import token_hex
 
-from clickstream_lake.compact.merge.build import Builder
-from clickstream_lake.compact.merge.duplicates import DuplicateFinder, Duplicates
+from clickstream_lake.compact.merge.build import Builder, Built
+from clickstream_lake.compact.merge.dedupe import DuplicateFinder, Duplicates
 from clickstream_lake.compact.plan.planner import Decision, decide
 from clickstream_lake.compact.protocol.survey import Survey, replaced, survey
 from clickstream_lake.lake.config import CompactSettings
@@ -43,6 +43,9 @@ class CompactionResult:
         carried: merged files taken over as they were.
         healed: files that were missing from the generation before.
         loose: landing files that arrived meanwhile, or are foreign, copied as they are.
+        merged: files that this time's merges read.
+        lifted: values moved out of `extra`, into a column that the catalog declares by now.
+        returned: values moved into `extra`, out of a column that is gone or changed type.
         dropped_duplicates: rows left out as duplicates, this time.
         foreign: landing files that no transform wrote: left alone.
         stale: raw keys that were replaced after they had been merged: the tables show the old
@@ -63,6 +66,9 @@ class CompactionResult:
     carried: int = 0
     healed: int = 0
     loose: int = 0
+    merged: int = 0
+    lifted: int = 0
+    returned: int = 0
     dropped_duplicates: int = 0
     foreign: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
@@ -134,9 +140,10 @@ class Compactor:
         if duplicates.drops:
             decision = self._decide(found, force=force, rewrite=duplicates.drops)
         # 3. Build a new generation, its manifest last.
-        generation = self._build(found, decision, duplicates, out_of_time)
-        if generation is None:
+        built = self._build(found, decision, duplicates, out_of_time)
+        if built is None:
             return replace(before, reason="nothing but foreign files to merge")
+        generation = built.generation
         # 4. Announce it: from here on every writer publishes there too.
         self._announce(found, generation)
         # 5. Copy what landed before they knew; give up if what was merged is outdated by now.
@@ -146,7 +153,7 @@ class Compactor:
         self._swap(found, generation)
         # 7. Once more, for what only a racing compactor can have left out.
         loose += self.lake.copy_missing(slot, generation)
-        return self._result(before, found, generation, loose)
+        return self._result(before, found, built, loose)
 
     def _heal(self, found: Survey) -> int:
         if found.current is None or not found.missing:
@@ -168,7 +175,7 @@ class Compactor:
         decision: Decision,
         duplicates: Duplicates,
         out_of_time: Callable[[], bool],
-    ) -> Generation | None:
+    ) -> Built | None:
         now = self.now()
         return self.builder.build(
             found,
@@ -229,10 +236,10 @@ class Compactor:
         )
 
     def _result(
-        self, before: CompactionResult, found: Survey, generation: Generation, loose: list[str]
+        self, before: CompactionResult, found: Survey, built: Built, loose: list[str]
     ) -> CompactionResult:
+        generation, counters = built.generation, built.counters
         manifest, shown = generation.manifest, self.lake.files_of(generation)
-        old = found.current.manifest if found.current else None
         return replace(
             before,
             outcome=CompactionOutcome.COMPACTED,
@@ -243,5 +250,8 @@ class Compactor:
             sources=len(manifest.sources),
             carried=len({file.name for file in manifest.files} & {f.name for f in found.merged}),
             loose=len(set(loose)),
-            dropped_duplicates=manifest.dropped_duplicates - (old.dropped_duplicates if old else 0),
+            merged=counters.inputs,
+            lifted=counters.lifted,
+            returned=counters.returned,
+            dropped_duplicates=counters.duplicates,
         )

@@ -97,19 +97,6 @@ class ObjectStore:
         with self.open(key) as (_, stream):
             return stream.read()
 
-    def read_range(self, key: str, start: int, length: int) -> bytes:
-        """`length` bytes from `start`; fewer at the end of the object.
-
-        Raises:
-            ObjectMissingError: there is no such object.
-        """
-        with _lake_errors("read", key):
-            answer = self._client.get_object(
-                Bucket=self.bucket, Key=key, Range=f"bytes={start}-{start + length - 1}"
-            )
-        with io.BufferedReader(_Body(key, answer["Body"])) as stream:
-            return stream.read()
-
     def download(self, key: str, path: Path) -> ObjectInfo:
         """Copy an object into a file and describe that version.
 

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from clickstream_lake.compact.merge.build import Builder
-from clickstream_lake.compact.merge.duplicates import DuplicateFinder, Duplicates
+from clickstream_lake.compact.merge.dedupe import DuplicateFinder, Duplicates
 from clickstream_lake.compact.merge.merging import Input, MergedFile, MergeResult
 from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog import Catalog, load_catalog
 from clickstream_lake.lake.errors import ConservationError, LakeError, PartitionMovedError
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from tests.protocol.clients import KINDS
@@ -127,6 +127,20 @@ def test_merged_files_of_an_older_schema_are_rewritten_with_the_rest(
     assert len(lake.visible("json")) == 6
 
 
+def test_what_the_merges_did_is_told(
+    memory_lake: LakeUnderTest, newer: Callable[..., Catalog]
+) -> None:
+    lake = memory_lake
+    land(lake, "a", "b", fmt="parquet")
+    without = lake.operations(catalog=newer(gone=["event_id"])).compactor
+    result = without.compact(PARQUET_DAY, force=True)
+    assert (result.merged, result.lifted, result.returned) == (2, 0, 4)
+    again = lake.operations(catalog=replace(load_catalog(), schema_version=3)).compactor
+    result = again.compact(PARQUET_DAY, force=True)
+    assert (result.merged, result.lifted, result.returned) == (1, 4, 0)
+    assert len(lake.visible("parquet")) == 4
+
+
 def test_files_that_no_transform_wrote_stay_visible_and_are_reported(
     memory_lake: LakeUnderTest,
 ) -> None:
@@ -159,7 +173,7 @@ def test_a_source_that_landed_under_both_names_is_merged_once(memory_lake: LakeU
     source = lake.layout.source(f"raw/{DAY.path}/a.gz")
     landing = lake.landing("json", source, ["a-0", "a-1"], gzipped=True)
     key = lake.layout.landing_key("json", source, gzip=True)
-    lake.store.put_file(key, landing.path, metadata=landing.metadata(source))
+    lake.store.put_file(key, landing.path, metadata=landing.metadata.to_s3())
     lake.operations().compactor.compact(JSON_DAY, force=True)
     assert lake.visible("json") == ["a-0", "a-1", "b-0", "b-1"]
 
