@@ -128,9 +128,9 @@ def test_a_file_without_events_is_done(tmp_path: Path, content: bytes) -> None:
 
 def test_plain_text_gives_what_gzip_of_it_gives(tmp_path: Path) -> None:
     plain = tmp_path / "a" / "events.json"
-    packed = raw(tmp_path / "b" / "events.json", EVENT + b"nonsense\n")
+    packed = raw(tmp_path / "b" / "events.json", b"\xef\xbb\xbf" + EVENT + b"nonsense\n")
     plain.parent.mkdir()
-    plain.write_bytes(EVENT + b"nonsense\n")
+    plain.write_bytes(b"\xef\xbb\xbf" + EVENT + b"nonsense\n")
 
     first, second = statistics(run(plain, packed, "--out", tmp_path / "lake", "--json"))
 

@@ -180,7 +180,9 @@ def test_a_copy_of_a_merged_file_is_foreign(lake: LakeUnderTest) -> None:
 
 def test_a_strangers_file_is_foreign(lake: LakeUnderTest) -> None:
     lake.store.put_bytes(current_directory(lake) + "guest.json", b"{}\n")
-    assert kinds(audit(lake)) == {"foreign file json"}
+    verdict = audit(lake)
+    assert kinds(verdict) == {"foreign file json"}
+    assert "send them through Firehose" in verdict.breaches[0].detail
 
 
 def drop_partition(lake: LakeUnderTest, table: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from clickstream_lake.lake.config import Limits
 from clickstream_lake.lake.errors import CorruptObjectError
-from clickstream_lake.transform.read.gunzip import PIECE_BYTES, gunzip
+from clickstream_lake.transform.read.gunzip import PIECE_BYTES, gunzip, gunzip_or_plain
 
 TEXT = b"".join(b'{"event_id":"e%d"}\n' % number for number in range(50))
 MEMBER = gzip.compress(TEXT, mtime=0)
@@ -78,3 +78,35 @@ def test_errors_of_reading_are_not_taken_for_corruption() -> None:
 
     with pytest.raises(OSError, match="gone"):
         list(gunzip(Broken(), Limits()))
+
+
+def take(raw: bytes, step: int = 1 << 30, limits: Limits | None = None) -> bytes:
+    return b"".join(gunzip_or_plain(Trickle(raw, step), limits or Limits()))
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 1000])
+@pytest.mark.parametrize("raw", [TEXT, MEMBER], ids=["plain", "gzip"])
+def test_a_file_on_a_disk_may_be_plain_however_its_bytes_arrive(raw: bytes, step: int) -> None:
+    assert take(raw, step) == TEXT
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x1f", b"\n", b"\x1f{}", b"\xef\xbb\xbf{}"])
+def test_what_does_not_begin_as_gzip_is_taken_as_it_is(raw: bytes) -> None:
+    assert take(raw) == raw
+
+
+def test_what_begins_as_gzip_has_to_be_gzip() -> None:
+    with pytest.raises(CorruptObjectError) as caught:
+        take(MEMBER[:-1])
+    assert caught.value.reason == "gzip_truncated"
+
+
+def test_plain_text_over_the_cap_is_rejected_too() -> None:
+    assert take(bytes(2048), limits=Limits(max_object_bytes=2048)) == bytes(2048)
+    with pytest.raises(CorruptObjectError) as caught:
+        take(bytes(2049), limits=Limits(max_object_bytes=2048))
+    assert caught.value.reason == "object_too_large"
+
+
+def test_what_the_function_reads_is_never_plain() -> None:
+    assert reason(TEXT) == "not_gzip"
