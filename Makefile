@@ -110,3 +110,78 @@ bench: $(READY) $(KERNEL) ## Run the benchmarks for five minutes and write their
 
 clean: ## Remove what was built (not the virtual environment)
 	@rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# What looks after the repository itself. Its tools have a lock of their own, and join .venv only here.
+DOCS := $(VENV)/.docs
+# Drawn by the site's own copy, so that reading it asks no other server.
+MERMAID := build/mermaid.min.js
+MERMAID_VERSION := 11.12.1
+MERMAID_SHA256 := 3bd65ddefe97fb2e01d976a01d4078f8d773bfc56c6a75a9abf08b564ce0f8b2
+ACTIONLINT ?= go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.PHONY: check soak fuzz coverage docs docs-serve hooks lint-workflows lint-c format-c
+.PHONY: release release-github release-pypi
+
+$(DOCS): $(READY) dev/locks/docs.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r dev/locks/docs.txt
+	@touch $@
+
+$(MERMAID): Makefile
+	@mkdir -p build
+	@cd build && npm pack --silent mermaid@$(MERMAID_VERSION) >/dev/null
+	@echo "$(MERMAID_SHA256)  build/mermaid-$(MERMAID_VERSION).tgz" | sha256sum --check --quiet
+	@tar -xzmf build/mermaid-$(MERMAID_VERSION).tgz -C build --strip-components=2 package/dist/mermaid.min.js
+	@rm build/mermaid-$(MERMAID_VERSION).tgz
+
+check: ## The whole check, as CI runs it
+	@bash .ci/run
+
+soak: $(READY) $(KERNEL) ## Ten minutes of load and faults at once
+	@$(BIN)/pytest -q -m soak tests/soak $(ARGS)
+
+fuzz: export CLICKSTREAM_FUZZ_LINES ?= 1000000
+fuzz: $(READY) $(KERNEL) ## A million hostile lines against the oracle
+	@$(BIN)/pytest -q -m slow tests/fuzz $(ARGS)
+
+coverage: $(READY) $(KERNEL) $(DOCS) ## The default tests, and which lines and branches they reach
+	@rm -rf build/coverage
+	@$(BIN)/coverage run -m pytest -q -n 2 \
+		-m "not slow and not e2e and not soak and not install and not nightly" $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage html --quiet
+	@$(BIN)/coverage report
+
+docs: $(DOCS) $(MERMAID) ## The documentation as a site: build/site/index.html; a broken link fails (needs npm)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean
+
+docs-serve: $(DOCS) $(MERMAID) ## The same, served on 127.0.0.1:8000 and built anew at each change
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+hooks: $(DOCS) ## Let git run the checks of .pre-commit-config.yaml before each commit
+	@$(BIN)/pre-commit install
+
+lint-workflows: $(DOCS) ## Check .github/ with zizmor and actionlint (which needs Go)
+	@$(BIN)/zizmor --offline --quiet --pedantic .github
+	@$(ACTIONLINT)
+
+lint-c: $(DOCS) ## Check the style of the C code
+	@$(BIN)/clang-format --dry-run --Werror $(wildcard $(NATIVE)/*.[ch])
+
+format-c: $(DOCS) ## Format the C code
+	@$(BIN)/clang-format -i $(wildcard $(NATIVE)/*.[ch])
+
+release: package wheels $(DOCS) ## Gather dist/release/: all that a release has (TAG=v1.2.3 is checked)
+	@$(BIN)/cyclonedx-py requirements --output-reproducible --output-file dist/layer.cdx.json \
+		--pyproject pyproject.toml functions/transform/requirements.txt
+	@$(BIN)/python -m dev.release $${TAG:+--tag "$$TAG"}
+
+release-github: # Make a GitHub release of TAG of what the workflow's first job built
+	@gh run download "$$GITHUB_RUN_ID" --name release --dir dist/release
+	@cd dist/release && sha256sum --check --quiet SHA256SUMS
+	@gh release create "$$TAG" --verify-tag --title "$$TAG" \
+		--notes-file dist/release/NOTES.md dist/release/*
+
+release-pypi: $(READY) # Publish what the workflow's first job built, trusted by PyPI without a token
+	@gh run download "$$GITHUB_RUN_ID" --name release --dir dist/release
+	@cd dist/release && sha256sum --check --quiet SHA256SUMS
+	@$(BIN)/uv publish --trusted-publishing always dist/release/clickstream_lake-*

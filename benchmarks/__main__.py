@@ -1,37 +1,274 @@
-"""`python -m benchmarks [transform|compaction|scan] [options]`; without a name, all of them."""
+"""`python -m benchmarks [transform|compaction|scan|report] [options]`: generate, run, report."""
 
+import argparse
 import sys
-from typing import Final
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
-from benchmarks.compaction import command as compaction
-from benchmarks.scan import cli as scan
-from benchmarks.transform import command as transform
+import msgspec
 
-COMMANDS = {"transform": transform.main, "compaction": compaction.main, "scan": scan.main}
+from benchmarks.results import Results
+from clickstream_lake.errors import ToolkitError
 
+PROJECT: Final = Path(__file__).resolve().parents[1]
+RESULTS: Final = PROJECT / "benchmarks" / "results"
+BENCHMARKS: Final = ("transform", "compaction", "scan")
 
-USAGE: Final = """usage: python -m benchmarks [--full]
-       python -m benchmarks {transform,compaction,scan} [--help | options]
-
+_DESCRIPTION: Final = """
 Without a name all three are run with a tenth of their events, in about five minutes; the reports
 go to .benchmarks/short. --full runs them with their defaults, as published in benchmarks/results
 and docs/bytes-scanned.md: three quarters of an hour on two quiet CPUs."""
-_SHORT_OUT: Final = ".benchmarks/short"
 _SHORT: Final = {
-    "transform": ["--events", "100000", "--rounds", "3", "--out", _SHORT_OUT],
-    "compaction": ["--files", "200", "--out", _SHORT_OUT],
-    "scan": ["--events", "100000", "--days", "3", "--out", _SHORT_OUT],
+    "transform": ["--events", "100000", "--rounds", "3", "--out", ".benchmarks/short"],
+    "compaction": ["--files", "200", "--out", ".benchmarks/short"],
+    "scan": ["--events", "100000", "--days", "3", "--out", ".benchmarks/short"],
 }
+_FULL: Final = {"transform": [], "compaction": [], "scan": ["--docs", "docs/bytes-scanned.md"]}
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run one benchmark, or all of them."""
-    if arguments and arguments[0] in COMMANDS:
-        return COMMANDS[arguments[0]](arguments[1:])
-    if arguments not in ([], ["--full"]):
-        print(USAGE)
-        return 0 if arguments[0] in {"-h", "--help"} else 2
-    return max(run([] if arguments else _SHORT[name]) for name, run in COMMANDS.items())
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        chosen: dict[str, list[str]] = _FULL if options.full else _SHORT
+        return max(main([name, *chosen[name]]) for name in BENCHMARKS)
+    try:
+        return int(options.run(options))
+    except ToolkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _transform(options: argparse.Namespace) -> int:
+    """1 where a target is missed and `--strict` was asked for."""
+    from benchmarks.transform import report, run
+    from benchmarks.transform.candidates import PEERS
+    from benchmarks.transform.coldstart import cold_start
+    from benchmarks.transform.data import scenarios
+
+    chosen = [s for s in scenarios(options.events) if options.scenario in {None, s.name}]
+    wanted = {peer.name for peer in PEERS} if options.peers is None else options.peers.split(",")
+    peers = [peer for peer in PEERS if peer.name in wanted and peer.available]
+    if not chosen:
+        names = ", ".join(repr(s.name) for s in scenarios(options.events))
+        raise ToolkitError(f"no scenario {options.scenario!r}; there are {names}")
+    with TemporaryDirectory(prefix="benchmark-", dir=options.workdir) as folder:
+        rows: list[run.Row] = []
+        floors: dict[str, float] = {}
+        for scenario in chosen:
+            _say(f"{scenario.name}: {scenario.events:,} events")
+            rows += run.run_scenario(
+                scenario,
+                peers,
+                rounds=options.rounds,
+                cpu=options.cpu,
+                workdir=Path(folder),
+                say=_say,
+            )
+            floors = floors or run.floors(scenario, Path(folder), options.rounds, options.cpu)
+    results = Results(
+        "transform",
+        {"rounds": options.rounds},
+        rows,
+        {
+            "floors": floors,
+            "cold_start": asdict(cold_start(PROJECT / "dist", cpu=options.cpu)),
+        },
+    )
+    write(results, options.out)
+    if options.compare:
+        print(report.against(results, load(options.compare)))
+    missed = report.missed(results)
+    for miss in missed:
+        _say(f"target missed: {miss}")
+    return 1 if missed and options.strict else 0
+
+
+def _compaction(options: argparse.Namespace) -> int:
+    """1 where rows differ before and after."""
+    from benchmarks.compaction.run import run
+
+    found = run(options.files, options.rows, options.cpu, _say)
+    settings = {"files": options.files, "rows": options.rows}
+    write(Results("compaction", settings, found), options.out)
+    return 0 if all(one.same_rows for one in found) else 1
+
+
+def _scan(options: argparse.Namespace) -> int:
+    import boto3
+
+    from benchmarks.scan.layouts import Spec
+    from benchmarks.scan.run import local_target, run
+    from benchmarks.scan.stage import Target
+    from clickstream_lake.cli.connection import on_sandbox
+
+    spec = Spec(
+        options.events, options.days, options.file_events, options.row_group_rows, options.seed
+    )
+    with ExitStack() as stack:
+        if options.target == "aws":
+            if options.bucket is None:
+                raise ToolkitError("on AWS the benchmark needs --bucket for its files")
+            if on_sandbox():
+                raise ToolkitError(
+                    "AWS_ENDPOINT_URL points at the sandbox: unset it for --target aws"
+                )
+            clients = boto3.client("s3"), boto3.client("glue"), boto3.client("athena")
+            target = Target("aws", *clients, options.bucket, options.workgroup)
+        else:
+            target = stack.enter_context(local_target())
+        free = options.yes or target.name == "sandbox"
+        results = run(
+            spec,
+            target,
+            say=_say,
+            confirm=lambda dollars, queries: free or _asked(dollars, queries),
+        )
+    write(results, options.out, options.docs)
+    return 0
+
+
+def _asked(dollars: float, queries: int) -> bool:
+    _say(f"{queries} queries will be billed about ${dollars:.4f} by Athena. Run them? [y/N]")
+    return input().strip().lower() in {"y", "yes"}
+
+
+def _report(options: argparse.Namespace) -> int:
+    results = load(options.results)
+    write(results, options.results.parent, options.docs)
+    return 0
+
+
+def load(path: Path) -> Results[Any]:
+    """Read what a run found, of whichever benchmark."""
+    from benchmarks.compaction.run import Compaction
+    from benchmarks.scan.run import Measurement
+    from benchmarks.transform.run import Row
+
+    kinds = {"transform": Row, "compaction": Compaction, "scan": Measurement}
+    data = path.read_bytes()
+    name = msgspec.json.decode(data)["benchmark"]
+    return msgspec.json.decode(data, type=Results[kinds[name]])  # type: ignore[valid-type]  # chosen at run time
+
+
+def write(results: Results[Any], out: Path, page: Path | None = None) -> list[Path]:
+    """Write all figures into `out`, and the report with its plots: beside them, or as `page`."""
+    name = results.benchmark
+    report = import_module(f"benchmarks.{name}.report")
+    page = page or out / f"{name}.md"
+    figures = out / f"{name}.json"
+    for path in (page, figures):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    figures.write_text(results.text(), encoding="utf-8")
+    images = page.with_suffix("")
+    plots: list[Path] = report.draw(results, images)
+    page.write_text(report.page(results, images.name), encoding="utf-8")
+    written = [figures, page, *plots]
+    _say("\n".join(f"wrote {path}" for path in written))
+    return written
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--full", action="store_true", help="all of it, as published")
+    commands = parser.add_subparsers(dest="command", metavar="{transform,compaction,scan,report}")
+
+    def command(name: str, run: Any, text: str, *examples: str) -> Any:  # noqa: ANN401 - one use
+        added = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog="examples:\n" + "".join(f"  python -m benchmarks {one}\n" for one in examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(run=run)
+        return added.add_argument
+
+    add = command(
+        "transform",
+        _transform,
+        "Measure the transform against its peers and the floor of its stages.",
+        "transform",
+        "transform --events 100000 --rounds 3 --scenario clean",
+        "transform --peers Polars,DuckDB --compare benchmarks/results/transform.json",
+    )
+    add("--events", type=_at_least(1), default=1_000_000, help="events of a file")
+    add("--rounds", type=_at_least(1), default=5, help="measurements of each candidate")
+    add("--scenario", help="only this one, by name")
+    add("--peers", help="only these, by name, with commas")
+    add("--cpu", type=int, default=0, help="CPU that all processes are pinned to")
+    add("--out", type=Path, default=RESULTS, help="folder of the report")
+    add("--workdir", type=Path, help="folder of the outputs, a few GB")
+    add("--compare", type=Path, help="transform.json of an earlier run")
+    add("--strict", action="store_true", help="fail where a target is missed")
+
+    add = command(
+        "compaction",
+        _compaction,
+        "Compact thousands of small files of both formats on a local stand-in.",
+        "compaction",
+        "compaction --files 200 --rows 500",
+    )
+    add("--files", type=_at_least(1), default=2_000, help="small files of each format")
+    add("--rows", type=_at_least(1), default=1_000, help="events in each of them")
+    add("--cpu", type=int, default=0, help="CPU that the compactor is pinned to")
+    add("--out", type=Path, default=RESULTS, help="folder of the report")
+
+    add = command(
+        "scan",
+        _scan,
+        "Compare what Athena scans and charges for the same events in every layout: twelve "
+        "questions,\nasked of JSON, gzip JSON, small Parquet as it lands, and compacted Parquet. "
+        "Rows have to be equal\neverywhere. On AWS it says what it will cost, and asks, before the "
+        "first query; everything that\nit made there is deleted at the end.",
+        "scan --events 200000 --days 3",
+        "scan --target aws --bucket my-scratch-bucket --workgroup primary",
+    )
+    add("--target", choices=["sandbox", "aws"], default="sandbox", help="where the queries run")
+    add("--events", type=_at_least(1_000), default=1_000_000, help="click events to generate")
+    add("--days", type=_at_least(1), default=7, help="days, one partition each")
+    add("--file-events", type=_at_least(10), default=2_000, help="events of one landing file")
+    add("--row-group-rows", type=_at_least(100), help="of a compacted row group, if not the lake's")
+    add("--seed", type=int, default=7, help="of the generated events")
+    add("--bucket", help="AWS: takes the files under bytes-scanned/, for a while")
+    add("--workgroup", default="primary", help="AWS: the Athena workgroup")
+    add("--out", type=Path, default=RESULTS, help="folder of figures, report and plots")
+    add("--docs", type=Path, help="write the report to this page, and its plots beside it")
+    add("--yes", action="store_true", help="AWS: spend the money without asking")
+
+    add = command(
+        "report",
+        _report,
+        "Write the report of an earlier run again.",
+        "report benchmarks/results/transform.json",
+        "report benchmarks/results/scan.json --docs docs/bytes-scanned.md",
+    )
+    add("results", type=Path, help="its figures")
+    add("--docs", type=Path, help="write the report to this page, and its plots beside it")
+    return parser
+
+
+def _at_least(smallest: int) -> Any:  # noqa: ANN401 - argparse's own type for it
+    def number(text: str) -> int:
+        if (value := int(text)) < smallest:
+            raise argparse.ArgumentTypeError(f"{value} is below {smallest}")
+        return value
+
+    return number
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

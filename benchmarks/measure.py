@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
+
+Work = Callable[[], dict[str, Any] | None]
 
 # One thread each, so that wall seconds are comparable and CPU seconds mean work.
 _ONE_THREAD: Final = {
@@ -43,9 +46,10 @@ class Measurement:
 
 
 def measure(function: str, arguments: dict[str, Any], *, cpu: int) -> Measurement:
-    """Run `package.module:function(**arguments)` in a fresh process pinned to one CPU.
+    """Run what `package.module:function(**arguments)` prepares, in a fresh process on one CPU.
 
-    Arguments and the answer, a dict, travel as JSON.
+    The function imports what it needs and gives back the work; arguments and the work's answer, a
+    dict, travel as JSON.
 
     Raises:
         MeasurementError: the process failed.
@@ -70,7 +74,7 @@ def peak_rss() -> int:
         line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     except (OSError, StopIteration):  # not on Linux
-        import resource  # noqa: PLC0415 - and not on Windows
+        import resource  # and not on Windows
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -80,7 +84,7 @@ def _child(cpu: int, function: str, arguments: dict[str, Any]) -> Measurement:
         os.sched_setaffinity(0, {cpu})
     module, name = function.split(":")
     run = getattr(import_module(module), name)
-    prepared = run(**arguments)  # imports what it needs, and gives back the work
+    prepared: Work = run(**arguments)
     startup = time.process_time()
     wall = time.perf_counter()
     answer = prepared()

@@ -45,12 +45,6 @@ class Target:
     tag: str
 
 
-# What POSIX calls the functions of a locale, by Windows' names.
-_WINDOWS: Final = (
-    *("-Dlocale_t=_locale_t", "-DLC_ALL_MASK=LC_ALL", "-Dstrtod_l=_strtod_l"),
-    *("-Dnewlocale(what,name,base)=_create_locale(what,name)", "-Dfreelocale=_free_locale"),
-)
-
 # By system and machine, as `platform` names them. glibc 2.17 is what the oldest wheels of the
 # libraries ask for. The CPUs: every x86_64 one since 2009, every 64-bit Arm one. A library for
 # macOS names itself, by its path where it is not told otherwise.
@@ -77,25 +71,27 @@ TARGETS: Final = {
     ),
     ("Windows", "AMD64"): Target(
         "kernel-windows-x86_64.so",
-        ("-target", "x86_64-windows-gnu", "-mcpu=x86_64_v2", *_WINDOWS),
+        ("-target", "x86_64-windows-gnu", "-mcpu=x86_64_v2"),
         "win_amd64",
     ),
     ("Windows", "ARM64"): Target(
         "kernel-windows-aarch64.so",
-        ("-target", "aarch64-windows-gnu", *_WINDOWS),
+        ("-target", "aarch64-windows-gnu"),
         "win_arm64",
     ),
 }
 
-_FLAGS: Final = (
-    *("-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=hidden"),
+# What the code of the kernel depends on.
+CODE_FLAGS: Final = (
+    *("-std=c11", "-O3", "-fPIC", "-fvisibility=hidden"),
     *("-Wall", "-Wextra", "-Werror"),
     # The same numbers on each architecture: one has multiply-and-add as one operation, which rounds
     # once, the other has not.
     "-ffp-contract=off",
     # No symbols for debuggers, which hold paths; no traps, which this compiler likes to add.
-    *("-g0", "-s", "-fno-sanitize=undefined"),
+    *("-g0", "-fno-sanitize=undefined"),
 )
+_FLAGS: Final = (*CODE_FLAGS, "-shared", "-s")
 
 
 class KernelBuildError(RuntimeError):

@@ -3,112 +3,63 @@
 locals {
   alarm_topic_arn = !var.alarms_enabled ? null : var.alarm_topic_arn != null ? var.alarm_topic_arn : aws_sns_topic.alarms[0].arn
 
-  functions = merge(
-    { for key, stream in local.streams : "${key}-transform" => { name = "${stream.name}-transform", timeout = var.transform_timeout_seconds } },
-    { for key, stream in local.streams : "${key}-compact" => { name = "${stream.name}-compact", timeout = var.compact_timeout_seconds } },
-  )
+  # What most alarms have; an alarm says where it differs.
+  alarm_defaults = { statistic = "Maximum", compare = "GreaterThanThreshold", threshold = 0, periods = 1 }
 
   stream_alarms = merge([
     for key, stream in local.streams : {
       "${key}-firehose-freshness" = {
-        does       = "Events wait in Firehose far longer than its buffer. See whether delivery fails (firehose-delivery) or the bucket refuses it."
-        namespace  = "AWS/Firehose"
-        metric     = "DeliveryToS3.DataFreshness"
-        dimensions = { DeliveryStreamName = stream.name }
-        statistic  = "Maximum"
-        compare    = "GreaterThanThreshold"
-        threshold  = stream.buffer_seconds + 300
-        periods    = 3
+        does      = "Events wait in Firehose far longer than its buffer. See whether delivery fails (firehose-delivery) or the bucket refuses it."
+        metric    = ["AWS/Firehose", "DeliveryToS3.DataFreshness", { DeliveryStreamName = stream.name }]
+        threshold = stream.buffer_seconds + 300
+        periods   = 3
       }
       "${key}-firehose-delivery" = {
-        does       = "Firehose cannot write to the bucket. Read its log group, then check its role, the bucket policy and the KMS key."
-        namespace  = "AWS/Firehose"
-        metric     = "DeliveryToS3.Success"
-        dimensions = { DeliveryStreamName = stream.name }
-        statistic  = "Average"
-        compare    = "LessThanThreshold"
-        threshold  = 1
-        periods    = 2
+        does      = "Firehose cannot write to the bucket. Read its log group, then check its role, the bucket policy and the KMS key."
+        metric    = ["AWS/Firehose", "DeliveryToS3.Success", { DeliveryStreamName = stream.name }]
+        statistic = "Average"
+        compare   = "LessThanThreshold"
+        threshold = 1
+        periods   = 2
       }
       "${key}-firehose-throttled" = {
-        does       = "Producers send more than the stream takes. They must resend what failed; ask AWS for a higher quota."
-        namespace  = "AWS/Firehose"
-        metric     = "ThrottledRecords"
-        dimensions = { DeliveryStreamName = stream.name }
-        statistic  = "Sum"
-        compare    = "GreaterThanThreshold"
-        threshold  = 0
-        periods    = 2
+        does      = "Producers send more than the stream takes. They must resend what failed; ask AWS for a higher quota."
+        metric    = ["AWS/Firehose", "ThrottledRecords", { DeliveryStreamName = stream.name }]
+        statistic = "Sum"
+        periods   = 2
       }
       "${key}-undelivered" = {
-        does       = "Firehose wrote records to errors/ instead of raw/. Read the messages of the undelivered queue, then the objects that they name."
-        namespace  = "AWS/SQS"
-        metric     = "ApproximateNumberOfMessagesVisible"
-        dimensions = { QueueName = aws_sqs_queue.undelivered[key].name }
-        statistic  = "Maximum"
-        compare    = "GreaterThanThreshold"
-        threshold  = 0
-        periods    = 1
+        does   = "Firehose wrote records to errors/ instead of raw/. Read the messages of the undelivered queue, then the objects that they name."
+        metric = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = aws_sqs_queue.undelivered[key].name }]
       }
       "${key}-queue-age" = {
-        does       = "Raw objects wait too long for the transform function. Look for errors and throttles, then raise transform_max_concurrency."
-        namespace  = "AWS/SQS"
-        metric     = "ApproximateAgeOfOldestMessage"
-        dimensions = { QueueName = aws_sqs_queue.transform[key].name }
-        statistic  = "Maximum"
-        compare    = "GreaterThanThreshold"
-        threshold  = var.alarm_queue_age_seconds
-        periods    = 2
+        does      = "Raw objects wait too long for the transform function. Look for errors and throttles, then raise transform_max_concurrency."
+        metric    = ["AWS/SQS", "ApproximateAgeOfOldestMessage", { QueueName = aws_sqs_queue.work["${key}-transform"].name }]
+        threshold = var.alarm_queue_age_seconds
+        periods   = 2
       }
       "${key}-transform-dead-letters" = {
-        does       = "Raw objects failed too often. Find the cause in the function's log, mend it, then send them back with the retry_transform command."
-        namespace  = "AWS/SQS"
-        metric     = "ApproximateNumberOfMessagesVisible"
-        dimensions = { QueueName = aws_sqs_queue.transform_dead[key].name }
-        statistic  = "Maximum"
-        compare    = "GreaterThanThreshold"
-        threshold  = 0
-        periods    = 1
+        does   = "Raw objects failed too often. Find the cause in the function's log, mend it, then send them back with the retry_transform command."
+        metric = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = aws_sqs_queue.dead["${key}-transform"].name }]
       }
       "${key}-compact-dead-letters" = {
-        does       = "Partitions failed to compact too often. No row is missing; queries scan more. Find the cause in the function's log, then use retry_compact."
-        namespace  = "AWS/SQS"
-        metric     = "ApproximateNumberOfMessagesVisible"
-        dimensions = { QueueName = aws_sqs_queue.compact_dead[key].name }
-        statistic  = "Maximum"
-        compare    = "GreaterThanThreshold"
-        threshold  = 0
-        periods    = 1
+        does   = "Partitions failed to compact too often. No row is missing; queries scan more. Find the cause in the function's log, then use retry_compact."
+        metric = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = aws_sqs_queue.dead["${key}-compact"].name }]
       }
       "${key}-compaction-lag" = {
-        does       = "Landing files have waited too long for compaction. See whether the schedule runs, the compact queue is worked off, or partitions fail."
-        namespace  = local.metrics_namespace
-        metric     = "OldestWaiting"
-        dimensions = { service = "${stream.name}-compact" }
-        statistic  = "Maximum"
-        compare    = "GreaterThanThreshold"
-        threshold  = var.alarm_compaction_lag_hours * 3600
-        periods    = 1
+        does      = "Landing files have waited too long for compaction. See whether the schedule runs, the compact queue is worked off, or partitions fail."
+        metric    = [local.metrics_namespace, "OldestWaiting", { service = "${stream.name}-compact" }]
+        threshold = var.alarm_compaction_lag_hours * 3600
       }
       "${key}-corrupt-objects" = {
-        does       = "A raw object was rejected whole: truncated, damaged or over a limit. The rejects table names it; ask its producer, then replay it."
-        namespace  = local.metrics_namespace
-        metric     = "ObjectsCorrupt"
-        dimensions = { service = "${stream.name}-transform" }
-        statistic  = "Sum"
-        compare    = "GreaterThanThreshold"
-        threshold  = 0
-        periods    = 1
+        does      = "A raw object was rejected whole: truncated, damaged or over a limit. The rejects table names it; ask its producer, then replay it."
+        metric    = [local.metrics_namespace, "ObjectsCorrupt", { service = "${stream.name}-transform" }]
+        statistic = "Sum"
       }
       "${key}-replaced-objects" = {
-        does       = "A raw object got new content after it was merged. The tables still show the old one: rebuild the partition from raw."
-        namespace  = local.metrics_namespace
-        metric     = "ObjectsStale"
-        dimensions = { service = "${stream.name}-transform" }
-        statistic  = "Sum"
-        compare    = "GreaterThanThreshold"
-        threshold  = 0
-        periods    = 1
+        does      = "A raw object got new content after it was merged. The tables still show the old one: rebuild the partition from raw."
+        metric    = [local.metrics_namespace, "ObjectsStale", { service = "${stream.name}-transform" }]
+        statistic = "Sum"
       }
     }
   ]...)
@@ -116,60 +67,44 @@ locals {
   function_alarms = merge([
     for key, function in local.functions : {
       "${key}-errors" = {
-        does       = "The function fails. Its log says why; what it worked on is tried again, and kept if it keeps failing."
-        namespace  = "AWS/Lambda"
-        metric     = "Errors"
-        dimensions = { FunctionName = function.name }
-        statistic  = "Sum"
-        compare    = "GreaterThanThreshold"
-        threshold  = 0
-        periods    = 2
+        does      = "The function fails. Its log says why; what it worked on is tried again, and kept if it keeps failing."
+        metric    = ["AWS/Lambda", "Errors", { FunctionName = function.name }]
+        statistic = "Sum"
+        periods   = 2
       }
       "${key}-throttles" = {
-        does       = "Lambda refuses to start the function. Lower its max_concurrency, or ask AWS for more concurrency."
-        namespace  = "AWS/Lambda"
-        metric     = "Throttles"
-        dimensions = { FunctionName = function.name }
-        statistic  = "Sum"
-        compare    = "GreaterThanThreshold"
-        threshold  = 0
-        periods    = 3
+        does      = "Lambda refuses to start the function. Lower its max_concurrency, or ask AWS for more concurrency."
+        metric    = ["AWS/Lambda", "Throttles", { FunctionName = function.name }]
+        statistic = "Sum"
+        periods   = 3
       }
       "${key}-duration" = {
-        does       = "Runs take more than nine tenths of the timeout. Give the function more memory or time, or smaller batches."
-        namespace  = "AWS/Lambda"
-        metric     = "Duration"
-        dimensions = { FunctionName = function.name }
-        statistic  = "Maximum"
-        compare    = "GreaterThanThreshold"
-        threshold  = 0.9 * 1000 * function.timeout
-        periods    = 1
+        does      = "Runs take more than nine tenths of the timeout. Give the function more memory or time, or smaller batches."
+        metric    = ["AWS/Lambda", "Duration", { FunctionName = function.name }]
+        threshold = 0.9 * 1000 * function.timeout_seconds
       }
     }
   ]...)
 
   lake_alarms = {
     schedule-dead-letters = {
-      does       = "Schedule ticks were lost or failed. The next tick makes up for it; find the cause in the compact function's log."
-      namespace  = "AWS/SQS"
-      metric     = "ApproximateNumberOfMessagesVisible"
-      dimensions = { QueueName = aws_sqs_queue.schedule_dead.name }
-      statistic  = "Maximum"
-      compare    = "GreaterThanThreshold"
-      threshold  = 0
-      periods    = 1
+      does   = "Schedule ticks were lost or failed. The next tick makes up for it; find the cause in the compact function's log."
+      metric = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = aws_sqs_queue.schedule_dead.name }]
     }
   }
 }
 
 resource "aws_cloudwatch_metric_alarm" "lake" {
-  for_each = var.alarms_enabled ? merge(local.stream_alarms, local.function_alarms, local.lake_alarms) : {}
+  for_each = {
+    for key, alarm in merge(local.stream_alarms, local.function_alarms, local.lake_alarms) :
+    key => merge(local.alarm_defaults, alarm) if var.alarms_enabled
+  }
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.does
-  namespace           = each.value.namespace
-  metric_name         = each.value.metric
-  dimensions          = each.value.dimensions
+  namespace           = each.value.metric[0]
+  metric_name         = each.value.metric[1]
+  dimensions          = each.value.metric[2]
   statistic           = each.value.statistic
   comparison_operator = each.value.compare
   threshold           = each.value.threshold

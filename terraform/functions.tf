@@ -1,13 +1,69 @@
 # The two functions of each stream, and the layer with their dependencies.
 
 locals {
-  artifacts_prefix = "artifacts/"
+  # Everything in which the functions of a stream differ, and what each has of its own.
+  functions = merge([
+    for key, stream in local.streams : {
+      "${key}-transform" = {
+        stream               = key
+        kind                 = "transform"
+        name                 = "${stream.name}-transform"
+        does                 = "Turns raw objects of ${stream.name} into JSON and Parquet"
+        memory_mb            = var.transform_memory_mb
+        timeout_seconds      = var.transform_timeout_seconds
+        tmp_mb               = var.transform_tmp_mb
+        reserved_concurrency = var.transform_reserved_concurrency
+        max_concurrency      = stream.max_concurrency
+        batch_size           = var.transform_batch_size
+        batch_window_seconds = var.transform_batch_window_seconds
+        fifo                 = false
+        visibility_seconds   = coalesce(var.transform_visibility_seconds, 6 * var.transform_timeout_seconds + var.transform_batch_window_seconds)
+        max_receives         = var.transform_max_receives
+      }
+      "${key}-compact" = {
+        stream               = key
+        kind                 = "compact"
+        name                 = "${stream.name}-compact"
+        does                 = "Plans and does the compaction and clean-up of ${stream.name}"
+        memory_mb            = var.compact_memory_mb
+        timeout_seconds      = var.compact_timeout_seconds
+        tmp_mb               = var.compact_tmp_mb
+        reserved_concurrency = var.compact_reserved_concurrency
+        max_concurrency      = var.compact_max_concurrency
+        batch_size           = 1    # a partition has an invocation's whole time to itself
+        batch_window_seconds = null # FIFO queues have none
+        fifo                 = true
+        visibility_seconds   = 6 * var.compact_timeout_seconds
+        max_receives         = var.compact_max_receives
+      }
+    }
+  ]...)
+
+  # What a function reads at start (src/clickstream_lake/lake/config.py says what each one means).
+  environments = {
+    for key, function in local.functions : key => merge(
+      local.stream_environments[function.stream],
+      function.kind == "compact" ? {
+        LAKE_COMPACT_QUEUE_URL   = aws_sqs_queue.work[key].id
+        LAKE_TARGET_FILE_BYTES   = tostring(var.compact_target_file_mb * 1024 * 1024)
+        LAKE_MIN_FILES           = tostring(var.compact_min_files)
+        LAKE_LOOKBACK_DAYS       = tostring(var.compact_lookback_days)
+        LAKE_GRACE_SECONDS       = tostring(var.compact_grace_seconds)
+        LAKE_TIME_BUDGET_SECONDS = tostring(var.compact_timeout_seconds - 120)
+      } : {},
+      { POWERTOOLS_SERVICE_NAME = function.name },
+    )
+  }
+
+  artifacts_prefix  = "artifacts/"
+  metrics_namespace = "Clickstream"
+  runtime           = "python3.13"
 
   function_zips = { for function in ["transform", "compact"] : function => "${local.package_dir}/${function}.zip" }
   layer_zip     = "${local.package_dir}/layer-${var.architecture}.zip"
 
-  # What both functions of a stream read at start (src/clickstream_lake/lake/config.py says what each one means).
-  environment = {
+  # The part of it that both functions of a stream have.
+  stream_environments = {
     for key, stream in local.streams : key => merge(var.lake_settings, {
       LAKE_BUCKET                  = aws_s3_bucket.lake.id
       LAKE_DATABASE                = aws_glue_catalog_database.lake.name
@@ -24,8 +80,6 @@ locals {
       POWERTOOLS_LOG_LEVEL         = var.log_level
     })
   }
-
-  metrics_namespace = "Clickstream"
 }
 
 # The layer is over the 50 MB that Lambda takes directly, so it goes through the bucket.
@@ -55,58 +109,52 @@ resource "aws_lambda_layer_version" "dependencies" {
   compatible_architectures = [var.architecture]
 }
 
-locals {
-  runtime = "python3.13"
-}
-
-resource "aws_cloudwatch_log_group" "transform" {
+resource "aws_cloudwatch_log_group" "function" {
   #checkov:skip=CKV_AWS_338:Logs hold keys and counts, never events; log_retention_days keeps them as long as the operator wants
   #checkov:skip=CKV_AWS_158:Encrypted with the lake's key when kms_enabled; otherwise with the service's own
 
-  for_each = local.streams
+  for_each = local.functions
 
-  name              = "/aws/lambda/${each.value.name}-transform"
+  name              = "/aws/lambda/${each.value.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = local.kms_key_arn
   tags              = local.tags
 }
 
-resource "aws_lambda_function" "transform" {
-  #checkov:skip=CKV_AWS_116:SQS invokes it, and the queue's redrive policy keeps what fails
+resource "aws_lambda_function" "function" {
+  #checkov:skip=CKV_AWS_116:What fails is kept by the queue's redrive policy, and for ticks by the failure destination
   #checkov:skip=CKV_AWS_272:Optional: code_signing_enabled
   #checkov:skip=CKV_AWS_117:The function reaches S3, Glue and SQS only, by their public endpoints over TLS; a VPC would add cost and nothing to protect
   #checkov:skip=CKV_AWS_173:Its settings are names and limits, no secrets; they are encrypted with the lake's key when kms_enabled
   #checkov:skip=CKV_AWS_50:Tracing costs per invocation; tracing_enabled turns it on
   #checkov:skip=CKV_AWS_115:The event source's maximum concurrency bounds it; reserved concurrency is a variable
 
-  for_each = local.streams
+  for_each = local.functions
 
-  function_name                  = "${each.value.name}-transform"
-  description                    = "Turns raw objects of ${each.value.name} into JSON and Parquet"
-  role                           = aws_iam_role.transform[each.key].arn
+  function_name                  = each.value.name
+  description                    = each.value.does
+  role                           = aws_iam_role.function[each.key].arn
   runtime                        = local.runtime
   architectures                  = [var.architecture]
   handler                        = "handler.handler"
-  filename                       = var.code_signing_enabled ? null : local.function_zips["transform"]
+  filename                       = var.code_signing_enabled ? null : local.function_zips[each.value.kind]
   s3_bucket                      = var.code_signing_enabled ? aws_s3_bucket.lake.id : null
-  s3_key                         = var.code_signing_enabled ? local.signed_keys["transform"] : null
-  source_code_hash               = filebase64sha256(local.function_zips["transform"])
+  s3_key                         = var.code_signing_enabled ? local.signed_keys[each.value.kind] : null
+  source_code_hash               = filebase64sha256(local.function_zips[each.value.kind])
   code_signing_config_arn        = var.code_signing_enabled ? aws_lambda_code_signing_config.lake[0].arn : null
   layers                         = [aws_lambda_layer_version.dependencies.arn]
-  memory_size                    = var.transform_memory_mb
-  timeout                        = var.transform_timeout_seconds
-  reserved_concurrent_executions = var.transform_reserved_concurrency
+  memory_size                    = each.value.memory_mb
+  timeout                        = each.value.timeout_seconds
+  reserved_concurrent_executions = each.value.reserved_concurrency
   kms_key_arn                    = local.kms_key_arn
   tags                           = local.tags
 
   ephemeral_storage {
-    size = var.transform_tmp_mb
+    size = each.value.tmp_mb
   }
 
   environment {
-    variables = merge(local.environment[each.key], {
-      POWERTOOLS_SERVICE_NAME = "${each.value.name}-transform"
-    })
+    variables = local.environments[each.key]
   }
 
   tracing_config {
@@ -114,16 +162,16 @@ resource "aws_lambda_function" "transform" {
   }
 
   # Otherwise the function would make the log group itself, with no retention.
-  depends_on = [aws_cloudwatch_log_group.transform, aws_iam_role_policy.transform]
+  depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
 }
 
-resource "aws_lambda_event_source_mapping" "transform" {
-  for_each = local.streams
+resource "aws_lambda_event_source_mapping" "function" {
+  for_each = local.functions
 
-  event_source_arn                   = aws_sqs_queue.transform[each.key].arn
-  function_name                      = aws_lambda_function.transform[each.key].arn
-  batch_size                         = var.transform_batch_size
-  maximum_batching_window_in_seconds = var.transform_batch_window_seconds
+  event_source_arn                   = aws_sqs_queue.work[each.key].arn
+  function_name                      = aws_lambda_function.function[each.key].arn
+  batch_size                         = each.value.batch_size
+  maximum_batching_window_in_seconds = each.value.batch_window_seconds
   function_response_types            = ["ReportBatchItemFailures"]
   tags                               = local.tags
 
@@ -132,88 +180,11 @@ resource "aws_lambda_event_source_mapping" "transform" {
   }
 }
 
-resource "aws_cloudwatch_log_group" "compact" {
-  #checkov:skip=CKV_AWS_338:Logs hold keys and counts, never events; log_retention_days keeps them as long as the operator wants
-  #checkov:skip=CKV_AWS_158:Encrypted with the lake's key when kms_enabled; otherwise with the service's own
-
-  for_each = local.streams
-
-  name              = "/aws/lambda/${each.value.name}-compact"
-  retention_in_days = var.log_retention_days
-  kms_key_id        = local.kms_key_arn
-  tags              = local.tags
-}
-
-resource "aws_lambda_function" "compact" {
-  #checkov:skip=CKV_AWS_116:What fails is kept by the queue's redrive policy, and for ticks by the failure destination
-  #checkov:skip=CKV_AWS_272:Optional: code_signing_enabled
-  #checkov:skip=CKV_AWS_117:The function reaches S3, Glue and SQS only, by their public endpoints over TLS; a VPC would add cost and nothing to protect
-  #checkov:skip=CKV_AWS_173:Its settings are names and limits, no secrets; they are encrypted with the lake's key when kms_enabled
-  #checkov:skip=CKV_AWS_50:Tracing costs per invocation; tracing_enabled turns it on
-  #checkov:skip=CKV_AWS_115:The event source's maximum concurrency bounds it; reserved concurrency is a variable
-
-  for_each = local.streams
-
-  function_name                  = "${each.value.name}-compact"
-  description                    = "Plans and does the compaction and clean-up of ${each.value.name}"
-  role                           = aws_iam_role.compact[each.key].arn
-  runtime                        = local.runtime
-  architectures                  = [var.architecture]
-  handler                        = "handler.handler"
-  filename                       = var.code_signing_enabled ? null : local.function_zips["compact"]
-  s3_bucket                      = var.code_signing_enabled ? aws_s3_bucket.lake.id : null
-  s3_key                         = var.code_signing_enabled ? local.signed_keys["compact"] : null
-  source_code_hash               = filebase64sha256(local.function_zips["compact"])
-  code_signing_config_arn        = var.code_signing_enabled ? aws_lambda_code_signing_config.lake[0].arn : null
-  layers                         = [aws_lambda_layer_version.dependencies.arn]
-  memory_size                    = var.compact_memory_mb
-  timeout                        = var.compact_timeout_seconds
-  reserved_concurrent_executions = var.compact_reserved_concurrency
-  kms_key_arn                    = local.kms_key_arn
-  tags                           = local.tags
-
-  ephemeral_storage {
-    size = var.compact_tmp_mb
-  }
-
-  environment {
-    variables = merge(local.environment[each.key], {
-      LAKE_COMPACT_QUEUE_URL   = aws_sqs_queue.compact[each.key].id
-      LAKE_TARGET_FILE_BYTES   = tostring(var.compact_target_file_mb * 1024 * 1024)
-      LAKE_MIN_FILES           = tostring(var.compact_min_files)
-      LAKE_LOOKBACK_DAYS       = tostring(var.compact_lookback_days)
-      LAKE_GRACE_SECONDS       = tostring(var.compact_grace_seconds)
-      LAKE_TIME_BUDGET_SECONDS = tostring(var.compact_timeout_seconds - 120)
-      POWERTOOLS_SERVICE_NAME  = "${each.value.name}-compact"
-    })
-  }
-
-  tracing_config {
-    mode = var.tracing_enabled ? "Active" : "PassThrough"
-  }
-
-  depends_on = [aws_cloudwatch_log_group.compact, aws_iam_role_policy.compact]
-}
-
-resource "aws_lambda_event_source_mapping" "compact" {
-  for_each = local.streams
-
-  event_source_arn        = aws_sqs_queue.compact[each.key].arn
-  function_name           = aws_lambda_function.compact[each.key].arn
-  batch_size              = 1 # a partition has an invocation's whole time to itself
-  function_response_types = ["ReportBatchItemFailures"]
-  tags                    = local.tags
-
-  scaling_config {
-    maximum_concurrency = var.compact_max_concurrency
-  }
-}
-
 # Schedule ticks arrive asynchronously; one that fails is kept, but the next tick does its work anyway.
 resource "aws_lambda_function_event_invoke_config" "compact" {
   for_each = local.streams
 
-  function_name                = aws_lambda_function.compact[each.key].function_name
+  function_name                = aws_lambda_function.function["${each.key}-compact"].function_name
   maximum_retry_attempts       = 1
   maximum_event_age_in_seconds = 3600
 

@@ -1,4 +1,4 @@
-# The database, and the tables that catalog.json describes. Partitions are registered by the
+# The database, and the tables that the catalog describes. Partitions are registered by the
 # functions, never by Terraform or a crawler.
 
 resource "aws_glue_catalog_database" "lake" {
@@ -15,6 +15,13 @@ resource "aws_glue_catalog_database" "lake" {
       permissions = []
     }
   }
+
+  lifecycle {
+    precondition {
+      condition     = filesha256(local.catalog_file) == trimspace(file("${local.package_dir}/catalog.sha256"))
+      error_message = "The functions in ${local.package_dir} were packaged with another catalog than ${local.catalog_file}, so tables and files would have different columns. Run `make package` again, or let package_dir and catalog_file name what belongs together."
+    }
+  }
 }
 
 locals {
@@ -22,7 +29,7 @@ locals {
     for key, stream in local.streams : {
       for format, table in local.catalog.tables : "${key}-${format}" => {
         name     = stream.tables[format].name
-        location = stream.tables[format].location
+        location = "s3://${local.bucket_name}/${stream.tables[format].prefix}"
         table    = table
         # A type that is null for a table, or a column of other formats, is not declared there.
         columns = [

@@ -17,62 +17,38 @@ locals {
 
 # --- who may use the roles ---------------------------------------------------------------------------
 
-data "aws_iam_policy_document" "lambda_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["lambda.amazonaws.com"]
-    }
-
-    # Lambda names its account when it takes the role, but not always the function:
-    # https://github.com/aws/aws-parallelcluster/pull/6926
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
+data "aws_iam_policy_document" "trust" {
+  # Where each service names the account that it works for. Lambda does not always name the function:
+  # https://github.com/aws/aws-parallelcluster/pull/6926
+  for_each = {
+    firehose      = "sts:ExternalId"
+    lakeformation = "aws:SourceAccount"
+    lambda        = "aws:SourceAccount"
+    scheduler     = "aws:SourceAccount"
   }
-}
 
-data "aws_iam_policy_document" "firehose_trust" {
   statement {
     actions = ["sts:AssumeRole"]
 
     principals {
       type        = "Service"
-      identifiers = ["firehose.amazonaws.com"]
-    }
-
-    # Firehose names the account it works for in the external id, not in aws:SourceAccount.
-    condition {
-      test     = "StringEquals"
-      variable = "sts:ExternalId"
-      values   = [local.account_id]
-    }
-  }
-}
-
-data "aws_iam_policy_document" "scheduler_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["scheduler.amazonaws.com"]
+      identifiers = ["${each.key}.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "aws:SourceAccount"
+      variable = each.value
       values   = [local.account_id]
     }
 
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = [aws_scheduler_schedule_group.lake.arn]
+    dynamic "condition" {
+      for_each = each.key == "scheduler" ? [aws_scheduler_schedule_group.lake.arn] : []
+
+      content {
+        test     = "ArnEquals"
+        variable = "aws:SourceArn"
+        values   = [condition.value]
+      }
     }
   }
 }
@@ -114,7 +90,7 @@ data "aws_iam_policy_document" "firehose" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["s3.${local.region}.amazonaws.com"]
+        values   = ["s3.${local.region}.${local.dns_suffix}"]
       }
     }
   }
@@ -125,7 +101,7 @@ resource "aws_iam_role" "firehose" {
 
   name                 = "${each.value.name}-firehose"
   description          = "Firehose stream ${each.value.name} writes raw objects"
-  assume_role_policy   = data.aws_iam_policy_document.firehose_trust.json
+  assume_role_policy   = data.aws_iam_policy_document.trust["firehose"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
 }
@@ -138,51 +114,101 @@ resource "aws_iam_role_policy" "firehose" {
   policy = data.aws_iam_policy_document.firehose[each.key].json
 }
 
-# --- transform ---------------------------------------------------------------------------------------
+# --- functions ---------------------------------------------------------------------------------------
 
-data "aws_iam_policy_document" "transform" {
-  for_each = local.streams
+locals {
+  # What each function does besides logging and the like.
+  function_statements = merge([
+    for key, stream in local.streams : {
+      "${key}-transform" = [
+        {
+          sid       = "ReadRawObjects"
+          actions   = ["s3:GetObject"]
+          resources = ["${aws_s3_bucket.lake.arn}/${stream.raw_prefix}*"]
+        },
+        {
+          # Landing files and manifests are read back, and copied into generations; big files go in parts.
+          sid     = "PublishFiles"
+          actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+          resources = [
+            "${aws_s3_bucket.lake.arn}/${stream.processed_prefix}*",
+            "${aws_s3_bucket.lake.arn}/${stream.rejected_prefix}*",
+          ]
+        },
+        {
+          # Without it S3 answers 403 instead of 404 for a key that is not there. No prefix condition: a
+          # request for one object carries no prefix to compare.
+          sid       = "SeeWhetherObjectsExist"
+          actions   = ["s3:ListBucket"]
+          resources = [aws_s3_bucket.lake.arn]
+        },
+        {
+          sid       = "RegisterPartitions"
+          actions   = ["glue:CreatePartition", "glue:GetPartition", "glue:GetTable"]
+          resources = distinct(flatten(values(local.glue_tables[key])))
+        },
+        {
+          sid       = "TakeMessages"
+          actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+          resources = [aws_sqs_queue.work["${key}-transform"].arn]
+        },
+      ]
+      "${key}-compact" = [
+        {
+          sid       = "MergeFiles"
+          actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+          resources = ["${aws_s3_bucket.lake.arn}/${stream.processed_prefix}*"]
+        },
+        {
+          sid       = "ListFiles"
+          actions   = ["s3:ListBucket"]
+          resources = [aws_s3_bucket.lake.arn]
+        },
+        {
+          # The clean-up, and nothing else in this account, deletes files of the lake.
+          sid     = "CleanUpReplacedFiles"
+          actions = ["s3:DeleteObject"]
+          resources = [
+            for format in ["json", "parquet"] : "${aws_s3_bucket.lake.arn}/${stream.tables[format].prefix}*"
+          ]
+        },
+        {
+          sid       = "SwapPartitions"
+          actions   = ["glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:UpdatePartition"]
+          resources = distinct(flatten([for format in ["json", "parquet"] : local.glue_tables[key][format]]))
+        },
+        {
+          sid       = "PlanAndTakeMessages"
+          actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
+          resources = [aws_sqs_queue.work["${key}-compact"].arn]
+        },
+        {
+          sid       = "KeepFailedTicks"
+          actions   = ["sqs:SendMessage"]
+          resources = [aws_sqs_queue.schedule_dead.arn]
+        },
+      ]
+    }
+  ]...)
+}
 
-  statement {
-    sid       = "ReadRawObjects"
-    actions   = ["s3:GetObject"]
-    resources = ["${aws_s3_bucket.lake.arn}/${each.value.raw_prefix}*"]
-  }
+data "aws_iam_policy_document" "function" {
+  for_each = local.functions
 
-  statement {
-    # Landing files and manifests are read back, and copied into generations; big files go in parts.
-    sid     = "PublishFiles"
-    actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
-    resources = [
-      "${aws_s3_bucket.lake.arn}/${each.value.processed_prefix}*",
-      "${aws_s3_bucket.lake.arn}/${each.value.rejected_prefix}*",
-    ]
-  }
+  dynamic "statement" {
+    for_each = local.function_statements[each.key]
 
-  statement {
-    # Without it S3 answers 403 instead of 404 for a key that is not there. No prefix condition: a
-    # request for one object carries no prefix to compare.
-    sid       = "SeeWhetherObjectsExist"
-    actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.lake.arn]
-  }
-
-  statement {
-    sid       = "RegisterPartitions"
-    actions   = ["glue:CreatePartition", "glue:GetPartition", "glue:GetTable"]
-    resources = distinct(flatten(values(local.glue_tables[each.key])))
-  }
-
-  statement {
-    sid       = "TakeMessages"
-    actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-    resources = [aws_sqs_queue.transform[each.key].arn]
+    content {
+      sid       = statement.value.sid
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
   }
 
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.transform[each.key].arn}:*"]
+    resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
   }
 
   dynamic "statement" {
@@ -206,112 +232,22 @@ data "aws_iam_policy_document" "transform" {
   }
 }
 
-resource "aws_iam_role" "transform" {
-  for_each = local.streams
+resource "aws_iam_role" "function" {
+  for_each = local.functions
 
-  name                 = "${each.value.name}-transform"
-  description          = "Transform function of ${each.value.name}"
-  assume_role_policy   = data.aws_iam_policy_document.lambda_trust.json
+  name                 = each.value.name
+  description          = "${title(each.value.kind)} function of ${local.streams[each.value.stream].name}"
+  assume_role_policy   = data.aws_iam_policy_document.trust["lambda"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
 }
 
-resource "aws_iam_role_policy" "transform" {
-  for_each = local.streams
+resource "aws_iam_role_policy" "function" {
+  for_each = local.functions
 
-  name   = "transform"
-  role   = aws_iam_role.transform[each.key].id
-  policy = data.aws_iam_policy_document.transform[each.key].json
-}
-
-# --- compact -----------------------------------------------------------------------------------------
-
-data "aws_iam_policy_document" "compact" {
-  for_each = local.streams
-
-  statement {
-    sid       = "MergeFiles"
-    actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
-    resources = ["${aws_s3_bucket.lake.arn}/${each.value.processed_prefix}*"]
-  }
-
-  statement {
-    sid       = "ListFiles"
-    actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.lake.arn]
-  }
-
-  statement {
-    # The clean-up, and nothing else in this account, deletes files of the lake.
-    sid     = "CleanUpReplacedFiles"
-    actions = ["s3:DeleteObject"]
-    resources = [
-      for format in ["json", "parquet"] :
-      "${aws_s3_bucket.lake.arn}/${each.value.processed_prefix}${format}/*"
-    ]
-  }
-
-  statement {
-    sid       = "SwapPartitions"
-    actions   = ["glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:UpdatePartition"]
-    resources = distinct(flatten([for format in ["json", "parquet"] : local.glue_tables[each.key][format]]))
-  }
-
-  statement {
-    sid       = "PlanAndTakeMessages"
-    actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
-    resources = [aws_sqs_queue.compact[each.key].arn]
-  }
-
-  statement {
-    sid       = "KeepFailedTicks"
-    actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.schedule_dead.arn]
-  }
-
-  statement {
-    sid       = "Log"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.compact[each.key].arn}:*"]
-  }
-
-  dynamic "statement" {
-    for_each = var.tracing_enabled ? [1] : []
-
-    content {
-      sid       = "Trace"
-      actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-      resources = ["*"] # X-Ray knows no resources for these
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_enabled ? [1] : []
-
-    content {
-      sid       = "Encrypt"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [local.kms_key_arn]
-    }
-  }
-}
-
-resource "aws_iam_role" "compact" {
-  for_each = local.streams
-
-  name                 = "${each.value.name}-compact"
-  description          = "Compact function of ${each.value.name}"
-  assume_role_policy   = data.aws_iam_policy_document.lambda_trust.json
-  permissions_boundary = var.permissions_boundary_arn
-  tags                 = local.tags
-}
-
-resource "aws_iam_role_policy" "compact" {
-  for_each = local.streams
-
-  name   = "compact"
-  role   = aws_iam_role.compact[each.key].id
-  policy = data.aws_iam_policy_document.compact[each.key].json
+  name   = each.value.kind
+  role   = aws_iam_role.function[each.key].id
+  policy = data.aws_iam_policy_document.function[each.key].json
 }
 
 # --- scheduler ---------------------------------------------------------------------------------------
@@ -320,7 +256,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "Tick"
     actions   = ["lambda:InvokeFunction"]
-    resources = [for function in aws_lambda_function.compact : function.arn]
+    resources = [for key in keys(local.streams) : aws_lambda_function.function["${key}-compact"].arn]
   }
 
   statement {
@@ -343,7 +279,7 @@ data "aws_iam_policy_document" "scheduler" {
 resource "aws_iam_role" "scheduler" {
   name                 = "${var.name}-scheduler"
   description          = "Schedules of ${var.name} start the compact functions"
-  assume_role_policy   = data.aws_iam_policy_document.scheduler_trust.json
+  assume_role_policy   = data.aws_iam_policy_document.trust["scheduler"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
 }

@@ -7,15 +7,10 @@ locals {
   # Which function's role writes partitions of which table.
   lake_formation_writers = var.lake_formation_enabled ? merge([
     for key, stream in local.streams : merge(
-      { for format in keys(stream.tables) : "${key}-transform-${format}" => { role = aws_iam_role.transform[key].arn, table = "${key}-${format}" } },
-      { for format in ["json", "parquet"] : "${key}-compact-${format}" => { role = aws_iam_role.compact[key].arn, table = "${key}-${format}" } },
+      { for format in keys(stream.tables) : "${key}-transform-${format}" => { role = aws_iam_role.function["${key}-transform"].arn, table = "${key}-${format}" } },
+      { for format in ["json", "parquet"] : "${key}-compact-${format}" => { role = aws_iam_role.function["${key}-compact"].arn, table = "${key}-${format}" } },
     )
   ]...) : {}
-
-  lake_formation_locations = var.lake_formation_enabled ? merge(
-    { for key in keys(local.streams) : "${key}-transform" => aws_iam_role.transform[key].arn },
-    { for key in keys(local.streams) : "${key}-compact" => aws_iam_role.compact[key].arn },
-  ) : {}
 
   lake_formation_reads = {
     for pair in setproduct(keys(local.lake_formation_tables), var.lake_formation_readers) :
@@ -30,25 +25,6 @@ resource "aws_lakeformation_resource" "lake" {
   role_arn = aws_iam_role.lake_formation[0].arn
 
   depends_on = [aws_iam_role_policy.lake_formation]
-}
-
-data "aws_iam_policy_document" "lake_formation_trust" {
-  count = var.lake_formation_enabled ? 1 : 0
-
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["lakeformation.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
-  }
 }
 
 # What Lake Formation hands out to readers: nothing but the tables' files.
@@ -88,7 +64,7 @@ resource "aws_iam_role" "lake_formation" {
 
   name                 = "${var.name}-lake-formation"
   description          = "Lake Formation reads the tables of ${var.name} for those it lets in"
-  assume_role_policy   = data.aws_iam_policy_document.lake_formation_trust[0].json
+  assume_role_policy   = data.aws_iam_policy_document.trust["lakeformation"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
 }
@@ -103,7 +79,7 @@ resource "aws_iam_role_policy" "lake_formation" {
 
 # A partition may only be registered where its role may register locations.
 resource "aws_lakeformation_permissions" "location" {
-  for_each = local.lake_formation_locations
+  for_each = { for key in keys(local.functions) : key => aws_iam_role.function[key].arn if var.lake_formation_enabled }
 
   principal   = each.value
   permissions = ["DATA_LOCATION_ACCESS"]

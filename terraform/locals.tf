@@ -5,6 +5,7 @@ data "aws_region" "current" {}
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
+  dns_suffix = data.aws_partition.current.dns_suffix
   region     = data.aws_region.current.id # `name` is deprecated from provider 6 on
 
   tags = merge({ Project = var.name }, var.tags)
@@ -12,7 +13,8 @@ locals {
   bucket_name = coalesce(var.bucket_name, "${var.name}-${local.account_id}-${local.region}")
   package_dir = coalesce(var.package_dir, "${path.module}/../dist")
 
-  catalog        = jsondecode(file(coalesce(var.catalog_file, "${path.module}/../functions/lake/catalog.json")))
+  catalog_file   = coalesce(var.catalog_file, "${path.module}/../src/clickstream_lake/catalogs/clickstream.json")
+  catalog        = jsondecode(file(local.catalog_file))
   partition_keys = distinct(concat(local.catalog.partition_keys, var.hour_partition ? ["hour"] : []))
 
   # Firehose's name for each partition key's part of the arrival time.
@@ -29,8 +31,8 @@ locals {
       errors_prefix    = "${stream.prefix}errors/"
       tables = {
         for format, table in local.catalog.tables : format => {
-          name     = "${stream.table_prefix != null ? stream.table_prefix : stream.prefix == "" ? "" : "${replace(key, "-", "_")}_"}${table.name}"
-          location = "s3://${local.bucket_name}/${stream.prefix}${table.prefix}"
+          name   = "${stream.table_prefix != null ? stream.table_prefix : stream.prefix == "" ? "" : "${replace(key, "-", "_")}_"}${table.name}"
+          prefix = "${stream.prefix}${format == "rejects" ? "rejected/" : "processed/${format}/"}"
         }
       }
       buffer_mb       = coalesce(stream.buffer_mb, var.firehose_buffer_mb)

@@ -27,8 +27,8 @@ output "functions" {
   description = "Names of the transform and compact function of each stream."
   value = {
     for key in keys(local.streams) : key => {
-      transform = aws_lambda_function.transform[key].function_name
-      compact   = aws_lambda_function.compact[key].function_name
+      transform = aws_lambda_function.function["${key}-transform"].function_name
+      compact   = aws_lambda_function.function["${key}-compact"].function_name
     }
   }
 }
@@ -37,11 +37,11 @@ output "queues" {
   description = "URLs of the queues of each stream: work, dead letters, and what Firehose could not deliver."
   value = {
     for key in keys(local.streams) : key => {
-      transform      = aws_sqs_queue.transform[key].id
-      transform_dead = aws_sqs_queue.transform_dead[key].id
+      transform      = aws_sqs_queue.work["${key}-transform"].id
+      transform_dead = aws_sqs_queue.dead["${key}-transform"].id
       undelivered    = aws_sqs_queue.undelivered[key].id
-      compact        = aws_sqs_queue.compact[key].id
-      compact_dead   = aws_sqs_queue.compact_dead[key].id
+      compact        = aws_sqs_queue.work["${key}-compact"].id
+      compact_dead   = aws_sqs_queue.dead["${key}-compact"].id
     }
   }
 }
@@ -60,8 +60,8 @@ output "environment" {
   description = "Environment of the functions of each stream, to run the same handlers elsewhere."
   value = {
     for key in keys(local.streams) : key => {
-      transform = aws_lambda_function.transform[key].environment[0].variables
-      compact   = aws_lambda_function.compact[key].environment[0].variables
+      transform = aws_lambda_function.function["${key}-transform"].environment[0].variables
+      compact   = aws_lambda_function.function["${key}-compact"].environment[0].variables
     }
   }
 }
@@ -85,10 +85,10 @@ output "commands" {
         "--query-execution-context Database=${aws_glue_catalog_database.lake.name}",
         "--query-string 'SELECT event_type, COUNT(*) FROM ${stream.tables["parquet"].name} GROUP BY event_type'",
       ])
-      follow_transform = "aws logs tail ${aws_cloudwatch_log_group.transform[key].name} --region ${local.region} --follow"
-      compact_now      = "aws lambda invoke --region ${local.region} --function-name ${aws_lambda_function.compact[key].function_name} --cli-binary-format raw-in-base64-out --payload '{\"action\":\"plan\"}' /dev/stdout"
-      retry_transform  = "aws sqs start-message-move-task --region ${local.region} --source-arn ${aws_sqs_queue.transform_dead[key].arn}"
-      retry_compact    = "aws sqs start-message-move-task --region ${local.region} --source-arn ${aws_sqs_queue.compact_dead[key].arn}"
+      follow_transform = "aws logs tail ${aws_cloudwatch_log_group.function["${key}-transform"].name} --region ${local.region} --follow"
+      compact_now      = "aws lambda invoke --region ${local.region} --function-name ${aws_lambda_function.function["${key}-compact"].function_name} --cli-binary-format raw-in-base64-out --payload '{\"action\":\"plan\"}' /dev/stdout"
+      retry_transform  = "aws sqs start-message-move-task --region ${local.region} --source-arn ${aws_sqs_queue.dead["${key}-transform"].arn}"
+      retry_compact    = "aws sqs start-message-move-task --region ${local.region} --source-arn ${aws_sqs_queue.dead["${key}-compact"].arn}"
     }
   }
 }

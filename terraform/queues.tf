@@ -1,11 +1,14 @@
 # raw/ -> transform queue -> transform function; schedule -> compact queue -> compact function. What
 # was tried too often ends in a dead-letter queue, from which it can be sent back.
 
-resource "aws_sqs_queue" "transform" {
-  for_each = local.streams
+resource "aws_sqs_queue" "work" {
+  for_each = local.functions
 
-  name                       = "${each.value.name}-transform"
-  visibility_timeout_seconds = local.transform_visibility_seconds
+  name                       = "${each.value.name}${each.value.fifo ? ".fifo" : ""}"
+  fifo_queue                 = each.value.fifo
+  deduplication_scope        = each.value.fifo ? "messageGroup" : null
+  fifo_throughput_limit      = each.value.fifo ? "perMessageGroupId" : null
+  visibility_timeout_seconds = each.value.visibility_seconds
   message_retention_seconds  = 14 * 86400
   receive_wait_time_seconds  = 20
   sqs_managed_sse_enabled    = var.kms_enabled ? null : true
@@ -13,69 +16,29 @@ resource "aws_sqs_queue" "transform" {
   tags                       = local.tags
 
   redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.transform_dead[each.key].arn
-    maxReceiveCount     = var.transform_max_receives
+    deadLetterTargetArn = aws_sqs_queue.dead[each.key].arn
+    maxReceiveCount     = each.value.max_receives
   })
 }
 
-resource "aws_sqs_queue" "transform_dead" {
-  for_each = local.streams
+resource "aws_sqs_queue" "dead" {
+  for_each = local.functions
 
-  name                      = "${each.value.name}-transform-dead"
+  name                      = "${each.value.name}-dead${each.value.fifo ? ".fifo" : ""}"
+  fifo_queue                = each.value.fifo
   message_retention_seconds = 14 * 86400
   sqs_managed_sse_enabled   = var.kms_enabled ? null : true
   kms_master_key_id         = local.kms_key_arn
   tags                      = local.tags
 }
 
-resource "aws_sqs_queue_redrive_allow_policy" "transform_dead" {
-  for_each = local.streams
+resource "aws_sqs_queue_redrive_allow_policy" "dead" {
+  for_each = local.functions
 
-  queue_url = aws_sqs_queue.transform_dead[each.key].id
+  queue_url = aws_sqs_queue.dead[each.key].id
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
-    sourceQueueArns   = [aws_sqs_queue.transform[each.key].arn]
-  })
-}
-
-resource "aws_sqs_queue" "compact" {
-  for_each = local.streams
-
-  name                       = "${each.value.name}-compact.fifo"
-  fifo_queue                 = true
-  deduplication_scope        = "messageGroup"
-  fifo_throughput_limit      = "perMessageGroupId"
-  visibility_timeout_seconds = 6 * var.compact_timeout_seconds
-  message_retention_seconds  = 14 * 86400
-  receive_wait_time_seconds  = 20
-  sqs_managed_sse_enabled    = var.kms_enabled ? null : true
-  kms_master_key_id          = local.kms_key_arn
-  tags                       = local.tags
-
-  redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.compact_dead[each.key].arn
-    maxReceiveCount     = var.compact_max_receives
-  })
-}
-
-resource "aws_sqs_queue" "compact_dead" {
-  for_each = local.streams
-
-  name                      = "${each.value.name}-compact-dead.fifo"
-  fifo_queue                = true
-  message_retention_seconds = 14 * 86400
-  sqs_managed_sse_enabled   = var.kms_enabled ? null : true
-  kms_master_key_id         = local.kms_key_arn
-  tags                      = local.tags
-}
-
-resource "aws_sqs_queue_redrive_allow_policy" "compact_dead" {
-  for_each = local.streams
-
-  queue_url = aws_sqs_queue.compact_dead[each.key].id
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "byQueue"
-    sourceQueueArns   = [aws_sqs_queue.compact[each.key].arn]
+    sourceQueueArns   = [aws_sqs_queue.work[each.key].arn]
   })
 }
 
@@ -100,45 +63,44 @@ resource "aws_sqs_queue" "schedule_dead" {
 }
 
 locals {
-  transform_visibility_seconds = var.transform_visibility_seconds != null ? var.transform_visibility_seconds : 6 * var.transform_timeout_seconds + var.transform_batch_window_seconds
-
-  # Queues that the bucket sends to.
-  notified_queues = merge(
-    { for key in keys(local.streams) : "${key}-transform" => aws_sqs_queue.transform[key] },
+  queues = merge(
+    { for key in keys(local.functions) : key => aws_sqs_queue.work[key] },
+    { for key in keys(local.functions) : "${key}-dead" => aws_sqs_queue.dead[key] },
     { for key in keys(local.streams) : "${key}-undelivered" => aws_sqs_queue.undelivered[key] },
-  )
-
-  tls_only_queues = merge(
-    { for key in keys(local.streams) : "${key}-transform-dead" => aws_sqs_queue.transform_dead[key] },
-    { for key in keys(local.streams) : "${key}-compact" => aws_sqs_queue.compact[key] },
-    { for key in keys(local.streams) : "${key}-compact-dead" => aws_sqs_queue.compact_dead[key] },
     { schedule-dead = aws_sqs_queue.schedule_dead },
   )
+
+  # Those that the bucket sends to.
+  notified_queues = flatten([for key in keys(local.streams) : ["${key}-transform", "${key}-undelivered"]])
 }
 
-data "aws_iam_policy_document" "notified_queue" {
-  for_each = local.notified_queues
+data "aws_iam_policy_document" "queue" {
+  for_each = local.queues
 
-  statement {
-    sid       = "TheBucketNotifies"
-    actions   = ["sqs:SendMessage"]
-    resources = [each.value.arn]
+  dynamic "statement" {
+    for_each = contains(local.notified_queues, each.key) ? [1] : []
 
-    principals {
-      type        = "Service"
-      identifiers = ["s3.amazonaws.com"]
-    }
+    content {
+      sid       = "TheBucketNotifies"
+      actions   = ["sqs:SendMessage"]
+      resources = [each.value.arn]
 
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = [aws_s3_bucket.lake.arn]
-    }
+      principals {
+        type        = "Service"
+        identifiers = ["s3.amazonaws.com"]
+      }
 
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:SourceArn"
+        values   = [aws_s3_bucket.lake.arn]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local.account_id]
+      }
     }
   }
 
@@ -161,38 +123,9 @@ data "aws_iam_policy_document" "notified_queue" {
   }
 }
 
-resource "aws_sqs_queue_policy" "notified" {
-  for_each = local.notified_queues
+resource "aws_sqs_queue_policy" "queue" {
+  for_each = local.queues
 
   queue_url = each.value.id
-  policy    = data.aws_iam_policy_document.notified_queue[each.key].json
-}
-
-data "aws_iam_policy_document" "tls_only_queue" {
-  for_each = local.tls_only_queues
-
-  statement {
-    sid       = "OnlyOverTls"
-    effect    = "Deny"
-    actions   = ["sqs:*"]
-    resources = [each.value.arn]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
-    }
-  }
-}
-
-resource "aws_sqs_queue_policy" "tls_only" {
-  for_each = local.tls_only_queues
-
-  queue_url = each.value.id
-  policy    = data.aws_iam_policy_document.tls_only_queue[each.key].json
+  policy    = data.aws_iam_policy_document.queue[each.key].json
 }

@@ -233,7 +233,7 @@ resource "aws_s3_bucket_notification" "lake" {
 
     content {
       id            = "${queue.key}-raw"
-      queue_arn     = aws_sqs_queue.transform[queue.key].arn
+      queue_arn     = aws_sqs_queue.work["${queue.key}-transform"].arn
       events        = ["s3:ObjectCreated:*"]
       filter_prefix = queue.value.raw_prefix
       filter_suffix = ".gz"
@@ -252,5 +252,5 @@ resource "aws_s3_bucket_notification" "lake" {
   }
 
   # S3 sends a test message to each queue before it takes the configuration.
-  depends_on = [aws_sqs_queue_policy.notified]
+  depends_on = [aws_sqs_queue_policy.queue]
 }

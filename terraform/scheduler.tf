@@ -43,7 +43,7 @@ resource "aws_scheduler_schedule" "compact" {
   }
 
   target {
-    arn      = aws_lambda_function.compact[each.value.stream].arn
+    arn      = aws_lambda_function.function["${each.value.stream}-compact"].arn
     role_arn = aws_iam_role.scheduler.arn
     input    = jsonencode(each.value.input)
 

@@ -51,13 +51,13 @@ variable "database_name" {
 }
 
 variable "catalog_file" {
-  description = "Path of the catalog that says columns, types and table formats. By default the one that is packaged with the functions; it must be the same file."
+  description = "Path of the catalog that says columns, types and table formats. By default the one that the functions are packaged with; a plan fails while it is another than theirs."
   type        = string
   default     = null
 
   validation {
     condition = var.catalog_file == null || (
-      can(jsondecode(file(var.catalog_file)).tables.parquet.prefix) &&
+      can(jsondecode(file(var.catalog_file)).tables.parquet.name) &&
       can(jsondecode(file(var.catalog_file)).columns[0].name) &&
       can(jsondecode(file(var.catalog_file)).partition_keys[0])
     )
@@ -66,16 +66,16 @@ variable "catalog_file" {
 }
 
 variable "package_dir" {
-  description = "Directory that `make package` filled: transform.zip, compact.zip and layer-<architecture>.zip. By default `dist` beside this directory."
+  description = "Directory that `make package` filled: transform.zip, compact.zip, layer-<architecture>.zip and catalog.sha256. By default `dist` beside this directory."
   type        = string
   default     = null
 
   validation {
     condition = alltrue([
-      for file in ["transform.zip", "compact.zip", "layer-${var.architecture}.zip"] :
+      for file in ["transform.zip", "compact.zip", "layer-${var.architecture}.zip", "catalog.sha256"] :
       fileexists("${coalesce(var.package_dir, "${path.module}/../dist")}/${file}")
     ])
-    error_message = "package_dir lacks transform.zip, compact.zip or layer-${var.architecture}.zip. Run `make package` first."
+    error_message = "package_dir lacks transform.zip, compact.zip, layer-${var.architecture}.zip or catalog.sha256. Run `make package` in a checkout of this module's version; where the module comes from elsewhere, copy its dist/ and let package_dir name the copy."
   }
 }
 

@@ -1,25 +1,22 @@
-"""The measured process: compact one partition of one format, requests counted."""
+"""The measured work. A module of its own, so that its process holds no more than Lambda's does."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
+
+from benchmarks.measure import Work
+from clickstream_lake.lake.layout import Format, Partition, Slot
 
 
-def compact(
-    format: Literal["json", "parquet"],  # noqa: A002 - as everywhere in the lake
-    environment: dict[str, str],
-) -> Callable[[], dict[str, Any]]:
-    """Import and wire everything; the work is the compact function's own."""
-    import os  # noqa: PLC0415 - counted as start-up
+def work(format: Format, partition: str, environment: dict[str, str]) -> Work:  # noqa: A002 - as in the lake
+    """Import and wire everything; the work is the compact function's own, requests counted."""
+    import os
 
-    import boto3  # noqa: PLC0415 - the same
+    import boto3
 
-    from clickstream_lake.compact.wiring import wire  # noqa: PLC0415 - the same
-    from clickstream_lake.lake.aws.clients import open_lake  # noqa: PLC0415 - the same
-    from clickstream_lake.lake.catalog import load_catalog  # noqa: PLC0415 - the same
-    from clickstream_lake.lake.config import load_config  # noqa: PLC0415 - the same
-    from clickstream_lake.lake.layout import Layout  # noqa: PLC0415 - the same
+    from clickstream_lake.compact.wiring import wire
+    from clickstream_lake.lake.aws.clients import open_lake
+    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.config import load_config
 
     os.environ.update(environment)
     requests: Counter[str] = Counter()
@@ -31,11 +28,11 @@ def compact(
     if boto3.DEFAULT_SESSION is not None:
         boto3.DEFAULT_SESSION.events.register("before-call", count)
     config, catalog = load_config(environment), load_catalog()
-    operations = wire(config, catalog, open_lake(config, catalog).generations, queue=None)
-    partition = Layout().source("raw/year=2025/month=11/day=26/any.gz").partition
+    operations = wire(config, catalog, open_lake(config, catalog), queue=None)
 
-    def work() -> dict[str, Any]:
-        result = operations.compactor.compact(format, partition, force=True)
-        return {"result": asdict(result), "requests": dict(requests)}
+    def compact() -> dict[str, Any]:
+        result = operations.compactor.compact(Slot(format, Partition.parse(partition)), force=True)
+        names = ("files_before", "files_after", "bytes_before", "bytes_after")
+        return {"requests": dict(requests), **{name: getattr(result, name) for name in names}}
 
-    return work
+    return compact

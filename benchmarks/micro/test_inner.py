@@ -4,6 +4,7 @@ Compare with an earlier run: `pytest benchmarks/micro --benchmark-autosave --ben
 """
 
 import io
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +17,10 @@ from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.transform.read.gunzip import gunzip
 from clickstream_lake.transform.read.lines import blocks
-from clickstream_lake.transform.rules.enrich import EnrichedLines, Enricher
+from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Rules
 from clickstream_lake.transform.rules.kernel import Kernel
-from clickstream_lake.transform.rules.rules import Rules
-from clickstream_lake.transform.write.outputs import JsonOutput, ParquetOutput
+from clickstream_lake.transform.write.json import JsonOutput
+from clickstream_lake.transform.write.parquet import ParquetOutput
 
 EVENTS: Final = 20_000
 _RULES: Final = Rules(
@@ -70,10 +71,8 @@ def test_enrich_line_by_line(benchmark: Any, text: bytes) -> None:
     lines = text.split(b"\n")[:2_000]
 
     def enrich() -> int:
-        done = EnrichedLines()
-        for number, line in enumerate(lines):
-            enricher.line(line, number, 0, done)
-        return len(done.rows)
+        done = Enriched()
+        return sum(len(enricher.line(line, n, 0, done)) for n, line in enumerate(lines))
 
     assert benchmark(enrich) == len(lines)
 
@@ -85,7 +84,7 @@ def test_encode_parquet(
 
     def encode() -> int:
         path = tmp_path / "events.parquet"
-        with ParquetOutput(path, load_catalog(), OutputOptions()) as output:
+        with closing(ParquetOutput(path, load_catalog(), OutputOptions())) as output:
             for batch in batches:
                 output.write_batch(batch)
             output.finish()
@@ -102,7 +101,7 @@ def test_encode_json(
 
     def encode() -> int:
         path = tmp_path / "events.json"
-        with JsonOutput(path, OutputOptions(json_compression=compression)) as output:
+        with closing(JsonOutput(path, OutputOptions(json_compression=compression))) as output:
             for lines in written:
                 output.write(lines)
         return path.stat().st_size

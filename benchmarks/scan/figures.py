@@ -1,158 +1,116 @@
-"""The plots: bytes by query and layout, prediction against measurement, and break-even."""
+"""What the results come to: found by query and layout, as ratios, and as dollars."""
 
-from __future__ import annotations
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
-from typing import TYPE_CHECKING, Any
+import msgspec
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
+from benchmarks import prices
+from benchmarks.results import Results
+from benchmarks.scan.layouts import LayoutFigures
+from benchmarks.scan.run import Measurement
+from benchmarks.scan.suite import SUITE
+from clickstream_lake.sandbox.athena import billing
 
-from benchmarks.scan.costs import query_dollars
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from matplotlib.axes import Axes
-
-    from benchmarks.scan.costs import CompactionCost
-    from benchmarks.scan.results import Results
-
-_COLOURS = {
-    "json": "#b3541e",
-    "json_gzip": "#e0a458",
-    "small_snappy": "#a7bed3",
-    "small_zstd": "#5b8fb9",
-    "unclustered_snappy": "#9ac49a",
-    "unclustered_zstd": "#5f9f6e",
-    "clustered_snappy": "#4f7f5a",
-    "clustered_zstd": "#1f5130",
-}
-_SHOWN = ("json", "json_gzip", "small_zstd", "unclustered_zstd", "clustered_zstd")
-_STYLE: Any = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "figure.facecolor": "white",
-    "svg.hashsalt": "bytes-scanned",  # the same figures give the same file
-    "svg.fonttype": "none",
-}
+QUERIES: Final = tuple(query.name for query in SUITE)
+_LISTED_AT_ONCE: Final = 1000
+_LISTINGS: Final = 3  # survey, after the announcement, after the swap
+_GLUE_CALLS: Final = 6  # reads and updates of one partition's compaction
 
 
-def draw(results: Results, directory: Path) -> list[str]:
-    """Write every plot as PNG and SVG, and give their names without the ending."""
-    directory.mkdir(parents=True, exist_ok=True)
-    mpl.use("Agg")
-    with mpl.rc_context(_STYLE):
-        return [
-            _save(_bytes_by_query(results), directory, "bytes-by-query"),
-            _save(_ratios(results), directory, "ratio-to-json"),
-            _save(_prediction(results), directory, "prediction"),
-            _save(_break_even(results, results.compaction), directory, "break-even"),
-        ]
+class Figures:
+    """The results of one run."""
+
+    def __init__(self, results: Results[Measurement]) -> None:
+        """Look into them."""
+        self.measurements = results.measurements
+        self.layouts = msgspec.convert(results.facts["layouts"], list[LayoutFigures])
+        self._found = {(one.query, one.layout): one for one in results.measurements}
+
+    def of(self, query: str, layout: str) -> Measurement:
+        """Find one measurement."""
+        return self._found[query, layout]
+
+    def layout(self, name: str) -> LayoutFigures:
+        """Find one layout."""
+        return next(layout for layout in self.layouts if layout.name == name)
+
+    def ratio(self, query: str, large: str, small: str) -> float:
+        """Say how many times fewer bytes one layout's query scans than another's."""
+        return self.of(query, large).scanned / max(1, self.of(query, small).scanned)
+
+    @property
+    def worst_prediction(self) -> float:
+        """The largest deviation of predicted from independently measured bytes, as a share."""
+        return max(
+            abs(one.predicted - one.measured) / one.measured
+            for one in self.measurements
+            if one.measured
+        )
+
+    @cached_property
+    def compaction(self) -> "CompactionCost":
+        """What merging the landing files into the final layout cost."""
+        return compaction_cost(self.layout("small_zstd"), self.layout("clustered_zstd"))
+
+    def saving(self, query: str) -> float:
+        """Dollars that compaction saves a query as it is billed."""
+        before, after = self.of(query, "small_zstd"), self.of(query, "clustered_zstd")
+        return query_dollars(before) - query_dollars(after)
+
+    def mean_dollars(self, layout: str) -> float:
+        """What a query of the suite's mix costs as it is billed."""
+        return sum(query_dollars(self.of(query, layout)) for query in QUERIES) / len(QUERIES)
 
 
-def _save(figure: Any, directory: Path, name: str) -> str:  # noqa: ANN401  # matplotlib is untyped
-    figure.savefig(directory / f"{name}.png", dpi=130, bbox_inches="tight")
-    figure.savefig(directory / f"{name}.svg", bbox_inches="tight", metadata={"Date": None})
-    plt.close(figure)
-    return name
+@dataclass(frozen=True, slots=True)
+class CompactionCost:
+    """What merging one layout once came to.
+
+    Attributes:
+        requests: dollars for S3 and Glue.
+        compute: dollars for Lambda.
+    """
+
+    requests: float
+    compute: float
+
+    @property
+    def total(self) -> float:
+        """Dollars in all."""
+        return self.requests + self.compute
 
 
-def _bytes_by_query(results: Results) -> Any:  # noqa: ANN401  # matplotlib is untyped
-    figure, axes = plt.subplots(figsize=(11, 5.2))
-    shown = [layout for layout in results.layouts if layout.name in _SHOWN]
-    width = 0.8 / len(shown)
-    for place, layout in enumerate(shown):
-        values = [results.of(query, layout.name).scanned for query in results.queries]
-        offsets = [x + (place - (len(shown) - 1) / 2) * width for x in range(len(values))]
-        axes.bar(offsets, values, width, label=layout.title, color=_COLOURS[layout.name])
-    axes.set_yscale("log")
-    axes.set_ylabel("bytes scanned (logarithmic)")
-    axes.axhline(10 << 20, color="#888", linestyle="--", linewidth=1)
-    axes.set_xlim(-0.6, len(results.queries) + 0.9)
-    note = "below:\nbilled\nas 10 MB"
-    axes.text(
-        len(results.queries) - 0.4, (10 << 20) * 0.85, note, color="#666", fontsize=8, va="top"
+def compaction_cost(small: LayoutFigures, compacted: LayoutFigures) -> CompactionCost:
+    """Price one compaction of a layout from the files it read and wrote and the CPU it took."""
+    partitions = len(small.files)
+    lists = _LISTINGS * sum(-(-files // _LISTED_AT_ONCE) for files in small.files)
+    puts = sum(compacted.files) + partitions  # merged files, and a manifest for each partition
+    return CompactionCost(
+        requests=sum(small.files) * prices.S3_GET
+        + (puts + lists) * prices.S3_PUT
+        + partitions * _GLUE_CALLS * prices.GLUE_REQUEST,
+        compute=compacted.merge_cpu_seconds * prices.VCPU_GB * prices.LAMBDA_GB_SECOND["arm64"],
     )
-    axes.set_xticks(range(len(results.queries)), results.queries, rotation=30, ha="right")
-    axes.grid(axis="x", visible=False)
-    axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-    _bytes_axis(axes)
-    return figure
 
 
-def _ratios(results: Results) -> Any:  # noqa: ANN401  # matplotlib is untyped
-    figure, axes = plt.subplots(figsize=(9, 5.2))
-    values = [results.ratio(query, "json", "clustered_zstd") for query in results.queries]
-    small = [results.ratio(query, "json", "small_zstd") for query in results.queries]
-    places = list(range(len(values)))
-    axes.barh([p + 0.2 for p in places], values, 0.38, color=_COLOURS["clustered_zstd"])
-    axes.barh([p - 0.2 for p in places], small, 0.38, color=_COLOURS["small_zstd"])
-    for place, (large, little) in enumerate(zip(values, small, strict=True)):
-        axes.text(large * 1.05, place + 0.2, f"{large:,.0f}x", va="center", fontsize=8)
-        axes.text(little * 1.05, place - 0.2, f"{little:,.0f}x", va="center", fontsize=8)
-    axes.set_xscale("log")
-    axes.set_xlabel("times fewer bytes than JSON (logarithmic)")
-    axes.set_yticks(places, results.queries)
-    axes.invert_yaxis()
-    axes.grid(axis="y", visible=False)
-    titles = ["Parquet zstd, compacted, clustered", "Parquet zstd, as landed"]
-    axes.legend(titles, frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
-    return figure
+def billed_dollars(measurement: Measurement) -> float:
+    """What Athena charges for one query: rounded up, with its minimum."""
+    return billing.dollars(billing.billed_bytes(measurement.scanned))
 
 
-def _prediction(results: Results) -> Any:  # noqa: ANN401  # matplotlib is untyped
-    figure, axes = plt.subplots(figsize=(6, 5))
-    for layout in results.layouts:
-        pairs = [
-            (one.predicted, one.measured)
-            for one in results.measurements
-            if one.layout == layout.name and one.measured is not None
-        ]
-        if pairs:
-            predicted, measured = zip(*pairs, strict=True)
-            axes.scatter(predicted, measured, s=22, color=_COLOURS[layout.name], label=layout.title)
-    low, high = axes.get_xlim()
-    axes.plot([max(low, 1e3), high], [max(low, 1e3), high], color="#bbb", linewidth=1, zorder=0)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("predicted bytes")
-    axes.set_ylabel("bytes asked for by pyarrow's scanner")
-    axes.legend(frameon=False, fontsize=8)
-    return figure
+def query_dollars(measurement: Measurement) -> float:
+    """Price one query as billed: Athena's bytes, and S3's requests."""
+    return billed_dollars(measurement) + measurement.requests * prices.S3_GET
 
 
-def _break_even(results: Results, costs: Sequence[CompactionCost]) -> Any:  # noqa: ANN401  # matplotlib is untyped
-    figure, axes = plt.subplots(figsize=(8, 4.6))
-    counts = list(range(51))
-    for name, cost, style in (
-        ("json", 0.0, "-"),
-        ("small_zstd", 0.0, "-"),
-        ("clustered_zstd", next(one.total for one in costs if one.layout == "clustered_zstd"), "-"),
-    ):
-        runs = [query_dollars(results.of(query, name)) for query in results.queries]
-        each = sum(runs) / len(runs)
-        title = next(layout.title for layout in results.layouts if layout.name == name)
-        axes.plot(counts, [cost + n * each for n in counts], style, color=_COLOURS[name],
-                  label=title, linewidth=2)  # fmt: skip
-    axes.set_xlabel("queries of the suite's mix, after one compaction")
-    axes.set_ylabel("dollars, compaction included")
-    axes.legend(frameon=False)
-    return figure
+def scale_dollars(measurement: Measurement) -> float:
+    """Price one query by its bytes alone, without rounding and minimum, as large tables pay."""
+    return billing.dollars(measurement.scanned)
 
 
-def _bytes_axis(axes: Axes) -> None:
-    units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
-
-    def label(value: float, _: int) -> str:
-        for size, unit in units:
-            if value >= size:
-                return f"{value / size:,.0f} {unit}"
-        return f"{value:,.0f} B"
-
-    axes.yaxis.set_major_locator(mpl.ticker.LogLocator(base=2, numticks=16))
-    axes.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(label))
+def break_even(cost: float, saving: float) -> float:
+    """Queries until a cost in dollars is earned back; infinite where a query saves nothing."""
+    return math.ceil(cost / saving) if saving > 0 else math.inf

@@ -5,22 +5,17 @@ directory names and statistics, and reads through a file object that counts. Non
 planning takes part.
 """
 
-from __future__ import annotations
-
 import io
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.scan.layouts import Layout
-    from benchmarks.scan.suite import Facts
+from benchmarks.scan.layouts import Layout
+from benchmarks.scan.suite import Facts
 
 _KEYS = pa.schema([("year", pa.string()), ("month", pa.string()), ("day", pa.string())])
 _TAIL_BYTES = 8  # the footer's length, and the magic number
@@ -56,7 +51,8 @@ def _needs(query: str, facts: Facts) -> tuple[list[str] | None, pc.Expression | 
         & (pc.field("day") == f"{facts.day:%d}")
     )
     start = datetime.fromisoformat(facts.hour).replace(tzinfo=UTC)
-    first, last = (pa.scalar(at, pa.timestamp("ms", "UTC")) for at in (start, start + _HOUR))
+    end = start + timedelta(hours=1)
+    first, last = (pa.scalar(at, pa.timestamp("ms", "UTC")) for at in (start, end))
     in_hour = (pc.field("event_ts") >= first) & (pc.field("event_ts") < last)
     needs: dict[str, tuple[list[str] | None, pc.Expression | None]] = {
         "one column": (["event_type"], None),
@@ -82,9 +78,6 @@ def _needs(query: str, facts: Facts) -> tuple[list[str] | None, pc.Expression | 
         "export": (None, on_day),
     }
     return needs[query]
-
-
-_HOUR = timedelta(hours=1)
 
 
 class _CountingFile(io.RawIOBase):

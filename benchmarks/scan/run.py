@@ -1,35 +1,36 @@
-"""Asks Athena, or what stands in for it, and notes what it scanned and what it answered."""
+"""Build, stage, predict, ask whether to pay, ask the questions, and compare the answers."""
 
-from __future__ import annotations
-
-import hashlib
 import io
-import time
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyarrow import csv
 
-from clickstream_lake.lake.errors import LakeError
-from clickstream_lake.sandbox.athena import billing
+from benchmarks import digest
+from benchmarks.results import Results
+from benchmarks.scan.independent import measure
+from benchmarks.scan.layouts import Layout, Spec, build
+from benchmarks.scan.stage import Target
+from benchmarks.scan.suite import EXPORT, SUITE, Facts, Query
+from clickstream_lake.demo.provision import lake_sandbox
+from clickstream_lake.errors import ToolkitError
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.operate import query as athena
+from clickstream_lake.sandbox.athena.engine import Estimate, QueryEngine
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
-    from mypy_boto3_athena import AthenaClient
-    from mypy_boto3_s3 import S3Client
-
-_FIRST_PAUSE_SECONDS = 0.02
-_LONGEST_PAUSE_SECONDS = 1.0
-
-
-class BenchmarkError(LakeError):
+class BenchmarkError(ToolkitError):
     """The benchmark cannot go on; the message says why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """One query on one layout.
 
@@ -39,7 +40,7 @@ class Measurement:
         measured: bytes, as another engine asked for them; None where nobody measured.
         requests: GETs to S3 that reading takes at the least.
         milliseconds: the engine's time.
-        rows: of the answer; `digest` is of all of them in any order.
+        rows: of the answer.
     """
 
     query: str
@@ -50,106 +51,150 @@ class Measurement:
     requests: int
     milliseconds: int
     rows: int
-    digest: str
-
-    @property
-    def billed(self) -> int:
-        """Bytes that Athena charges for."""
-        return billing.billed_bytes(self.scanned)
-
-    def as_json(self) -> dict[str, Any]:
-        """All figures, by name."""
-        return {**asdict(self), "billed": self.billed, "dollars": billing.dollars(self.billed)}
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a statement came to."""
-
-    scanned: int
-    milliseconds: int
-    rows: pa.Table
-
-
-class Runner:
-    """Runs statements through the Athena API."""
-
-    def __init__(
-        self, athena: AthenaClient, s3: S3Client, *, database: str, workgroup: str, output: str
-    ) -> None:
-        """Run in one database and workgroup; results go to `output` or where the group says."""
-        self._athena = athena
-        self._s3 = s3
-        self._context = {"Database": database}
-        self._workgroup = workgroup
-        self._output = output
-
-    def run(self, sql: str) -> Answer:
-        """Run one query to its end.
-
-        Raises:
-            BenchmarkError: it did not succeed.
-        """
-        started = self._athena.start_query_execution(
-            QueryString=sql,
-            QueryExecutionContext={"Database": self._context["Database"]},
-            WorkGroup=self._workgroup,
-            ResultConfiguration={"OutputLocation": self._output},
-        )
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            execution = self._athena.get_query_execution(
-                QueryExecutionId=started["QueryExecutionId"]
-            )["QueryExecution"]
-            state = execution["Status"]["State"]
-            if state not in {"QUEUED", "RUNNING"}:
-                break
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-        if state != "SUCCEEDED":
-            reason = execution["Status"].get("StateChangeReason", state)
-            raise BenchmarkError(f"a query did not succeed: {reason}\n{sql}")
-        return Answer(
-            scanned=execution["Statistics"].get("DataScannedInBytes", 0),
-            milliseconds=execution["Statistics"].get("EngineExecutionTimeInMillis", 0),
-            rows=self._rows(execution["ResultConfiguration"]["OutputLocation"]),
-        )
-
-    def _rows(self, location: str) -> pa.Table:
-        bucket, _, key = location.removeprefix("s3://").partition("/")
-        body = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        names = csv.open_csv(io.BytesIO(body)).schema.names
-        return csv.read_csv(
-            io.BytesIO(body),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-            ),
+@contextmanager
+def local_target(bucket: str = "clickstream-bench") -> Iterator[Target]:
+    """The sandbox's S3, Glue and Athena, with an empty bucket."""
+    with lake_sandbox() as sandbox:
+        sandbox.client("s3").create_bucket(Bucket=bucket)
+        yield Target(
+            "sandbox",
+            sandbox.client("s3"),
+            sandbox.client("glue"),
+            sandbox.client("athena"),
+            bucket,
+            "primary",
         )
 
 
-def digest(rows: pa.Table, columns: Iterable[str] | None = None) -> str:
-    """Fingerprint rows without regard to their order.
+def run(
+    spec: Spec,
+    target: Target,
+    *,
+    say: Callable[[str], None],
+    confirm: Callable[[float, int], bool],
+) -> Results[Measurement]:
+    """Run the whole suite.
 
     Args:
-        rows: all of them as text.
-        columns: the ones to compare; all by default. Times are compared as instants: the JSON
-            table holds them as ISO 8601 text, the Parquet table as timestamps.
+        spec: the data.
+        target: where.
+        say: called with a line about each step.
+        confirm: called with the predicted dollars and the number of queries, before the first.
+
+    Raises:
+        BenchmarkError: rows differ between layouts, or nobody wants to pay.
+        ToolkitError: a query failed.
     """
-    table = rows.select(list(columns or rows.column_names))
-    arrays = [
-        _instants(column) if name.endswith("_ts") else column
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    ]
-    names = table.column_names
-    ordered = pa.table(arrays, names).sort_by([(name, "ascending") for name in names])
-    target = io.BytesIO()
-    csv.write_csv(ordered, target)
-    return hashlib.sha256(target.getvalue()).hexdigest()
+    with tempfile.TemporaryDirectory(prefix="bytes-scanned-") as directory:
+        layouts = build(spec, Path(directory), say)
+        facts = _facts(spec, layouts)
+        say("uploading")
+        with target.staged(layouts):
+            found = _ask(target, layouts, facts, say, confirm)
+        figures = [asdict(layout.figures()) for layout in layouts]
+    expected = {one.query: answer for one, answer in found if one.layout == "json"}
+    differing = [(one.query, one.layout) for one, answer in found if answer != expected[one.query]]
+    if differing:
+        raise BenchmarkError(f"rows differ from those of the JSON layout: {differing}")
+    return Results(
+        benchmark="scan",
+        settings={"target": target.name, **asdict(spec), "start": spec.start.isoformat()},
+        measurements=[one for one, _ in found],
+        facts={
+            "layouts": figures,
+            "statements": {one.name: _sql(one, layouts[-1], facts) for one in SUITE},
+        },
+    )
 
 
-def _instants(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    text = pc.replace_substring(pc.utf8_rtrim(column, "Z"), "T", " ")
-    return text.cast(pa.timestamp("ms")).cast(pa.string())
+def _ask(
+    target: Target,
+    layouts: list[Layout],
+    facts: Facts,
+    say: Callable[[str], None],
+    confirm: Callable[[float, int], bool],
+) -> list[tuple[Measurement, digest.Digest]]:
+    """Predict everything, ask whether to pay for it, and then ask every question."""
+    pairs = [(query, layout) for query in SUITE for layout in layouts]
+    say(f"predicting {len(pairs)} queries")
+    with closing(QueryEngine(s3=target.s3, glue=target.glue)) as engine:
+        estimates = [
+            engine.estimate(_sql(query, layout, facts), target.database) for query, layout in pairs
+        ]
+    if not confirm(sum(one.dollars for one in estimates), len(pairs)):
+        raise BenchmarkError("stopped before any query was run")
+    found = []
+    for (query, layout), estimate in zip(pairs, estimates, strict=True):
+        say(f"  {query.name} on {layout.name}: {estimate.bytes_scanned:,} bytes")
+        found.append(_one(target, query, layout, facts, estimate))
+    return found
+
+
+def _sql(query: Query, layout: Layout, facts: Facts) -> str:
+    return query.text(layout.name, layout.format, facts)
+
+
+def _one(
+    target: Target, query: Query, layout: Layout, facts: Facts, estimate: Estimate
+) -> tuple[Measurement, digest.Digest]:
+    done = athena.execute(
+        target.athena,
+        _sql(query, layout, facts),
+        database=target.database,
+        workgroup=target.workgroup,
+        output=f"{target.root}results/",
+    )
+    # JSON has no columns but the catalog's own.
+    catalog = load_catalog()
+    names = [column["Name"] for column in catalog.tables["json"].glue_columns()]
+    shared = [*names, *catalog.partition_keys] if query.name == EXPORT else None
+    rows = _rows(target, done["ResultConfiguration"]["OutputLocation"])
+    measurement = Measurement(
+        query=query.name,
+        layout=layout.name,
+        predicted=estimate.bytes_scanned,
+        scanned=done["Statistics"].get("DataScannedInBytes", 0),
+        measured=measure(layout, query.name, facts) if layout.format == "parquet" else None,
+        requests=sum(file.requests for scan in estimate.scans for file in scan.files),
+        milliseconds=done["Statistics"].get("EngineExecutionTimeInMillis", 0),
+        rows=rows.num_rows,
+    )
+    return measurement, digest.answer(rows, shared)
+
+
+def _rows(target: Target, location: str) -> pa.Table:
+    """The result's own file: a hundred times fewer requests than its pages."""
+    key = location.removeprefix(f"s3://{target.bucket}/")
+    body = target.s3.get_object(Bucket=target.bucket, Key=key)["Body"].read()
+    names = csv.open_csv(io.BytesIO(body)).schema.names
+    return csv.read_csv(
+        io.BytesIO(body),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def _facts(spec: Spec, layouts: list[Layout]) -> Facts:
+    """Look into the data for something to ask for: an event, a long session, a busy hour."""
+    day = spec.partitions[len(spec.partitions) // 2]
+    wanted = ["event_id", "event_type", "event_ts", "session_id"]
+    rows = pq.read_table(layouts[-1].of_day(day)[0], columns=wanted, partitioning=None)
+    purchases = rows.filter(pc.field("event_type") == "purchase")
+    return Facts(
+        event_id=rows["event_id"][rows.num_rows // 2].as_py(),
+        session_id=_most(rows["session_id"]),
+        hour=_most(pc.strftime(purchases["event_ts"], "%Y-%m-%d %H:00:00")),
+        day=day,
+    )
+
+
+def _most(values: Any) -> str:  # noqa: ANN401 - pyarrow is untyped
+    """The most frequent value; the first by name of several."""
+    counts = pc.value_counts(values).to_pylist()
+    return str(min(counts, key=lambda entry: (-entry["counts"], entry["values"]))["values"])

@@ -1,17 +1,35 @@
 """Twelve questions that clickstream users ask, in Athena's SQL, the same for every layout."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import Final
 
-if TYPE_CHECKING:
-    from datetime import date
-
-    from clickstream_lake.sandbox.athena.tables import Format
+from clickstream_lake.lake.layout import Format
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Values from the data that the queries ask for.
+
+    Attributes:
+        event_id: of an event in the middle of the data.
+        session_id: of a long session.
+        hour: the start of a busy hour, `yyyy-MM-dd HH:00:00`.
+        day: whose partition is asked for.
+    """
+
+    event_id: str
+    session_id: str
+    hour: str
+    day: date
+
+    @property
+    def where_day(self) -> str:
+        """The condition that leaves one day's partition."""
+        return f"year = '{self.day:%Y}' AND month = '{self.day:%m}' AND day = '{self.day:%d}'"
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One question.
 
@@ -39,33 +57,11 @@ class Query:
         )
 
 
-@dataclass(frozen=True)
-class Facts:
-    """Values from the data that the queries ask for.
+EXPORT: Final = "export"
+ONE_COLUMN: Final = "one column"
+PRUNED: Final = "one hour"
 
-    Attributes:
-        event_id: of an event in the middle of the data.
-        session_id: of a long session.
-        hour: the start of a busy hour, `yyyy-MM-dd HH:00:00`.
-        day: whose partition is asked for.
-    """
-
-    event_id: str
-    session_id: str
-    hour: str
-    day: date
-
-    @property
-    def where_day(self) -> str:
-        """The condition that leaves one day's partition."""
-        return f"year = '{self.day:%Y}' AND month = '{self.day:%m}' AND day = '{self.day:%d}'"
-
-
-EXPORT = "export"
-ONE_COLUMN = "one column"
-PRUNED = "one hour"
-
-SUITE = (
+SUITE: Final = (
     Query(
         ONE_COLUMN,
         "Events by type, over everything: one column",

@@ -5,12 +5,12 @@ A candidate imports what it needs and answers the work: `prepare(source, out, gz
 It writes `out/events.json` (`.json.gz`) and `out/events.parquet`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-Work = Callable[[], dict[str, Any] | None]
+from benchmarks.measure import Work
 
 PROCESSED_TS: Final = "2025-11-26T12:00:00.000Z"
 COLUMNS: Final = {
@@ -37,11 +37,18 @@ class Candidate:
     Attributes:
         function: `module:function` for `benchmarks.measure`.
         does_less: what it leaves out of the data rules; empty for ours.
+        needs: module that is not installed by default; without it the candidate stays away.
     """
 
     name: str
     function: str
     does_less: str = ""
+    needs: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether what it needs is installed."""
+        return not self.needs or find_spec(self.needs) is not None
 
 
 def json_path(out: str, *, gzip_json: bool) -> Path:
@@ -51,12 +58,12 @@ def json_path(out: str, *, gzip_json: bool) -> Path:
 
 def ours(source: str, out: str, *, gzip_json: bool) -> Work:
     """The transform, by the same entry point that its handler uses."""
-    from datetime import datetime  # noqa: PLC0415 - counted as start-up
+    from datetime import datetime
 
-    from clickstream_lake.lake.catalog import load_catalog  # noqa: PLC0415 - the same
-    from clickstream_lake.lake.config import Limits, OutputOptions  # noqa: PLC0415 - the same
-    from clickstream_lake.lake.layout import Layout  # noqa: PLC0415 - the same
-    from clickstream_lake.transform.core import Job, transform_stream  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.config import Limits, OutputOptions
+    from clickstream_lake.lake.layout import Layout
+    from clickstream_lake.transform.core import Job, transform_stream
 
     job = Job(
         source=Layout().source("raw/year=2025/month=11/day=26/clickstream-events-1-bench.gz"),
@@ -80,12 +87,12 @@ def ours(source: str, out: str, *, gzip_json: bool) -> Work:
 
 def naive(source: str, out: str, *, gzip_json: bool) -> Work:
     """The Lambda that everybody writes first."""
-    import gzip  # noqa: PLC0415 - counted as start-up
-    import json  # noqa: PLC0415 - the same
-    from datetime import datetime  # noqa: PLC0415 - the same
+    import gzip
+    import json
+    from datetime import datetime
 
-    import pyarrow as pa  # noqa: PLC0415 - the same
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     # Without it, columns that the first event lacks are lost without a word.
     kinds = {"DOUBLE": pa.float64(), "BIGINT": pa.int64()}
@@ -129,11 +136,11 @@ def naive(source: str, out: str, *, gzip_json: bool) -> Work:
 
 def pandas(source: str, out: str, *, gzip_json: bool) -> Work:
     """`read_json(lines=True)` in chunks, as awswrangler's users do."""
-    import json  # noqa: PLC0415 - counted as start-up
+    import json
 
-    import pandas as pd  # noqa: PLC0415 - the same
-    import pyarrow as pa  # noqa: PLC0415 - the same
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     def work() -> dict[str, Any]:
         target = json_path(out, gzip_json=gzip_json)
@@ -169,12 +176,12 @@ def pandas(source: str, out: str, *, gzip_json: bool) -> Work:
 
 def pyarrow_json(source: str, out: str, *, gzip_json: bool) -> Work:
     """Pyarrow's own JSON reader for the columns, `json` for nothing but the JSON output."""
-    import gzip  # noqa: PLC0415 - counted as start-up
-    import json  # noqa: PLC0415 - the same
+    import gzip
+    import json
 
-    import pyarrow as pa  # noqa: PLC0415 - the same
-    import pyarrow.json as pj  # noqa: PLC0415 - the same
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+    import pyarrow as pa
+    import pyarrow.json as pj
+    import pyarrow.parquet as pq
 
     def work() -> dict[str, Any]:
         with pa.input_stream(source, compression="gzip") as stream:
@@ -202,7 +209,7 @@ def pyarrow_json(source: str, out: str, *, gzip_json: bool) -> Work:
 
 def duckdb(source: str, out: str, *, gzip_json: bool) -> Work:
     """SQL over `read_json` with the columns told, one temporary table, two COPYs."""
-    import duckdb as engine  # noqa: PLC0415 - counted as start-up
+    import duckdb as engine
 
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())
 
@@ -231,7 +238,7 @@ def duckdb(source: str, out: str, *, gzip_json: bool) -> Work:
 
 def polars(source: str, out: str, *, gzip_json: bool) -> Work:
     """A lazy scan with two sinks in one streaming run."""
-    import polars as pl  # noqa: PLC0415 - counted as start-up
+    import polars as pl
 
     def work() -> dict[str, Any]:
         events = pl.scan_ndjson(source, ignore_errors=True, infer_schema_length=10_000).drop(
@@ -252,6 +259,42 @@ def polars(source: str, out: str, *, gzip_json: bool) -> Work:
         ]
         pl.collect_all(sinks, engine="streaming")
         return {}
+
+    return work
+
+
+def clickhouse(source: str, out: str, *, gzip_json: bool) -> Work:
+    """Typed columns read into a table in memory, one thread, two INSERTs into files."""
+    from chdb.session import Session
+
+    kinds = {"VARCHAR": "String", "DOUBLE": "Float64", "BIGINT": "Int64", "JSON": "JSON"}
+    columns = {name: f"Nullable({kinds[kind]})" for name, kind in COLUMNS.items()}
+    columns["event_ts"] = "Nullable(DateTime64(3, ''UTC''))"
+    structure = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+
+    def work() -> dict[str, Any]:
+        with Session() as session:
+            session.query(
+                "SET max_threads = 1, max_insert_threads = 1, date_time_input_format = "
+                "'best_effort', date_time_output_format = 'iso', "
+                "input_format_skip_unknown_fields = 1, input_format_allow_errors_ratio = 1"
+            )
+            session.query(
+                "CREATE TEMPORARY TABLE events ENGINE = Memory AS SELECT *, "  # noqa: S608 - our own paths
+                f"parseDateTime64BestEffort('{PROCESSED_TS}', 3, 'UTC') AS processed_ts "
+                f"FROM file('{source}', 'JSONEachRow', '{structure}')"
+            )
+            target = json_path(out, gzip_json=gzip_json)
+            session.query(
+                f"INSERT INTO FUNCTION file('{target}', 'JSONEachRow') SELECT * FROM events"  # noqa: S608 - the same
+            )
+            session.query(
+                f"INSERT INTO FUNCTION file('{out}/events.parquet', 'Parquet') "  # noqa: S608 - the same
+                "SELECT * REPLACE (toJSONString(properties) AS properties) FROM events "
+                "SETTINGS output_format_parquet_compression_method = 'zstd'"
+            )
+            found = session.query("SELECT count() FROM events", "CSV")
+        return {"published": int(str(found))}
 
     return work
 
@@ -290,5 +333,12 @@ PEERS: Final = (
         "the schema is guessed from the first 10,000 lines (100 by itself, which loses keys of the "
         "clean file), later fields are lost; nested "
         "values become structs; invalid UTF-8 fails the file",
+    ),
+    Candidate(
+        "ClickHouse",
+        f"{_HERE}:clickhouse",
+        "malformed lines are left out without a word; undeclared fields are lost; every declared "
+        "field is written to every JSON line; `properties` loses NULLs and the spelling of numbers",
+        needs="chdb",
     ),
 )

@@ -63,21 +63,17 @@ def cold_start(dist: Path, *, cpu: int, rounds: int = 7) -> ColdStart:
         environment = {**os.environ, **_SETTINGS}
         if packaged:
             environment["PYTHONPATH"] = os.pathsep.join(paths)
-        switches = ["-S", "-P"] if packaged else []
-        _run([python, *switches, "-c", _IMPORT, str(cpu)], environment)  # writes the byte code
+        command = [python, *(["-S", "-P"] if packaged else [])]
+        script = ["-c", _IMPORT, str(cpu)]
+        _run([*command, *script], environment)  # writes the byte code
         times = [
-            [
-                float(n)
-                for n in _run([python, *switches, "-c", _IMPORT, str(cpu)], environment)[0].split()
-            ]
+            [float(n) * 1_000 for n in _run([*command, *script], environment)[0].split()]
             for _ in range(rounds)
         ]
-        _, trace = _run(
-            [python, *switches, "-X", "importtime", "-c", _IMPORT, str(cpu)], environment
-        )
+        _, trace = _run([*command, "-X", "importtime", *script], environment)
     return ColdStart(
-        wall=median(wall for wall, _ in times) * 1_000,
-        cpu=median(seconds for _, seconds in times) * 1_000,
+        wall=median(wall for wall, _ in times),
+        cpu=median(seconds for _, seconds in times),
         packaged=packaged,
         layer_bytes=layer.stat().st_size if layer.exists() else 0,
         by_package=_by_package(trace),

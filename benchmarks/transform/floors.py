@@ -1,9 +1,12 @@
 """The least that each stage can take: the sum is what our total is held against."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.transform.candidates import Candidate, Work
+from benchmarks.measure import Work
+from benchmarks.transform.candidates import Candidate
 
 _PIECE: Final = 250_000
 _HERE: Final = "benchmarks.transform.floors"
@@ -16,43 +19,40 @@ FLOORS: Final = (
 )
 
 
-def _pieces(source: str) -> "list[bytes]":
-    from isal import isal_zlib  # noqa: PLC0415 - counted as start-up
+def _pieces(source: str) -> list[bytes]:
+    found, rest = [], b""
+    for part in _inflated(source):
+        piece = rest + part
+        cut = piece.rfind(b"\n") + 1
+        found.append(piece[:cut])
+        rest = piece[cut:]
+    return found
+
+
+def _inflated(source: str) -> Iterator[bytes]:
+    from isal import isal_zlib
 
     member = isal_zlib.decompressobj(wbits=31)
-    found, rest = [], b""
     with Path(source).open("rb") as raw:
         while data := member.unconsumed_tail or raw.read(65_536):
-            piece = rest + member.decompress(data, _PIECE)
-            cut = piece.rfind(b"\n") + 1
-            found.append(piece[:cut])
-            rest = piece[cut:]
-    return found
+            yield member.decompress(data, _PIECE)
 
 
 def decompress(source: str, out: str) -> Work:
     """ISA-L over the raw object, its output thrown away."""
-    from isal import isal_zlib  # noqa: PLC0415 - counted as start-up
+    import isal.isal_zlib  # noqa: F401 - counted as start-up
 
     del out
-
-    def work() -> dict[str, Any]:
-        member, size = isal_zlib.decompressobj(wbits=31), 0
-        with Path(source).open("rb") as raw:
-            while data := member.unconsumed_tail or raw.read(65_536):
-                size += len(member.decompress(data, _PIECE))
-        return {"bytes": size}
-
-    return work
+    return lambda: {"bytes": sum(map(len, _inflated(source)))}
 
 
 def parse(source: str, out: str) -> Work:
     """A strict, typed parse of every line (msgspec), the objects thrown away."""
-    import gc  # noqa: PLC0415 - counted as start-up
+    import gc
 
-    import msgspec  # noqa: PLC0415 - the same
+    import msgspec
 
-    from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, load_catalog  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, load_catalog
 
     del out
     kinds = {"double": float, "bigint": int, "boolean": bool}
@@ -76,12 +76,12 @@ def parse(source: str, out: str) -> Work:
 
 def encode(source: str, out: str) -> Work:
     """Our Parquet file's table, ready in memory, encoded once more as our writer does it."""
-    import pyarrow as pa  # noqa: PLC0415 - counted as start-up
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    from clickstream_lake.lake.catalog import load_catalog  # noqa: PLC0415 - the same
-    from clickstream_lake.lake.config import OutputOptions  # noqa: PLC0415 - the same
-    from clickstream_lake.transform.write.outputs import ParquetOutput  # noqa: PLC0415 - the same
+    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.config import OutputOptions
+    from clickstream_lake.transform.write.parquet import ParquetOutput
 
     del source
     pa.set_cpu_count(1)
@@ -89,7 +89,7 @@ def encode(source: str, out: str) -> Work:
 
     def work() -> dict[str, Any]:
         path = Path(out) / "floor.parquet"
-        with ParquetOutput(path, load_catalog(), OutputOptions()) as output:
+        with closing(ParquetOutput(path, load_catalog(), OutputOptions())) as output:
             for batch in batches:
                 for start in range(0, batch.num_rows, 131_072):
                     output.write_batch(batch.slice(start, 131_072))

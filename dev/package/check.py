@@ -58,7 +58,7 @@ def make_clients() -> None:
         make().close()
 
 
-def transform(workdir: Path) -> dict[str, Any]:
+def transform(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN401 - see `_fields`
     """Take events through the transform, and read both its files back."""
     import pyarrow.parquet as pq
 
@@ -66,20 +66,18 @@ def transform(workdir: Path) -> dict[str, Any]:
     from clickstream_lake.lake.config import Limits, OutputOptions
     from clickstream_lake.lake.layout import Layout
     from clickstream_lake.transform.core import Job, transform_stream
+    from clickstream_lake.transform.rules.enrich import Rules
     from clickstream_lake.transform.rules.kernel import Kernel
-    from clickstream_lake.transform.rules.rules import Rules
 
     job = Job(
         source=Layout().source("raw/year=2025/month=11/day=26/check.gz"),
-        catalog=load_catalog(),
+        catalog=catalog or load_catalog(),
         limits=Limits(),
         output=OutputOptions(),
         processed_ts=datetime(2025, 11, 26, tzinfo=UTC),
     )
-    lines = [
-        {"event_id": f"e{n}", "event_type": "click", "user_id": "u", "price": n / 4}
-        for n in range(_EVENTS)
-    ]
+    personal = dict.fromkeys(job.catalog.pii_keys, "u")
+    lines = [_fields(job.catalog, n) | personal for n in range(_EVENTS)]
     raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
     result = transform_stream(io.BytesIO(gzip.compress(raw)), job, workdir)
     if result.json is None or result.parquet is None:
@@ -87,8 +85,10 @@ def transform(workdir: Path) -> dict[str, Any]:
     table = pq.read_table(result.parquet)
     written = [json.loads(line) for line in result.json.read_bytes().splitlines()]
     _expect(table.num_rows == len(written) == result.stats.published == _EVENTS, "rows")
-    _expect("user_id" not in written[0] and "user_id" not in table.column_names, "PII is gone")
-    _expect(table["price"].to_pylist() == [line["price"] for line in written], "values")
+    _expect(not personal.keys() & {*written[0], *table.column_names}, "PII out")
+    sent = [_fields(job.catalog, n) for n in range(_EVENTS)]
+    _expect(table.select(list(sent[0])).to_pylist() == sent, "Parquet values")
+    _expect([{name: line[name] for name in sent[0]} for line in written] == sent, "JSON values")
     # What the kernel declines comes out the same, by Python: that would work, and take long.
     rules = Rules(
         catalog=job.catalog,
@@ -104,26 +104,24 @@ def transform(workdir: Path) -> dict[str, Any]:
     return {"rows": table.num_rows}
 
 
-def compact(workdir: Path) -> dict[str, Any]:
+def compact(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN401 - see `_fields`
     """Merge two files of either format, and read the merged ones back."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from clickstream_lake.compact.merge.merge_json import merge_json
-    from clickstream_lake.compact.merge.merge_parquet import merge_parquet
+    from clickstream_lake.compact.merge.json import merge_json
     from clickstream_lake.compact.merge.merging import Input
+    from clickstream_lake.compact.merge.parquet import merge_parquet
     from clickstream_lake.lake.catalog import load_catalog
 
-    catalog = load_catalog()
-    columns = {"event_id": ["e1", "e2"], "event_type": ["click", "view"]}
-    rows = pa.Table.from_pydict(columns)
+    catalog = catalog or load_catalog()
+    sent = [_fields(catalog, n) for n in range(2)]
+    rows = pa.Table.from_pylist(sent, schema=catalog.arrow_schema())
     inputs: dict[str, list[Any]] = {"json": [], "parquet": []}
     for number in range(2):
         path = workdir / f"in-{number}"
-        empty = catalog.arrow_schema().empty_table()
-        whole = pa.concat_tables([empty, rows], promote_options="default")
-        pq.write_table(whole, path.with_suffix(".parquet"), compression="zstd")
-        path.with_suffix(".json").write_text('{"event_id":"e1"}\n{"event_id":"e2"}\n')
+        pq.write_table(rows, path.with_suffix(".parquet"), compression="zstd")
+        path.with_suffix(".json").write_text("".join(json.dumps(line) + "\n" for line in sent))
         for kind, found in inputs.items():
             version = catalog.schema_version
             found.append(Input(path.with_suffix(f".{kind}"), schema_version=version))
@@ -131,12 +129,28 @@ def compact(workdir: Path) -> dict[str, Any]:
     out.mkdir()
     (json_file,) = merge_json(inputs["json"], out, catalog=catalog).files
     (parquet_file,) = merge_parquet(inputs["parquet"], out, catalog=catalog).files
-    once = sorted(columns["event_id"])
+    twice = [sent[0], sent[0], sent[1], sent[1]]
     table = pq.read_table(parquet_file.path)
     lines = [json.loads(line) for line in json_file.path.read_bytes().splitlines()]
-    _expect(sorted(table["event_id"].to_pylist()) == sorted(once + once), "Parquet rows")
-    _expect(sorted(line["event_id"] for line in lines) == sorted(once + once), "JSON rows")
+    # Every text tells its row.
+    _expect(sorted(table.select(list(sent[0])).to_pylist(), key=str) == twice, "Parquet rows")
+    _expect(sorted(lines, key=str) == twice, "JSON rows")
     return {"rows": table.num_rows}
+
+
+def _fields(catalog: Any, number: int) -> dict[str, Any]:  # noqa: ANN401 - the package's, not ours
+    """An event by the catalog: a value for each column that Parquet and JSON write alike."""
+    values = {
+        "string": f"text {number}",
+        "bigint": number,
+        "double": number / 4,
+        "boolean": number % 2 == 0,
+    }
+    return {
+        column.name: values[column.type]
+        for column in catalog.tables["json"].columns
+        if column.type in values
+    }
 
 
 def _expect(holds: bool, what: str) -> None:  # noqa: FBT001  # reads as a sentence

@@ -40,6 +40,7 @@ LOCKS: Final = (
     Lock("dev/locks/demo.txt", (), package=True, beside=_TEST),
     Lock("dev/locks/build.txt", ("build",), beside=_TEST),
     Lock("dev/locks/uv.txt", ("uv",), beside=_TEST),
+    Lock("dev/locks/docs.txt", ("docs",), beside=_TEST),
     # In an environment of its own: it pins versions of what the project uses, too.
     Lock("dev/locks/checkov.txt", ("checkov",)),
 )

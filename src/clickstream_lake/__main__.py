@@ -1,4 +1,4 @@
-"""`python -m clickstream` is the `clickstream` command."""
+"""`python -m clickstream_lake` is the `clickstream` command."""
 
 from clickstream_lake.cli import main
 

@@ -52,8 +52,24 @@ run "alarms_watch_each_stream" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.lake) == 2 * (10 + 6) + 1
+    condition = (
+      toset([for key in keys(aws_cloudwatch_metric_alarm.lake) : trimprefix(key, "orders-") if startswith(key, "orders-")]) ==
+      toset([for key in keys(aws_cloudwatch_metric_alarm.lake) : trimprefix(key, "events-") if startswith(key, "events-")])
+    )
     error_message = "Each stream must have all of its alarms."
+  }
+
+  assert {
+    condition     = [for key in keys(aws_cloudwatch_metric_alarm.lake) : key if !startswith(key, "orders-") && !startswith(key, "events-")] == ["schedule-dead-letters"]
+    error_message = "What the streams share must have its alarms once."
+  }
+
+  assert {
+    condition = alltrue([
+      for pair in setproduct(["transform", "compact"], ["errors", "throttles", "duration", "dead-letters"]) :
+      contains(keys(aws_cloudwatch_metric_alarm.lake), "orders-${pair[0]}-${pair[1]}")
+    ])
+    error_message = "Each function must have its alarms."
   }
 
   assert {

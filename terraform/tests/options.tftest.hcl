@@ -44,12 +44,12 @@ run "streams_have_prefixes_and_tables_of_their_own" {
   }
 
   assert {
-    condition     = aws_lambda_function.transform["orders"].environment[0].variables.LAKE_RAW_PREFIX == "shop/orders/raw/" && aws_lambda_function.transform["orders"].environment[0].variables.LAKE_PARQUET_TABLE == "orders_clickstream_events_parquet"
+    condition     = aws_lambda_function.function["orders-transform"].environment[0].variables.LAKE_RAW_PREFIX == "shop/orders/raw/" && aws_lambda_function.function["orders-transform"].environment[0].variables.LAKE_PARQUET_TABLE == "orders_clickstream_events_parquet"
     error_message = "A stream's functions must work on its prefix and tables."
   }
 
   assert {
-    condition     = one(aws_lambda_event_source_mapping.transform["orders"].scaling_config).maximum_concurrency == 2
+    condition     = one(aws_lambda_event_source_mapping.function["orders-transform"].scaling_config).maximum_concurrency == 2
     error_message = "A stream must have its own concurrency."
   }
 
@@ -71,7 +71,7 @@ run "one_streams_functions_cannot_touch_the_others_files" {
 
   assert {
     condition = alltrue(flatten([
-      for statement in concat(data.aws_iam_policy_document.transform["orders"].statement, data.aws_iam_policy_document.compact["orders"].statement) : [
+      for statement in concat(data.aws_iam_policy_document.function["orders-transform"].statement, data.aws_iam_policy_document.function["orders-compact"].statement) : [
         for resource in statement.resources : strcontains(resource, "/orders/") if startswith(resource, "arn:aws:s3:::lake/")
       ]
     ]))
@@ -80,7 +80,7 @@ run "one_streams_functions_cannot_touch_the_others_files" {
 
   assert {
     condition = alltrue(flatten([
-      for statement in concat(data.aws_iam_policy_document.transform["events"].statement, data.aws_iam_policy_document.compact["events"].statement) : [
+      for statement in concat(data.aws_iam_policy_document.function["events-transform"].statement, data.aws_iam_policy_document.function["events-compact"].statement) : [
         for resource in statement.resources : !strcontains(resource, "orders")
       ]
     ]))
@@ -106,7 +106,7 @@ run "hour_partitions" {
   }
 
   assert {
-    condition     = aws_lambda_function.transform["events"].environment[0].variables.LAKE_PARTITION_KEYS == "year,month,day,hour" && aws_lambda_function.compact["events"].environment[0].variables.LAKE_PARTITION_KEYS == "year,month,day,hour"
+    condition     = aws_lambda_function.function["events-transform"].environment[0].variables.LAKE_PARTITION_KEYS == "year,month,day,hour" && aws_lambda_function.function["events-compact"].environment[0].variables.LAKE_PARTITION_KEYS == "year,month,day,hour"
     error_message = "Both functions must know of the hour."
   }
 }
@@ -123,9 +123,9 @@ run "kms_on" {
       one(one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms",
       one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).bucket_key_enabled,
       aws_kms_key.lake[0].enable_key_rotation,
-      alltrue([for queue in [aws_sqs_queue.transform["events"], aws_sqs_queue.transform_dead["events"], aws_sqs_queue.undelivered["events"], aws_sqs_queue.compact["events"], aws_sqs_queue.compact_dead["events"], aws_sqs_queue.schedule_dead] : queue.kms_master_key_id == aws_kms_key.lake[0].arn]),
-      alltrue([for group in [aws_cloudwatch_log_group.transform["events"], aws_cloudwatch_log_group.compact["events"], aws_cloudwatch_log_group.firehose["events"]] : group.kms_key_id == aws_kms_key.lake[0].arn]),
-      aws_lambda_function.transform["events"].kms_key_arn == aws_kms_key.lake[0].arn,
+      alltrue([for queue in [aws_sqs_queue.work["events-transform"], aws_sqs_queue.dead["events-transform"], aws_sqs_queue.undelivered["events"], aws_sqs_queue.work["events-compact"], aws_sqs_queue.dead["events-compact"], aws_sqs_queue.schedule_dead] : queue.kms_master_key_id == aws_kms_key.lake[0].arn]),
+      alltrue([for group in [aws_cloudwatch_log_group.function["events-transform"], aws_cloudwatch_log_group.function["events-compact"], aws_cloudwatch_log_group.firehose["events"]] : group.kms_key_id == aws_kms_key.lake[0].arn]),
+      aws_lambda_function.function["events-transform"].kms_key_arn == aws_kms_key.lake[0].arn,
       aws_sns_topic.alarms[0].kms_master_key_id == aws_kms_key.lake[0].arn,
       one(aws_kinesis_firehose_delivery_stream.events["events"].server_side_encryption).key_type == "CUSTOMER_MANAGED_CMK",
       one(one(one(aws_athena_workgroup.lake.configuration).result_configuration).encryption_configuration).encryption_option == "SSE_KMS",
@@ -134,7 +134,7 @@ run "kms_on" {
   }
 
   assert {
-    condition     = alltrue([for document in [data.aws_iam_policy_document.transform["events"], data.aws_iam_policy_document.compact["events"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] : contains([for statement in document.statement : statement.sid], "Encrypt")])
+    condition     = alltrue([for document in [data.aws_iam_policy_document.function["events-transform"], data.aws_iam_policy_document.function["events-compact"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] : contains([for statement in document.statement : statement.sid], "Encrypt")])
     error_message = "Every role must be allowed to use the key."
   }
 }
@@ -143,7 +143,7 @@ run "kms_off" {
   command = plan
 
   assert {
-    condition     = length(aws_kms_key.lake) == 0 && output.kms_key_arn == null && aws_sqs_queue.transform["events"].sqs_managed_sse_enabled
+    condition     = length(aws_kms_key.lake) == 0 && output.kms_key_arn == null && aws_sqs_queue.work["events-transform"].sqs_managed_sse_enabled
     error_message = "Without the option no key may be created, and queues must use SQS's own."
   }
 }
@@ -157,7 +157,7 @@ run "kms_with_an_own_key" {
   }
 
   assert {
-    condition     = length(aws_kms_key.lake) == 0 && aws_sqs_queue.transform["events"].kms_master_key_id == "arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111"
+    condition     = length(aws_kms_key.lake) == 0 && aws_sqs_queue.work["events-transform"].kms_master_key_id == "arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111"
     error_message = "With a key given, none may be created."
   }
 }
@@ -170,7 +170,7 @@ run "tracing_on" {
   }
 
   assert {
-    condition     = one(aws_lambda_function.transform["events"].tracing_config).mode == "Active" && contains([for statement in data.aws_iam_policy_document.transform["events"].statement : statement.sid], "Trace")
+    condition     = one(aws_lambda_function.function["events-transform"].tracing_config).mode == "Active" && contains([for statement in data.aws_iam_policy_document.function["events-transform"].statement : statement.sid], "Trace")
     error_message = "Traces must be recorded and allowed."
   }
 }
@@ -230,7 +230,7 @@ run "x86_64" {
   }
 
   assert {
-    condition     = aws_lambda_function.transform["events"].architectures == tolist(["x86_64"]) && startswith(aws_lambda_layer_version.dependencies.s3_key, "artifacts/layer-x86_64-")
+    condition     = aws_lambda_function.function["events-transform"].architectures == tolist(["x86_64"]) && startswith(aws_lambda_layer_version.dependencies.s3_key, "artifacts/layer-x86_64-")
     error_message = "Function and layer must be of the same architecture."
   }
 }
@@ -244,7 +244,7 @@ run "settings_reach_the_functions" {
   }
 
   assert {
-    condition     = aws_lambda_function.transform["events"].environment[0].variables.LAKE_MAX_RATIO == "800" && aws_lambda_function.transform["events"].environment[0].variables.LAKE_JSON_COMPRESSION == "gzip"
+    condition     = aws_lambda_function.function["events-transform"].environment[0].variables.LAKE_MAX_RATIO == "800" && aws_lambda_function.function["events-transform"].environment[0].variables.LAKE_JSON_COMPRESSION == "gzip"
     error_message = "Settings must reach the functions."
   }
 }
@@ -257,7 +257,7 @@ run "a_boundary_bounds_every_role" {
   }
 
   assert {
-    condition     = alltrue([for role in [aws_iam_role.transform["events"], aws_iam_role.compact["events"], aws_iam_role.firehose["events"], aws_iam_role.scheduler] : role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"])
+    condition     = alltrue([for role in [aws_iam_role.function["events-transform"], aws_iam_role.function["events-compact"], aws_iam_role.firehose["events"], aws_iam_role.scheduler] : role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"])
     error_message = "Every role must have the boundary."
   }
 }
@@ -278,7 +278,7 @@ run "code_signing_on" {
 
   assert {
     condition = alltrue([
-      for function in [aws_lambda_function.transform["events"], aws_lambda_function.compact["events"]] :
+      for function in [aws_lambda_function.function["events-transform"], aws_lambda_function.function["events-compact"]] :
       function.filename == null && function.s3_key == "artifacts/signed/package.zip" && function.code_signing_config_arn == aws_lambda_code_signing_config.lake[0].arn
     ])
     error_message = "The functions must run signed code only."
@@ -299,7 +299,7 @@ run "code_signing_off" {
   command = plan
 
   assert {
-    condition     = length(aws_signer_signing_profile.lake) + length(aws_s3_object.unsigned) == 0 && aws_lambda_function.transform["events"].filename == "tests/packages/transform.zip"
+    condition     = length(aws_signer_signing_profile.lake) + length(aws_s3_object.unsigned) == 0 && aws_lambda_function.function["events-transform"].filename == "tests/packages/transform.zip"
     error_message = "Without the option nothing may be signed."
   }
 }

@@ -6,7 +6,7 @@ mock_provider "aws" {
 
 # Different addresses, or any queue would pass for any other.
 override_resource {
-  target = aws_sqs_queue.transform
+  target = aws_sqs_queue.work["events-transform"]
   values = {
     arn = "arn:aws:sqs:eu-central-1:123456789012:transform"
     id  = "https://sqs.eu-central-1.amazonaws.com/123456789012/transform"
@@ -14,7 +14,7 @@ override_resource {
 }
 
 override_resource {
-  target = aws_sqs_queue.transform_dead
+  target = aws_sqs_queue.dead["events-transform"]
   values = {
     arn = "arn:aws:sqs:eu-central-1:123456789012:transform-dead"
     id  = "https://sqs.eu-central-1.amazonaws.com/123456789012/transform-dead"
@@ -22,7 +22,7 @@ override_resource {
 }
 
 override_resource {
-  target = aws_sqs_queue.compact
+  target = aws_sqs_queue.work["events-compact"]
   values = {
     arn = "arn:aws:sqs:eu-central-1:123456789012:compact.fifo"
     id  = "https://sqs.eu-central-1.amazonaws.com/123456789012/compact.fifo"
@@ -30,7 +30,7 @@ override_resource {
 }
 
 override_resource {
-  target = aws_sqs_queue.compact_dead
+  target = aws_sqs_queue.dead["events-compact"]
   values = {
     arn = "arn:aws:sqs:eu-central-1:123456789012:compact-dead.fifo"
     id  = "https://sqs.eu-central-1.amazonaws.com/123456789012/compact-dead.fifo"
@@ -54,14 +54,14 @@ override_resource {
 }
 
 override_resource {
-  target = aws_lambda_function.transform
+  target = aws_lambda_function.function["events-transform"]
   values = {
     arn = "arn:aws:lambda:eu-central-1:123456789012:function:transform"
   }
 }
 
 override_resource {
-  target = aws_lambda_function.compact
+  target = aws_lambda_function.function["events-compact"]
   values = {
     arn = "arn:aws:lambda:eu-central-1:123456789012:function:compact"
   }
@@ -131,7 +131,7 @@ run "raw_objects_reach_the_transform_function" {
     condition = alltrue([
       aws_s3_bucket_notification.lake.queue[0].filter_prefix == "raw/",
       aws_s3_bucket_notification.lake.queue[0].filter_suffix == ".gz",
-      aws_s3_bucket_notification.lake.queue[0].queue_arn == aws_sqs_queue.transform["events"].arn,
+      aws_s3_bucket_notification.lake.queue[0].queue_arn == aws_sqs_queue.work["events-transform"].arn,
       aws_s3_bucket_notification.lake.queue[0].events == toset(["s3:ObjectCreated:*"]),
       aws_s3_bucket_notification.lake.queue[1].filter_prefix == "errors/",
       aws_s3_bucket_notification.lake.queue[1].queue_arn == aws_sqs_queue.undelivered["events"].arn,
@@ -141,37 +141,37 @@ run "raw_objects_reach_the_transform_function" {
 
   assert {
     condition = (
-      aws_lambda_event_source_mapping.transform["events"].event_source_arn == aws_sqs_queue.transform["events"].arn &&
-      aws_lambda_event_source_mapping.transform["events"].function_name == aws_lambda_function.transform["events"].arn
+      aws_lambda_event_source_mapping.function["events-transform"].event_source_arn == aws_sqs_queue.work["events-transform"].arn &&
+      aws_lambda_event_source_mapping.function["events-transform"].function_name == aws_lambda_function.function["events-transform"].arn
     )
     error_message = "The transform queue must invoke the transform function."
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.transform["events"].function_response_types == toset(["ReportBatchItemFailures"])
+    condition     = aws_lambda_event_source_mapping.function["events-transform"].function_response_types == toset(["ReportBatchItemFailures"])
     error_message = "A bad object must not send back the good ones of its batch."
   }
 
   assert {
-    condition     = one(aws_lambda_event_source_mapping.transform["events"].scaling_config).maximum_concurrency == 20
+    condition     = one(aws_lambda_event_source_mapping.function["events-transform"].scaling_config).maximum_concurrency == 20
     error_message = "The queue must not take the whole account's concurrency."
   }
 
   assert {
-    condition     = aws_sqs_queue.transform["events"].visibility_timeout_seconds == 6 * aws_lambda_function.transform["events"].timeout
+    condition     = aws_sqs_queue.work["events-transform"].visibility_timeout_seconds == 6 * aws_lambda_function.function["events-transform"].timeout
     error_message = "Messages must stay hidden for six times the function's timeout."
   }
 
   assert {
     condition = (
-      jsondecode(aws_sqs_queue.transform["events"].redrive_policy).deadLetterTargetArn == aws_sqs_queue.transform_dead["events"].arn &&
-      jsondecode(aws_sqs_queue.transform["events"].redrive_policy).maxReceiveCount == 5
+      jsondecode(aws_sqs_queue.work["events-transform"].redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead["events-transform"].arn &&
+      jsondecode(aws_sqs_queue.work["events-transform"].redrive_policy).maxReceiveCount == 5
     )
     error_message = "What fails five times must go to the dead-letter queue."
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue_redrive_allow_policy.transform_dead["events"].redrive_allow_policy).sourceQueueArns == [aws_sqs_queue.transform["events"].arn]
+    condition     = jsondecode(aws_sqs_queue_redrive_allow_policy.dead["events-transform"].redrive_allow_policy).sourceQueueArns == [aws_sqs_queue.work["events-transform"].arn]
     error_message = "Only the transform queue may use its dead-letter queue."
   }
 }
@@ -185,7 +185,7 @@ run "ticks_reach_the_compact_function" {
   }
 
   assert {
-    condition     = alltrue([for schedule in aws_scheduler_schedule.compact : one(schedule.target).arn == aws_lambda_function.compact["events"].arn && schedule.state == "ENABLED"])
+    condition     = alltrue([for schedule in aws_scheduler_schedule.compact : one(schedule.target).arn == aws_lambda_function.function["events-compact"].arn && schedule.state == "ENABLED"])
     error_message = "Both schedules must invoke the compact function."
   }
 
@@ -196,20 +196,20 @@ run "ticks_reach_the_compact_function" {
 
   assert {
     condition = alltrue([
-      aws_sqs_queue.compact["events"].fifo_queue,
-      aws_sqs_queue.compact_dead["events"].fifo_queue,
-      aws_sqs_queue.compact["events"].deduplication_scope == "messageGroup",
-      aws_sqs_queue.compact["events"].visibility_timeout_seconds == 6 * aws_lambda_function.compact["events"].timeout,
-      jsondecode(aws_sqs_queue.compact["events"].redrive_policy).deadLetterTargetArn == aws_sqs_queue.compact_dead["events"].arn,
+      aws_sqs_queue.work["events-compact"].fifo_queue,
+      aws_sqs_queue.dead["events-compact"].fifo_queue,
+      aws_sqs_queue.work["events-compact"].deduplication_scope == "messageGroup",
+      aws_sqs_queue.work["events-compact"].visibility_timeout_seconds == 6 * aws_lambda_function.function["events-compact"].timeout,
+      jsondecode(aws_sqs_queue.work["events-compact"].redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead["events-compact"].arn,
     ])
     error_message = "The compact queue must be FIFO, so that a partition has one compactor at a time."
   }
 
   assert {
     condition = alltrue([
-      aws_lambda_event_source_mapping.compact["events"].event_source_arn == aws_sqs_queue.compact["events"].arn,
-      aws_lambda_event_source_mapping.compact["events"].batch_size == 1,
-      aws_lambda_function.compact["events"].environment[0].variables.LAKE_COMPACT_QUEUE_URL == aws_sqs_queue.compact["events"].id,
+      aws_lambda_event_source_mapping.function["events-compact"].event_source_arn == aws_sqs_queue.work["events-compact"].arn,
+      aws_lambda_event_source_mapping.function["events-compact"].batch_size == 1,
+      aws_lambda_function.function["events-compact"].environment[0].variables.LAKE_COMPACT_QUEUE_URL == aws_sqs_queue.work["events-compact"].id,
     ])
     error_message = "The compact function must plan into its queue and take one partition at a time out of it."
   }
@@ -225,7 +225,7 @@ run "functions" {
 
   assert {
     condition = alltrue([
-      for function in [aws_lambda_function.transform["events"], aws_lambda_function.compact["events"]] :
+      for function in [aws_lambda_function.function["events-transform"], aws_lambda_function.function["events-compact"]] :
       function.runtime == "python3.13" && function.architectures == tolist(["arm64"])
     ])
     error_message = "Functions must run python3.13 on arm64."
@@ -233,16 +233,16 @@ run "functions" {
 
   assert {
     condition = (
-      aws_lambda_function.transform["events"].handler == "handler.handler" &&
-      aws_lambda_function.compact["events"].handler == "handler.handler"
+      aws_lambda_function.function["events-transform"].handler == "handler.handler" &&
+      aws_lambda_function.function["events-compact"].handler == "handler.handler"
     )
     error_message = "Handlers must be the functions' own."
   }
 
   assert {
     condition = (
-      aws_lambda_function.transform["events"].source_code_hash == filebase64sha256("tests/packages/transform.zip") &&
-      aws_lambda_function.compact["events"].source_code_hash == filebase64sha256("tests/packages/compact.zip") &&
+      aws_lambda_function.function["events-transform"].source_code_hash == filebase64sha256("tests/packages/transform.zip") &&
+      aws_lambda_function.function["events-compact"].source_code_hash == filebase64sha256("tests/packages/compact.zip") &&
       aws_lambda_layer_version.dependencies.source_code_hash == filebase64sha256("tests/packages/layer-arm64.zip")
     )
     error_message = "Only a changed package may redeploy."
@@ -256,7 +256,7 @@ run "functions" {
   assert {
     condition = {
       for key in ["LAKE_DATABASE", "LAKE_JSON_TABLE", "LAKE_PARQUET_TABLE", "LAKE_REJECTS_TABLE", "LAKE_PARTITION_KEYS", "LAKE_RAW_PREFIX", "LAKE_PROCESSED_PREFIX", "LAKE_REJECTED_PREFIX", "POWERTOOLS_SERVICE_NAME"] :
-      key => aws_lambda_function.transform["events"].environment[0].variables[key]
+      key => aws_lambda_function.function["events-transform"].environment[0].variables[key]
       } == {
       LAKE_DATABASE           = "clickstream"
       LAKE_JSON_TABLE         = "clickstream_events"
@@ -272,7 +272,7 @@ run "functions" {
   }
 
   assert {
-    condition     = aws_lambda_function.compact["events"].environment[0].variables.LAKE_TIME_BUDGET_SECONDS == "780"
+    condition     = aws_lambda_function.function["events-compact"].environment[0].variables.LAKE_TIME_BUDGET_SECONDS == "780"
     error_message = "Compaction must stop taking up work two minutes before its timeout."
   }
 }
@@ -362,20 +362,20 @@ run "least_privilege" {
 
   assert {
     condition = alltrue([
-      for document in [data.aws_iam_policy_document.transform["events"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] :
+      for document in [data.aws_iam_policy_document.function["events-transform"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] :
       !contains(flatten([for statement in document.statement : tolist(statement.actions)]), "s3:DeleteObject")
     ])
     error_message = "Only the clean-up may delete."
   }
 
   assert {
-    condition     = [for statement in data.aws_iam_policy_document.compact["events"].statement : statement.sid if contains(statement.actions, "s3:DeleteObject")] == ["CleanUpReplacedFiles"]
+    condition     = [for statement in data.aws_iam_policy_document.function["events-compact"].statement : statement.sid if contains(statement.actions, "s3:DeleteObject")] == ["CleanUpReplacedFiles"]
     error_message = "Deleting must stand in a statement of its own."
   }
 
   assert {
     condition = alltrue(flatten([
-      for statement in data.aws_iam_policy_document.compact["events"].statement : [
+      for statement in data.aws_iam_policy_document.function["events-compact"].statement : [
         for resource in statement.resources : !strcontains(resource, "raw/")
       ] if contains(statement.actions, "s3:DeleteObject") || contains(statement.actions, "s3:PutObject")
     ]))
@@ -384,7 +384,7 @@ run "least_privilege" {
 
   assert {
     condition = alltrue(flatten([
-      for document in [data.aws_iam_policy_document.transform["events"], data.aws_iam_policy_document.compact["events"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] : [
+      for document in [data.aws_iam_policy_document.function["events-transform"], data.aws_iam_policy_document.function["events-compact"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] : [
         for statement in document.statement : [
           for action in statement.actions : !strcontains(action, "*")
         ]
@@ -395,7 +395,7 @@ run "least_privilege" {
 
   assert {
     condition = alltrue(flatten([
-      for document in [data.aws_iam_policy_document.transform["events"], data.aws_iam_policy_document.compact["events"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] : [
+      for document in [data.aws_iam_policy_document.function["events-transform"], data.aws_iam_policy_document.function["events-compact"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] : [
         for statement in document.statement : !contains(statement.resources, "*")
       ]
     ]))
@@ -404,15 +404,15 @@ run "least_privilege" {
 
   assert {
     condition = alltrue([
-      for document in [data.aws_iam_policy_document.lambda_trust, data.aws_iam_policy_document.firehose_trust, data.aws_iam_policy_document.scheduler_trust] :
-      length(flatten([for statement in document.statement : statement.condition])) > 0
+      for document in values(data.aws_iam_policy_document.trust) :
+      contains(flatten([for statement in document.statement : [for condition in statement.condition : condition.values]]), "123456789012")
     ])
     error_message = "Every trust policy must name the account."
   }
 
   assert {
     condition = alltrue([
-      for statement in data.aws_iam_policy_document.notified_queue["events-transform"].statement :
+      for statement in data.aws_iam_policy_document.queue["events-transform"].statement :
       toset([for condition in statement.condition : condition.variable]) == toset(["aws:SourceArn", "aws:SourceAccount"]) if statement.effect == "Allow"
     ])
     error_message = "Only this account's lake bucket may send to the transform queue."

@@ -33,7 +33,7 @@ def catalog_with_boolean() -> Catalog:
 
 
 CATALOG = catalog_with_boolean()
-JSON_TYPES = {column.name: column.type for column in CATALOG.table("json").columns}
+JSON_TYPES = {column.name: column.type for column in CATALOG.tables["json"].columns}
 
 
 @dataclass
@@ -145,7 +145,7 @@ def read_by_duckdb(path: Path, catalog: Catalog) -> list[tuple[Any, ...]]:
     """The rows as DuckDB reads them, timestamps as instants."""
     columns = ", ".join(
         f"epoch_ms({column.name}) as {column.name}" if column.type == "timestamp" else column.name
-        for column in catalog.table("parquet").columns
+        for column in catalog.tables["parquet"].columns
     )
     with duckdb.connect() as connection:
         relation = connection.sql(f"select {columns} from read_parquet('{path}')")  # noqa: S608

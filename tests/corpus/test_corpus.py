@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from clickstream_lake.lake.config import OutputOptions
-from clickstream_lake.transform.rules.reasons import LINE_REASONS, OBJECT_REASONS
+from clickstream_lake.transform.rules.native import library
+from clickstream_lake.transform.rules.reasons import LineReason, ObjectReason
 from tests.corpus.cases import CASES, Case, typed_cases
 from tests.corpus.lake_files import CATALOG, Outcome, check, check_no_canary, run
 from tests.fuzz.oracle import Number, Pairs, expect
@@ -60,6 +61,17 @@ def test_a_nasty_object_is_published_and_rejected_exactly_so(name: str) -> None:
     check(outcome, expect(data, CATALOG, case.limits))
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_without_a_kernel_every_file_is_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_kernel = as_sent(ALL[name])
+    monkeypatch.setenv(library.SETTING, "off")
+    without = as_sent(ALL[name])
+    assert without.files == with_kernel.files
+    assert without.stats == with_kernel.stats
+
+
 def decompressed(raw: bytes) -> bytes:
     """Decompressed by the standard library, which passes over zeros as well."""
     return gzip.decompress(raw)
@@ -68,7 +80,7 @@ def decompressed(raw: bytes) -> bytes:
 def test_every_reason_has_a_case() -> None:
     found = {case.corrupt for case in ALL.values()}
     found |= {reason for case in ALL.values() for _, _, reason in case.rejects}
-    assert found - {None} == {*LINE_REASONS, *OBJECT_REASONS}
+    assert found - {None} == {*LineReason, *ObjectReason}
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])

@@ -14,7 +14,7 @@ def test_the_demo_ends_well_and_says_where_its_files_are(tmp_path: Path) -> None
     directory = tmp_path / "demo"
     done = subprocess.run(  # noqa: S603 - our own command
         [
-            *(sys.executable, "-m", "clickstream", "demo", "--events", "20000"),
+            *(sys.executable, "-m", "clickstream_lake", "demo", "--events", "20000"),
             *("--malformed", "0.01", "--dir", str(directory)),
         ],
         capture_output=True,

@@ -25,7 +25,6 @@ from clickstream_lake.compact.function import CompactFunction
 from clickstream_lake.demo import terraform
 from clickstream_lake.lake.aws import objects
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
-from clickstream_lake.sandbox.moto_terraform import terraform_fixes
 from clickstream_lake.transform.function import TransformFunction
 
 # In one process, for the sake of its fixtures.
@@ -173,7 +172,7 @@ def endpoint() -> Iterator[str]:
             pytest.fail(reason)
         pytest.skip(reason)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    with moto_fixes(), terraform_fixes():
+    with moto_fixes():
         server.start()
         host, port = server.get_host_and_port()
         yield f"http://{host}:{port}"
@@ -183,8 +182,8 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def policies(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The policy document of each function's role, as Terraform made it."""
-    targets = ["aws_iam_role_policy.transform", "aws_iam_role_policy.compact"]
-    targets += ["aws_glue_catalog_table.lake", "aws_sqs_queue.compact"]
+    targets = ["aws_iam_role_policy.function"]
+    targets += ["aws_glue_catalog_table.lake", "aws_sqs_queue.work"]
     workdir = tmp_path_factory.mktemp("iam")
     terraform.apply(endpoint, workdir, {"force_destroy": True}, targets=targets)
     iam = boto3.client("iam", endpoint_url=endpoint, **CREDENTIALS)

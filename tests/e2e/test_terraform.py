@@ -17,6 +17,7 @@ from clickstream_lake.demo.provision import lake_sandbox
 from clickstream_lake.sandbox.clients import Clients
 from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
+from tests.e2e.drift import Drift, plan_drift
 
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("terraform")]
@@ -32,7 +33,7 @@ ONLY_WITH_TROUBLE = {
 }
 
 # What a second plan would change although nothing changed: address without its key -> attributes.
-# Each entry is a fault of the stand-in, named; the list is empty because `moto_terraform` mends
+# Each entry is a fault of the stand-in, named; the list is empty because `moto_fixes` mends
 # those that were found.
 MISREPORTED: dict[str, set[str]] = {}
 
@@ -95,7 +96,7 @@ def test_it_applies_carries_events_does_not_drift_and_goes_without_a_trace(
         assert not [tick for tick in ticks if tick.outcome.failed]
         sandbox.wait_idle()
         check_dashboard(sandbox)
-        drift = terraform.plan_drift(tmp_path, root=configuration.root)
+        drift = plan_drift(tmp_path, root=configuration.root)
         assert [each for each in drift if not misreported(each)] == []
         terraform.destroy(tmp_path, root=configuration.root)
         assert left_behind(sandbox) == []
@@ -183,7 +184,7 @@ def count(sandbox: Sandbox, outputs: dict[str, Any], table: str) -> int:
         assert status["State"] in {"QUEUED", "RUNNING"}, status
 
 
-def misreported(drift: terraform.Drift) -> bool:
+def misreported(drift: Drift) -> bool:
     attributes = MISREPORTED.get(drift.address.split("[")[0], set())
     return drift.actions == ("update",) and set(drift.attributes) <= attributes
 

@@ -13,7 +13,8 @@ from clickstream_lake.demo import terraform
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("terraform-checks")]
 
-TERRAFORM = terraform.PROJECT / "terraform"
+PROJECT = terraform.checkout()
+TERRAFORM = PROJECT / "terraform"
 
 
 def missing(what: str) -> None:
@@ -31,9 +32,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("terraform") / "project"
     ignore = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
     shutil.copytree(TERRAFORM, copy / "terraform", ignore=ignore)
-    (copy / "functions" / "lake").mkdir(parents=True)
     catalog = "src/clickstream_lake/catalogs/clickstream.json"
-    shutil.copy(terraform.PROJECT / catalog, copy / catalog)
+    (copy / catalog).parent.mkdir(parents=True)
+    shutil.copy(PROJECT / catalog, copy / catalog)
+    packages = terraform._placeholder_packages(copy / "terraform" / "tests")
+    (packages / "another_catalog.json").write_text((copy / catalog).read_text() + "\n")
     return copy
 
 
@@ -69,6 +72,58 @@ def test_its_tests_pass_with_a_mocked_provider(tree: Path, file: str) -> None:
     assert " 0 passed" not in said
 
 
+def test_another_configuration_calls_the_module_as_its_page_says(
+    tree: Path, tmp_path: Path
+) -> None:
+    project, caller = tmp_path / "project", tmp_path / "caller"
+    shutil.copytree(tree, project, ignore=shutil.ignore_patterns(".terraform*", "tests"))
+    for command in (["init"], ["add", "."], ["commit", "--message=x"], ["tag", "v0.1.0"]):
+        git(project, *command)
+    page = (TERRAFORM / "README.md").read_text()
+    usage = page.split("```hcl\n")[1].split("```")[0]
+    assert "git::https://example.com/clickstream-lake.git//terraform?ref=v0.1.0" in usage
+    terraform._placeholder_packages(caller)
+    shutil.copytree(tree / "terraform/tests/mocks", caller / "tests/mocks")
+    (caller / "main.tf").write_text(
+        usage.replace("https://example.com/clickstream-lake.git", f"file://{project}")
+    )
+    (caller / "tests" / "usage.tftest.hcl").write_text(
+        """
+        mock_provider "aws" {
+          source = "./tests/mocks"
+        }
+
+        run "usage" {
+          command = plan
+
+          assert {
+            condition     = output.lake.tables.orders.parquet == "orders_clickstream_events_parquet"
+            error_message = "The module must be called."
+          }
+        }
+        """
+    )
+    terraform._init(caller)
+    assert "1 passed, 0 failed" in run(caller, "test", "-no-color")
+
+
+def git(directory: Path, *arguments: str) -> None:
+    """Git, whoever uses it and however they have set it up."""
+    person = {
+        f"GIT_{role}_{key}": "test@example.com"
+        for role in ("AUTHOR", "COMMITTER")
+        for key in ("NAME", "EMAIL")
+    }
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(  # noqa: S603  # our own command
+        ["git", f"--git-dir={directory / '.git'}", f"--work-tree={directory}", *arguments],  # noqa: S607  # the one on the PATH
+        cwd=directory,
+        env={**os.environ, **person, **alone},
+        capture_output=True,
+        check=True,
+    )
+
+
 def test_the_example_settings_are_accepted(tree: Path) -> None:
     directory = tree / "terraform"
     terraform._init(directory)
@@ -81,7 +136,7 @@ def test_checkov_finds_nothing_unexplained(tmp_path: Path) -> None:
     uv = Path(sys.executable).with_name("uv")
     if not uv.exists():
         missing("uv is not installed beside this interpreter")
-    lock = terraform.PROJECT / "dev/locks/checkov.txt"
+    lock = PROJECT / "dev/locks/checkov.txt"
     venv = str(tmp_path / "venv")
     install = ["pip", "install", "--quiet", "--require-hashes", f"--python={venv}"]
     for arguments in (["venv", "--quiet", venv], [*install, f"--requirement={lock}"]):

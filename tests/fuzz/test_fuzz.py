@@ -15,7 +15,7 @@ from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.transform import core
 from clickstream_lake.transform.core import Job, transform_stream
-from clickstream_lake.transform.rules.reasons import OBJECT_REASONS
+from clickstream_lake.transform.rules.reasons import ObjectReason
 from tests.corpus.lake_files import (
     CATALOG,
     PROCESSED,
@@ -83,7 +83,7 @@ def test_any_raw_bytes_are_published_or_rejected_whole(
         stats = outcome.stats
         assert stats.lines == stats.blank + stats.published + len(outcome.rejects)
         assert (outcome.json is None) == (stats.corrupt is not None)
-        assert stats.corrupt is None or stats.corrupt in OBJECT_REASONS
+        assert stats.corrupt is None or stats.corrupt in {*ObjectReason}
 
 
 @EXAMPLES

@@ -4,7 +4,6 @@
 import gzip
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,16 @@ from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import CompactSettings, Config
-from clickstream_lake.lake.lake import Generations
-from clickstream_lake.lake.layout import Format, Layout, Partition, Source
-from clickstream_lake.lake.publish import LandingFile, Publisher, PublishOutcome
+from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.landing import LandingFile, LandingMetadata
+from clickstream_lake.lake.layout import Format, Layout, Partition, Slot, Source, is_hidden
+from clickstream_lake.lake.publish import Publisher, PublishOutcome
 
 BUCKET = "lake-bucket"
 DATABASE = "lake_database"
 DAY = Partition.parse("year=2025/month=11/day=26")
+JSON_DAY = Slot("json", DAY)
+PARQUET_DAY = Slot("parquet", DAY)
 TABLES = {
     "json": "clickstream_events",
     "parquet": "clickstream_events_parquet",
@@ -33,18 +35,17 @@ EARLY = "2025-11-26T10:00:00.000Z"
 LATE = "2025-11-26T11:00:00.000Z"
 
 
-@dataclass
-class Lake:
-    s3: Any
-    glue: Any
-    folder: Path
+class LakeUnderTest(Lake):
+    """A lake that a test can fill with raw objects and landing files, and read."""
 
-    def __post_init__(self) -> None:
-        self.layout = Layout()
-        self.store = ObjectStore(self.s3, BUCKET)
-        self.partitions = PartitionCatalog(self.glue, DATABASE)
-        self.generations = Generations(self.store, self.partitions, self.layout, TABLES)
-        self.publisher = Publisher(self.generations)
+    def __init__(self, s3: Any, glue: Any, folder: Path) -> None:
+        super().__init__(
+            ObjectStore(s3, BUCKET), PartitionCatalog(glue, DATABASE), Layout(), TABLES
+        )
+        self.s3 = s3
+        self.glue = glue
+        self.folder = folder
+        self.publisher = Publisher(self)
 
     def create_tables(self) -> None:
         for fmt in ("json", "parquet", "rejects"):
@@ -54,14 +55,14 @@ class Lake:
 
     def operations(self, **options: Any) -> Operations:
         """The compact function's operations; any settings of `CompactSettings`, and `wire`'s."""
-        names = {field.name for field in fields(CompactSettings)} & options.keys()
+        names = set(CompactSettings.__struct_fields__) & options.keys()
         settings = CompactSettings(**{name: options.pop(name) for name in names})
         catalog = options.pop("catalog", load_catalog())
         config = Config(bucket=BUCKET, database=DATABASE, compact=settings)
         return wire(
             config,
             catalog,
-            self.generations,
+            self,
             **{"queue": None, "downloads": 1, "workdir": self.folder, **options},
         )
 
@@ -90,13 +91,16 @@ class Lake:
             raw_etag = raw.etag
         return LandingFile(
             path=path,
-            raw_etag=raw_etag,
-            rows=len(rows),
-            lines=len(rows),
-            blank=0,
-            rejected=0,
-            processed_ts=processed_ts,
-            schema_version=1,
+            metadata=LandingMetadata(
+                raw_key=source.key,
+                raw_etag=raw_etag,
+                rows=len(rows),
+                lines=len(rows),
+                blank=0,
+                rejected=0,
+                processed_ts=processed_ts,
+                schema_version=1,
+            ),
             gzip=gzipped,
         )
 
@@ -106,7 +110,7 @@ class Lake:
         return self.publisher.publish(fmt, source, self.landing(fmt, source, rows, **options))
 
     def location(self, fmt: Format, partition: Partition = DAY) -> str | None:
-        state = self.generations.state(fmt, partition)
+        state = self.state(Slot(fmt, partition))
         return state.location if state else None
 
     def visible(self, fmt: Format, partition: Partition = DAY) -> list[str]:
@@ -117,7 +121,7 @@ class Lake:
         prefix = location.removeprefix(f"s3://{BUCKET}/")
         rows: list[str] = []
         for found in self.store.list(prefix):
-            if not found.key.removeprefix(prefix).startswith(("_", ".")):
+            if not is_hidden(found.key):
                 rows += [row for row, _ in rows_of(found.key, self.store.read(found.key))]
         return sorted(rows)
 

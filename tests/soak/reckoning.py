@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
-from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.operate.audit import AuditReader, judge
 from tests.soak.ledger import holds
@@ -74,14 +74,14 @@ def _rejects(ran: "Ran") -> Iterator[str]:
         yield f"rejects of unknown raw objects: {sorted(rejected)}"
 
 
-def lake_of(sandbox: "Sandbox") -> Generations:
+def lake_of(sandbox: "Sandbox") -> Lake:
     """The lake as `clickstream audit` opens it, on the sandbox's own clients."""
     catalog = load_catalog()
-    return Generations(
+    return Lake(
         ObjectStore(sandbox.clients.s3, sandbox.bucket),
         PartitionCatalog(sandbox.clients.glue, sandbox.database),
         Layout(),
-        {name: catalog.table(name).name for name in ("json", "parquet", "rejects")},
+        {name: catalog.tables[name].name for name in ("json", "parquet", "rejects")},
     )
 
 

@@ -1,41 +1,44 @@
 """`clickstream audit`: does every raw object show exactly once in both tables?"""
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
-import boto3
 import typer
-from rich.table import Table
+from rich.markup import escape
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.replay import transform_queue
-from clickstream_lake.console import examples, progress, stderr, stdout
-from clickstream_lake.lake.aws.clients import open_lake
-from clickstream_lake.lake.catalog import load_catalog
-from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.layout import Partition
-from clickstream_lake.operate.audit import AuditReader, Breach, Repairer, Repairs, Verdict, judge
-from clickstream_lake.operate.replay import RawObject, replay
+from clickstream_lake.console import (
+    counted,
+    examples,
+    new_table,
+    print_json,
+    print_table,
+    progress,
+    stderr,
+    stdout,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickstream_lake.lake.lake import Generations
+    from rich.table import Table
+
+    from clickstream_lake.lake.config import Config
+    from clickstream_lake.lake.lake import Lake
+    from clickstream_lake.operate.audit import Breach, Repairs, Verdict
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog=examples(
-            "clickstream audit --since 2025-11-20",
-            "clickstream audit --partition year=2025/month=11/day=26 --deep",
-            "clickstream audit --repair",
-        )
-    )(audit)
-
-
+@app.command(
+    epilog=examples(
+        "clickstream audit --since 2025-11-20",
+        "clickstream audit --partition year=2025/month=11/day=26 --deep",
+        "clickstream audit --repair",
+    )
+)
 def audit(
     *,
     partition: Annotated[
@@ -57,16 +60,23 @@ def audit(
         typer.Option("--repair", help="Queue gaps once more, heal pointers; says what it did."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
-    stream: Annotated[
-        str, typer.Option(help="The lake's Firehose stream; its functions are named after it.")
-    ] = "clickstream-events",
+    stream: connection.Stream = connection.STREAM,
+    profile: connection.Profile = None,
+    region: connection.Region = None,
 ) -> None:
-    """Compare raw objects with what both tables show, source by source.
+    """Compare raw objects with what both tables show.
 
+    Every raw object has to show exactly once in each table, or among the rejects.
     Exits with status 1 on any breach, also on one that --repair has mended: audit once more.
     """
+    from clickstream_lake.lake.aws.clients import open_lake
+    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.layout import Partition
+    from clickstream_lake.operate.audit import AuditReader, judge
+
+    connection.connect(profile, region)
     config, catalog = connection.lake_config(stream), load_catalog()
-    lake = open_lake(config, catalog).generations
+    lake = open_lake(config, catalog)
     reader = AuditReader(lake, catalog, deep=deep)
     chosen = [Partition.parse(path) for path in partition or []] or reader.partitions(
         since=since.date() if since else None
@@ -82,14 +92,19 @@ def audit(
     breaches = [breach for verdict in verdicts for breach in verdict.breaches]
     repairs = _repair(lake, config, stream, breaches) if repair and breaches else None
     if as_json:
-        stdout.print_json(json.dumps(_plain(verdicts, repairs)))
+        print_json(_plain(verdicts, repairs))
     else:
         _show(verdicts, breaches, repairs)
     if breaches:
         raise typer.Exit(1)
 
 
-def _repair(lake: "Generations", config: Config, stream: str, breaches: list[Breach]) -> Repairs:
+def _repair(lake: "Lake", config: "Config", stream: str, breaches: "list[Breach]") -> "Repairs":
+    import boto3
+
+    from clickstream_lake.operate.audit import Repairer
+    from clickstream_lake.operate.replay import RawObject, replay
+
     def requeue(keys: "Sequence[str]") -> None:
         objects = [RawObject(key, 0) for key in keys]
         replay(boto3.client("sqs"), transform_queue(stream), config.bucket, objects)
@@ -97,7 +112,7 @@ def _repair(lake: "Generations", config: Config, stream: str, breaches: list[Bre
     return Repairer(lake, requeue).repair(breaches)
 
 
-def _plain(verdicts: list[Verdict], repairs: Repairs | None) -> dict[str, object]:
+def _plain(verdicts: "list[Verdict]", repairs: "Repairs | None") -> dict[str, object]:
     return {
         "clean": not any(verdict.breaches for verdict in verdicts),
         "partitions": [asdict(verdict) for verdict in verdicts],
@@ -105,31 +120,41 @@ def _plain(verdicts: list[Verdict], repairs: Repairs | None) -> dict[str, object
     }
 
 
-def _show(verdicts: list[Verdict], breaches: list[Breach], repairs: Repairs | None) -> None:
-    table = Table(title="Audit", title_justify="left", title_style="bold")
-    table.add_column("partition", no_wrap=True)
-    for name in ("raw objects", "rows", "rejected", "pending", "breaches"):
-        table.add_column(name, justify="right")
+def _show(verdicts: "list[Verdict]", breaches: "list[Breach]", repairs: "Repairs | None") -> None:
+    print_table(_verdict_table(verdicts))
+    if breaches:
+        print_table(_breach_table(breaches))
+    for line in repairs.done if repairs else ():
+        stdout.print("[green]repaired[/green]", end=" ")
+        stdout.print(line, markup=False, highlight=False, soft_wrap=True)
+    found = f"{len(breaches):,} {'breach' if len(breaches) == 1 else 'breaches'}"
+    stderr.print(f"{found} in {counted(len(verdicts), 'partition')}", style="dim")
+
+
+def _verdict_table(verdicts: "list[Verdict]") -> "Table":
+    table = new_table("Audit")
+    table.add_column("partition", overflow="fold", min_width=len("partition"))
+    for name in ("raw\nobjects", "rows", "rejected", "pending", "breaches"):
+        table.add_column(name, justify="right", no_wrap=True)
     for each in verdicts:
         style = "red" if each.breaches else "green"
         table.add_row(
-            each.partition,
+            escape(each.partition),
             *(f"{count:,}" for count in (each.sources, each.rows, each.rejected, each.pending)),
             f"[{style}]{len(each.breaches):,}[/{style}]",
         )
-    stdout.print(table)
-    if breaches:
-        stdout.print(_breach_table(breaches))
-    for line in repairs.done if repairs else ():
-        stdout.print(f"[green]repaired[/green] {line}", highlight=False, soft_wrap=True)
-    stderr.print(f"{len(breaches):,} breaches in {len(verdicts):,} partitions", style="dim")
+    return table
 
 
-def _breach_table(breaches: list[Breach]) -> Table:
-    table = Table(title="Breaches", title_justify="left", title_style="bold")
-    for name in ("what", "table", "where", "detail"):
-        table.add_column(name, overflow="fold")
+def _breach_table(breaches: "list[Breach]") -> "Table":
+    table = new_table("Breaches")
+    table.add_column("what", min_width=12)
+    table.add_column("table", no_wrap=True)
+    table.add_column("where", overflow="fold")
+    table.add_column("detail", overflow="fold")
     for breach in breaches:
         where = breach.subject or breach.partition
-        table.add_row(f"[red]{breach.kind}[/red]", breach.format or "", where, breach.detail)
+        table.add_row(
+            f"[red]{breach.kind}[/red]", breach.format or "", escape(where), escape(breach.detail)
+        )
     return table

@@ -2,41 +2,47 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.markup import escape
 
 from clickstream_lake.cli import connection
-from clickstream_lake.cli.errors import CliError
-from clickstream_lake.compact.messages import CompactQueue
-from clickstream_lake.compact.operations import Operations, PlannedPartition
-from clickstream_lake.compact.wiring import wire
-from clickstream_lake.console import examples, progress, size, stderr, stdout
-from clickstream_lake.lake.aws.clients import open_lake, sqs_client
-from clickstream_lake.lake.catalog import load_catalog
-from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.layout import FORMATS, Format, Partition
+from clickstream_lake.cli.errors import CliError, UsageError
+from clickstream_lake.console import (
+    examples,
+    new_table,
+    print_json,
+    print_table,
+    progress,
+    size,
+    stderr,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from clickstream_lake.compact.operations import Operations, PlannedPartition
+    from clickstream_lake.lake.config import Config
+    from clickstream_lake.lake.layout import Format
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _LOOK_SECONDS = 0.5
 _EMPTY_LOOKS = 4
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog=examples(
-            "clickstream compact --dry-run",
-            "clickstream compact --watch",
-            "clickstream compact --partition year=2025/month=11/day=26 --format json",
-        )
-    )(compact)
-
-
+@app.command(
+    epilog=examples(
+        "clickstream compact --dry-run",
+        "clickstream compact --dry-run --json | jq '.partitions[] | select(.queued)'",
+        "clickstream compact --watch",
+        "clickstream compact --partition year=2025/month=11/day=26 --format json",
+    )
+)
 def compact(
     *,
     partition: Annotated[
@@ -53,33 +59,53 @@ def compact(
     watch: Annotated[
         bool, typer.Option("--watch", help="Wait for the queued work and show what it came to.")
     ] = False,
-    stream: Annotated[
-        str, typer.Option(help="The lake's Firehose stream; its functions are named after it.")
-    ] = "clickstream-events",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object with plan and result instead.")
+    ] = False,
+    stream: connection.Stream = connection.STREAM,
+    profile: connection.Profile = None,
+    region: connection.Region = None,
 ) -> None:
-    """Merge small files: show what is worth it, and queue one message per partition.
+    """Merge small files: show the plan, and queue the work.
 
-    The queue keeps two compactors off one partition, whoever asks for them.
+    One message is queued for each partition that is worth it, as the schedule does. The queue
+    keeps two compactors off one partition, whoever asks for them.
     """
+    from clickstream_lake.lake.layout import Partition
+
+    connection.connect(profile, region)
     config = connection.lake_config(stream)
     operations = _operations(config)
     partitions = [Partition.parse(path) for path in partition] if partition else None
     formats = _formats(fmt)
     plan = operations.plan(partitions=partitions, formats=formats, force=force, dry_run=True)
-    stdout.print(_plan_table(plan.partitions))
     todo = [planned for planned in plan.partitions if planned.queued]
+    account: dict[str, Any] = {
+        "partitions": [asdict(planned) for planned in plan.partitions],
+        "queued": 0 if dry_run else len(todo),
+    }
+    if not as_json:
+        print_table(_plan_table(plan.partitions))
     if dry_run or not todo:
-        stderr.print(f"{len(todo)} of {len(plan.partitions)} are worth compacting", style="dim")
-        return
-    operations.plan(
-        partitions=partitions, formats=formats, force=force, occasion=f"by hand {time.time_ns()}"
-    )
-    stderr.print(f"queued {len(todo)}", style="dim")
-    if watch:
-        before = [_Visible.of(operations, planned) for planned in todo]
-        _wait_until_empty(config.compact.queue_url, len(todo))
-        after = [_Visible.of(operations, planned) for planned in todo]
-        stdout.print(_result_table(todo, before, after))
+        worth = f"{len(todo)} of {len(plan.partitions)} are worth compacting"
+        stderr.print(worth, style="dim")
+    else:
+        operations.plan(
+            partitions=partitions,
+            formats=formats,
+            force=force,
+            occasion=f"by hand {time.time_ns()}",
+        )
+        stderr.print(f"queued {len(todo)}", style="dim")
+        if watch:
+            before = [_Visible.of(operations, planned) for planned in todo]
+            _wait_until_empty(config.compact.queue_url, len(todo))
+            after = [_Visible.of(operations, planned) for planned in todo]
+            account["result"] = _plain_result(todo, before, after)
+            if not as_json:
+                print_table(_result_table(todo, before, after))
+    if as_json:
+        print_json(account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,44 +116,48 @@ class _Visible:
     bytes: int
 
     @classmethod
-    def of(cls, operations: Operations, planned: PlannedPartition) -> "_Visible":
-        lake = operations.lake
-        partition, fmt = Partition.parse(planned.partition), _format(planned.format)
-        state = lake.partitions.get(lake.tables[fmt], partition)
-        if state is None:
-            return cls(0, 0)
-        key = state.location.split("/", 3)[3]
-        found = [
-            info
-            for info in lake.store.list(key.rstrip("/") + "/")
-            if not info.key.rsplit("/", 1)[-1].startswith(("_", "."))
-        ]
+    def of(cls, operations: "Operations", planned: "PlannedPartition") -> "_Visible":
+        from clickstream_lake.lake.layout import Partition, Slot
+
+        slot = Slot(_format(planned.format), Partition.parse(planned.partition))
+        found = operations.lake.shown_files(slot)
         return cls(len(found), sum(info.size for info in found))
 
 
-def _operations(config: Config) -> Operations:
+def _operations(config: "Config") -> "Operations":
+    from clickstream_lake.compact.queue import CompactQueue
+    from clickstream_lake.compact.wiring import wire
+    from clickstream_lake.lake.aws.clients import open_lake, sqs_client
+    from clickstream_lake.lake.catalog import load_catalog
+
     if not config.compact.queue_url:
         raise CliError("the lake's compact function has no LAKE_COMPACT_QUEUE_URL")
     catalog = load_catalog()
     queue = CompactQueue(sqs_client(), config.compact.queue_url)
-    return wire(config, catalog, open_lake(config, catalog).generations, queue=queue)
+    return wire(config, catalog, open_lake(config, catalog), queue=queue)
 
 
 def _formats(names: list[str] | None) -> "Sequence[Format]":
+    from clickstream_lake.lake.layout import FORMATS
+
     return [_format(name) for name in names] if names else FORMATS
 
 
-def _format(name: str) -> Format:
+def _format(name: str) -> "Format":
+    from clickstream_lake.lake.layout import FORMATS
+
     for fmt in FORMATS:
         if fmt == name:
             return fmt
-    raise CliError(f"{name!r} is no format: use {' or '.join(FORMATS)}")
+    raise UsageError(f"{name!r} is no format: use {' or '.join(FORMATS)}")
 
 
 def _wait_until_empty(
     queue_url: str, total: int, pause: Callable[[float], None] = time.sleep
 ) -> None:
     """Wait until the compact queue has been empty for a while: its counts are approximate."""
+    from clickstream_lake.lake.aws.clients import sqs_client
+
     sqs = sqs_client()
     empty_looks = 0
     with progress() as bars:
@@ -146,33 +176,47 @@ def _wait_until_empty(
             bars.update(task, completed=max(0, total - waiting))
 
 
-def _plan_table(partitions: tuple[PlannedPartition, ...]) -> Table:
-    table = Table(title="Plan", title_justify="left", title_style="bold")
-    table.add_column("partition", no_wrap=True)
-    table.add_column("small files", justify="right")
-    table.add_column("merged", justify="right")
+def _plan_table(partitions: "tuple[PlannedPartition, ...]") -> "Table":
+    table = new_table("Plan")
+    table.add_column("partition", overflow="fold")
+    table.add_column("small files", justify="right", no_wrap=True)
+    table.add_column("merged", justify="right", no_wrap=True)
     table.add_column("to do")
     for each in partitions:
-        verdict = f"[green]{each.reason}[/green]" if each.queued else f"[dim]{each.reason}[/dim]"
+        style = "green" if each.queued else "dim"
         table.add_row(
-            f"{each.format} {each.partition}",
+            escape(f"{each.format} {each.partition}"),
             f"{each.landing_files:,} ({size(each.landing_bytes)})",
             f"{each.merged_files:,} → {each.expected_files:,}",
-            verdict,
+            f"[{style}]{escape(each.reason)}[/{style}]",
         )
     return table
 
 
+def _plain_result(
+    todo: "list[PlannedPartition]", before: list[_Visible], after: list[_Visible]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "format": planned.format,
+            "partition": planned.partition,
+            "before": asdict(old),
+            "after": asdict(new),
+        }
+        for planned, old, new in zip(todo, before, after, strict=True)
+    ]
+
+
 def _result_table(
-    todo: list[PlannedPartition], before: list[_Visible], after: list[_Visible]
-) -> Table:
-    table = Table(title="Result", title_justify="left", title_style="bold")
-    table.add_column("partition", no_wrap=True)
-    table.add_column("files", justify="right")
-    table.add_column("bytes", justify="right")
+    todo: "list[PlannedPartition]", before: list[_Visible], after: list[_Visible]
+) -> "Table":
+    table = new_table("Result")
+    table.add_column("partition", overflow="fold")
+    table.add_column("files", justify="right", no_wrap=True)
+    table.add_column("bytes", justify="right", no_wrap=True)
     for planned, old, new in zip(todo, before, after, strict=True):
         table.add_row(
-            f"{planned.format} {planned.partition}",
+            escape(f"{planned.format} {planned.partition}"),
             f"{old.files:,} → {new.files:,}",
             f"{size(old.bytes)} → {size(new.bytes)}",
         )

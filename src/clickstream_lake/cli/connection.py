@@ -1,28 +1,43 @@
 """Reach AWS or the sandbox: by AWS's own environment variables and configuration files."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.exceptions import ClientError
+import typer
 
 from clickstream_lake.cli.errors import CliError
-from clickstream_lake.lake.config import Config, load_config
-from clickstream_lake.sandbox.local import ENVIRONMENT
+from clickstream_lake.sandbox.resources import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from mypy_boto3_athena import AthenaClient
-    from mypy_boto3_firehose import FirehoseClient
+    from clickstream_lake.lake.config import Config
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
+Profile = Annotated[
+    str | None, typer.Option(help="Profile of AWS's configuration files, as in its own command.")
+]
+Region = Annotated[str | None, typer.Option(help="AWS region, as in AWS's own command.")]
+Stream = Annotated[
+    str, typer.Option(help="The lake's Firehose stream; its functions are named after it.")
+]
+Database = Annotated[str, typer.Option(help="Glue database of the tables.")]
+STREAM = "clickstream-events"
+DATABASE = "clickstream"
 
-def prepare() -> None:
-    """Let a loopback endpoint do without credentials: the sandbox takes any."""
+
+def connect(profile: str | None = None, region: str | None = None) -> None:
+    """Choose what AWS clients are made with from here on; without choices, the environment's.
+
+    A loopback endpoint may do without credentials: the sandbox takes any.
+    """
     if on_sandbox():
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
+    if profile or region:
+        import boto3
+
+        boto3.setup_default_session(profile_name=profile, region_name=region)
 
 
 def on_sandbox() -> bool:
@@ -31,19 +46,7 @@ def on_sandbox() -> bool:
     return urlsplit(endpoint).hostname in _LOOPBACK
 
 
-def athena() -> "AthenaClient":
-    """Athena's client."""
-    prepare()
-    return boto3.client("athena")
-
-
-def firehose() -> "FirehoseClient":
-    """Firehose's client."""
-    prepare()
-    return boto3.client("firehose")
-
-
-def lake_config(stream: str) -> Config:
+def lake_config(stream: str) -> "Config":
     """The settings of a deployed lake, as its own compact function has them.
 
     Args:
@@ -52,7 +55,11 @@ def lake_config(stream: str) -> Config:
     Raises:
         CliError: there is no such function.
     """
-    prepare()
+    import boto3
+    from botocore.exceptions import ClientError
+
+    from clickstream_lake.lake.config import load_config
+
     name = f"{stream}-compact"
     try:
         configuration = boto3.client("lambda").get_function_configuration(FunctionName=name)

@@ -1,25 +1,25 @@
 """`clickstream demo`: the whole pipeline on this machine, from producer to SQL."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clickstream_lake.console import examples
+from clickstream_lake.cli.errors import sandbox_extra
+from clickstream_lake.console import examples, print_json, stderr, stdout
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog=examples(
-            "clickstream demo",
-            "clickstream demo --events 1000000 --malformed 0.01",
-            "clickstream demo --terraform",
-        )
-    )(demo)
-
-
+@app.command(
+    epilog=examples(
+        "clickstream demo",
+        "clickstream demo --events 1000000 --malformed 0.01",
+        "clickstream demo --terraform",
+    )
+)
 def demo(
     *,
     events: Annotated[int, typer.Option(min=1, help="How many events to send.")] = 300_000,
@@ -37,13 +37,18 @@ def demo(
     directory: Annotated[
         Path, typer.Option("--dir", help="Where the lake's files are kept afterwards.")
     ] = Path(".clickstream/demo"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
 ) -> None:
-    """Send events through the whole pipeline in a local AWS, and show what became of them.
+    """Run the whole pipeline on this machine, from producer to SQL.
 
-    Producer, Firehose, raw zone, transform, JSON and Parquet, compaction, SQL.
+    Sends events through Firehose, raw zone, transform, JSON and Parquet, compaction and SQL, and
+    shows what became of them. The exit status is 0 only if both tables agree and every event is
+    in them or among the rejects.
     """
-    # The sandbox is heavy, and the other commands do without it.
-    from clickstream_lake.demo.run import DemoSettings, run  # noqa: PLC0415 - see above
+    stderr.print("Loading the local AWS …", style="dim")
+    with sandbox_extra():
+        from clickstream_lake.demo.report import show
+        from clickstream_lake.demo.run import DemoSettings, run
 
     # Whole days, so that a seed gives the same counts on every day.
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -57,4 +62,8 @@ def demo(
             directory=directory,
         )
     )
+    if as_json:
+        print_json(asdict(report) | {"adds_up": report.adds_up})
+    else:
+        show(report, stdout)
     raise typer.Exit(0 if report.adds_up else 1)

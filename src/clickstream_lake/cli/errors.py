@@ -1,39 +1,90 @@
 """Errors of the command line, and what to do about those of others."""
 
-from botocore.exceptions import (
-    ClientError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-)
-from rich.markup import escape
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from clickstream_lake.console import command_name, stderr
 from clickstream_lake.errors import ToolkitError
-
-_SANDBOX_HINT = (
-    "For the local sandbox, start `clickstream sandbox up` in another terminal and set the "
-    "variables that it prints (AWS_ENDPOINT_URL above all)."
-)
+from clickstream_lake.lake.errors import LakeError
+from clickstream_lake.sandbox.errors import QueryError, SandboxError
 
 
 class CliError(ToolkitError):
     """The command cannot do what it was asked for; the message says what to do."""
 
 
-def explain(error: Exception) -> str:
-    """What went wrong and what to do about it, as rich markup."""
+class UsageError(CliError):
+    """What was typed cannot be meant, or names a file that is not there."""
+
+
+_KNOWN = (ToolkitError, LakeError, QueryError, SandboxError)
+
+
+def report(error: Exception) -> int | None:
+    """Print what went wrong and what to do about it, on one line.
+
+    Returns:
+        The exit status; None for an error that nobody foresaw, which deserves its traceback.
+    """
+    text = explain(error)
+    if text is None:
+        return None
+    complain(text)
+    return 2 if isinstance(error, UsageError) else 1
+
+
+def complain(text: str) -> None:
+    """Print one line to standard error, however wide the terminal is."""
+    stderr.print("[red]Error:[/red]", end=" ", highlight=False)
+    stderr.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def explain(error: Exception) -> str | None:
+    """What went wrong and what to do about it; None for an error that nobody foresaw."""
+    if isinstance(error, _KNOWN):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    # Whoever has not loaded botocore has no error of its.
+    return _explain_aws(error) if "botocore.exceptions" in sys.modules else None
+
+
+def _explain_aws(error: Exception) -> str | None:
+    from botocore import exceptions as aws
+
+    hint = (
+        f"For the local sandbox, start `{command_name()} sandbox up` in another terminal and set "
+        "the variables that it prints (AWS_ENDPOINT_URL above all)."
+    )
     match error:
-        case EndpointConnectionError():
-            text = f"{error} Is `clickstream sandbox up` still running, on that port?"
-        case NoCredentialsError() | PartialCredentialsError() | NoRegionError():
-            text = f"{str(error).rstrip('.')}. Set AWS credentials and a region. {_SANDBOX_HINT}"
-        case ClientError():
+        case aws.EndpointConnectionError():
+            return f"{error} Is `{command_name()} sandbox up` still running, on that port?"
+        case aws.NoCredentialsError() | aws.PartialCredentialsError() | aws.NoRegionError():
+            return f"{str(error).rstrip('.')}. Set AWS credentials and a region. {hint}"
+        case aws.ClientError():
             details = error.response["Error"]
             code = details.get("Code", "")
             text = f"{error.operation_name}: {details.get('Message') or code} ({code})"
             if code in {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"}:
-                text += f". Renew your AWS credentials. {_SANDBOX_HINT}"
-        case _:
-            text = str(error)
-    return escape(text)
+                text += f". Renew your AWS credentials. {hint}"
+            return text
+        case aws.BotoCoreError():
+            return str(error)
+    return None
+
+
+@contextmanager
+def sandbox_extra() -> Iterator[None]:
+    """Import the sandbox within this.
+
+    Raises:
+        CliError: what it needs is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise CliError(
+            f"the local AWS needs the module {error.name}, which is not installed: "
+            "pip install 'clickstream-lake[sandbox]'"
+        ) from None

@@ -1,5 +1,6 @@
 """`clickstream generate`: seeded click events to a file or a Firehose stream."""
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,34 +9,44 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clickstream_lake.cli import connection
-from clickstream_lake.cli.errors import CliError
+from clickstream_lake.cli.errors import UsageError
 from clickstream_lake.console import examples, progress, size, stderr
-from clickstream_lake.generate import FirehoseSink, generate_events, write_gzip, write_ndjson
+from clickstream_lake.generate import (
+    FirehoseSink,
+    generate_events,
+    pass_on,
+    write_gzip,
+    write_ndjson,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
 
     from clickstream_lake.generate.sinks import Progress
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_STANDARD = Path("-")
 # Calls to Firehose at the same time: enough to hide its latency.
 _IN_FLIGHT = 4
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog=examples(
-            "clickstream generate events.json --count 100000",
-            "clickstream generate events.gz --start 2025-11-26 --days 7",
-            "clickstream generate --stream clickstream-events --malformed 0.01",
-        )
-    )(generate)
-
-
+@app.command(
+    epilog=examples(
+        "clickstream generate events.json --count 100000",
+        "clickstream generate events.gz --start 2025-11-26 --days 7",
+        "clickstream generate - --count 5 | jq .event_type",
+        "clickstream generate --stream clickstream-events --malformed 0.01",
+    )
+)
 def generate(
     path: Annotated[
         Path | None,
-        typer.Argument(help="File to write; gzipped if it ends in .gz.", show_default=False),
+        typer.Argument(
+            help="File to write; gzipped if it ends in .gz; - is standard output.",
+            metavar="FILE",
+            allow_dash=True,
+        ),
     ] = None,
     *,
     stream: Annotated[
@@ -58,23 +69,34 @@ def generate(
     undeclared: Annotated[
         bool, typer.Option("--undeclared", help="Add fields that the catalog does not declare.")
     ] = False,
+    profile: connection.Profile = None,
+    region: connection.Region = None,
 ) -> None:
-    """Generate realistic click events: visits, funnels, a long tail of pages, nulls."""
+    """Generate realistic click events, to a file, a pipe or Firehose.
+
+    Visits that walk a funnel, a long tail of pages, nulls. The same options give the same bytes.
+    """
     if (path is None) == (stream is None):
-        raise CliError("give either a file to write or --stream")
+        raise UsageError("give either a file to write or --stream")
     first = start or datetime.fromtimestamp(datetime.now(UTC).timestamp() - days * 86_400, UTC)
     lines = generate_events(seed, count, first, days, malformed, undeclared=undeclared)
-    with progress() as bars:
+    # Bars and lines on one terminal would be a mess.
+    with progress(quiet=path == _STANDARD and sys.stdout.isatty()) as bars:
         task = bars.add_task("events", total=count, note="")
 
         def advance(done: int) -> None:
             bars.advance(task, done)
 
-        if path is not None:
+        if path == _STANDARD:
+            said = f"({size(pass_on(lines, sys.stdout.buffer.write, advance))} of text)"
+        elif path is not None:
             said = _to_file(path, lines, advance)
         else:
-            said = _to_stream(connection.firehose(), str(stream), lines, advance)
-    stderr.print(f"{count:,} events {said}", highlight=False)
+            import boto3
+
+            connection.connect(profile, region)
+            said = _to_stream(boto3.client("firehose"), str(stream), lines, advance)
+    stderr.print(f"{count:,} events {said}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _to_file(path: Path, lines: Iterator[bytes], advance: "Progress") -> str:

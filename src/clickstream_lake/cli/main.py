@@ -1,55 +1,99 @@
-"""Put the commands together, and turn known errors into one clear line."""
+"""The commands by name, and what becomes of errors, closed pipes and Ctrl-C.
 
+A command's module is loaded only when it is invoked: help and completion need the table alone.
+"""
+
+import os
 import sys
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from typer.core import TyperCommand, TyperGroup
 
-from clickstream_lake.cli import (
-    audit,
-    compact,
-    demo,
-    estimate,
-    generate,
-    query,
-    replay,
-    sandbox,
-    transform,
-)
-from clickstream_lake.cli.errors import explain
-from clickstream_lake.console import stderr
-from clickstream_lake.errors import ToolkitError
-from clickstream_lake.lake.errors import LakeError
-from clickstream_lake.sandbox.athena.errors import QueryError
-from clickstream_lake.sandbox.errors import SandboxError
+from clickstream_lake import __version__
 
-app = typer.Typer(
-    name="clickstream",
-    help="The operator's toolkit of the clickstream lake: try it, feed it, query it, compact it.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
-for command in (demo, generate, transform, query, estimate, compact, audit, replay):
-    command.register(app)
-app.add_typer(sandbox.app, name="sandbox")
+COMMANDS: Final = {
+    "demo": "Run the whole pipeline on this machine, from producer to SQL.",
+    "generate": "Generate realistic click events, to a file, a pipe or Firehose.",
+    "transform": "Transform raw files here, as the function in AWS would.",
+    "query": "Run SQL over the lake's tables, through Athena.",
+    "estimate": "Predict what Athena would scan and charge for a query.",
+    "compact": "Merge small files: show the plan, and queue the work.",
+    "audit": "Compare raw objects with what both tables show.",
+    "replay": "Send raw objects through the transform once more.",
+    "sandbox": "A local AWS with the lake in it.",
+}
+"""Each is the `app` of the module of its name; a test holds the line to its help."""
 
-_KNOWN = (
-    BotoCoreError,
-    ClientError,
-    ToolkitError,
-    LakeError,
-    QueryError,
-    SandboxError,
-)
+BROKEN_PIPE: Final = 141
+"""What a shell reports of a process that SIGPIPE ended."""
+
+
+class _Commands(TyperGroup):
+    """Lists the commands by the table, and loads the one that is invoked."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - typer's own
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=text) for name, text in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:  # noqa: ANN401 - click's, or typer's copy of it
+        name, found, rest = super().resolve_command(ctx, args)
+        if found is None:
+            return name, found, rest
+        return name, load(str(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the same
+        """Run the command; whoever closes our output has seen enough of it."""
+        try:
+            done = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Nothing may be left to write for the interpreter at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(BROKEN_PIPE) from None
+        return done
+
+
+def load(name: str) -> Any:  # noqa: ANN401 - click's command, or typer's copy of it
+    """Load one command of the table."""
+    command = typer.main.get_command(import_module(f"clickstream_lake.cli.{name}").app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+# Plain help: with Rich's boxes it takes twice as long.
+app.rich_markup_mode = None
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
+    if wanted:
+        typer.echo(f"clickstream {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _clickstream(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """The operator's toolkit of the clickstream lake: try it, feed it, query it, compact it."""
 
 
 def main() -> None:
-    """Run the command line; an error that we know ends it with status 1 and without a traceback."""
+    """Run the command line; an error that we know is one line, and no traceback."""
     try:
-        app()
-    except _KNOWN as error:
-        stderr.print(f"[red]Error:[/red] {explain(error)}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+        app(prog_name="clickstream")
+    except Exception as error:
+        from clickstream_lake.cli.errors import report
+
+        status = report(error)
+        if status is None:
+            raise
+        sys.exit(status)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,66 +1,85 @@
 """`clickstream replay`: raw objects through the transform once more, in AWS or the sandbox."""
 
+from dataclasses import asdict
 from typing import Annotated
 
-import boto3
 import typer
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import CliError
-from clickstream_lake.console import examples, progress, size, stderr, stdout
-from clickstream_lake.operate.replay import raw_objects, replay
+from clickstream_lake.console import counted, examples, print_json, progress, size, stderr, stdout
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _SHOWN = 10
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        name="replay",
-        epilog=examples(
-            "clickstream replay --prefix raw/year=2025/month=11/day=26/ --dry-run",
-            "clickstream replay --prefix raw/year=2025/month=11/",
-        ),
-    )(replay_command)
-
-
-def replay_command(
+@app.command(
+    epilog=examples(
+        "clickstream replay --prefix raw/year=2025/month=11/day=26/ --dry-run",
+        "clickstream replay --prefix raw/year=2025/month=11/",
+    ),
+)
+def replay(
     *,
     prefix: Annotated[str, typer.Option(help="Raw objects whose keys start like this.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be queued, and queue nothing.")
     ] = False,
-    stream: Annotated[
-        str, typer.Option(help="The lake's Firehose stream; its functions are named after it.")
-    ] = "clickstream-events",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object with every raw object instead.")
+    ] = False,
+    stream: connection.Stream = connection.STREAM,
+    profile: connection.Profile = None,
+    region: connection.Region = None,
 ) -> None:
-    """Send raw objects through the transform again, one message each.
+    """Send raw objects through the transform once more.
 
     Nothing is doubled: what is in the tables already stays as it is.
     """
+    import boto3
+
+    from clickstream_lake.operate.replay import raw_objects
+    from clickstream_lake.operate.replay import replay as send_again
+
+    connection.connect(profile, region)
     config = connection.lake_config(stream)
     raw_prefix = config.layout.raw_prefix
     if not prefix.startswith(raw_prefix):
         raise CliError(f"--prefix must lie under {raw_prefix}, where this stream's raw objects are")
     found = list(raw_objects(boto3.client("s3"), config.bucket, prefix))
-    total = size(sum(raw.size for raw in found))
+    if not dry_run:
+        queue_url = transform_queue(stream)
+        with progress(quiet=as_json) as bars:
+            task = bars.add_task("queueing", total=len(found), note="")
+            send_again(
+                boto3.client("sqs"),
+                queue_url,
+                config.bucket,
+                found,
+                sent=lambda count: bars.advance(task, count),
+            )
+    total = sum(raw.size for raw in found)
+    if as_json:
+        queued = 0 if dry_run else len(found)
+        print_json({"objects": [asdict(raw) for raw in found], "bytes": total, "queued": queued})
+        return
     if dry_run:
         for raw in found[:_SHOWN]:
-            stdout.print(f"{size(raw.size):>12}  {raw.key}", highlight=False, soft_wrap=True)
+            line = f"{size(raw.size):>12}  {raw.key}"
+            stdout.print(line, markup=False, highlight=False, soft_wrap=True)
         if len(found) > _SHOWN:
             stdout.print(f"{'…':>12}  and {len(found) - _SHOWN:,} more")
-        stderr.print(f"{len(found):,} objects, {total}; nothing was queued", style="dim")
-        return
-    sqs = boto3.client("sqs")
-    queue_url = transform_queue(stream)
-    with progress() as bars:
-        task = bars.add_task("queueing", total=len(found), note="")
-        replay(sqs, queue_url, config.bucket, found, sent=lambda count: bars.advance(task, count))
-    stderr.print(f"queued {len(found):,} objects, {total}", style="dim")
+        objects = counted(len(found), "object")
+        stderr.print(f"{objects}, {size(total)}; nothing was queued", style="dim")
+    else:
+        stderr.print(f"queued {counted(len(found), 'object')}, {size(total)}", style="dim")
 
 
 def transform_queue(stream: str) -> str:
     """The queue that invokes the transform function, by its event source mapping."""
+    import boto3
+
     function = f"{stream}-transform"
     mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=function)
     for mapping in mappings["EventSourceMappings"]:

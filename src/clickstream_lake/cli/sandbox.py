@@ -1,8 +1,6 @@
 """`clickstream sandbox`: a local AWS with the lake in it."""
 
-import json
 import signal
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from clickstream_lake.console import examples, stderr, stdout
+from clickstream_lake.cli.errors import sandbox_extra
+from clickstream_lake.console import command_name, examples, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from clickstream_lake.sandbox.sandbox import Sandbox
 
-app = typer.Typer(help="A local AWS with the lake in it.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 DEFAULT_PORT = 4577
 _EXAMPLE_SQL = '"SELECT event_type, COUNT(*) FROM clickstream_events GROUP BY 1"'
@@ -56,9 +55,10 @@ def up(
     ] = 2,
 ) -> None:
     """Run the local AWS until Ctrl-C: S3, SQS, Firehose, Lambda, Glue, Athena, schedules."""
-    # The sandbox is heavy, and the other commands do without it.
-    from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox  # noqa: PLC0415 - see above
-    from clickstream_lake.sandbox.state import claim, restore, save  # noqa: PLC0415 - see above
+    stderr.print("Starting the local AWS …", style="dim")
+    with sandbox_extra():
+        from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
+        from clickstream_lake.sandbox.state import claim, restore, save
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -83,18 +83,19 @@ def _announce(sandbox: "Sandbox", *, as_json: bool, kept: int) -> None:
     logs = str(sandbox.log_dir)
     if as_json:
         ready = {"endpoint": sandbox.endpoint, **names, **sandbox.credentials(), "logs": logs}
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
+        print_json(ready, indent=None)
         return
     stdout.print("[bold]The sandbox is ready.[/bold] Ctrl-C stops it.\n")
     stdout.print("Point any AWS client at it:\n")
     for name, value in ({"AWS_ENDPOINT_URL": sandbox.endpoint} | sandbox.credentials()).items():
-        stdout.print(f"  export {name}={value}", highlight=False)
+        stdout.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
     stdout.print("\nThe lake in it:\n")
     for name, value in (names | {"logs": logs}).items():
         stdout.print(f"  {name:<18} {escape(value)}", highlight=False, soft_wrap=True)
     if kept:
         stdout.print(f"\n{kept:,} objects are back from the last run.")
     stdout.print("\nTry, in another terminal with these variables set:\n")
-    stdout.print(f"  clickstream generate --stream {sandbox.stream} --count 10000", highlight=False)
-    stdout.print(f"  clickstream query {_EXAMPLE_SQL}", highlight=False)
+    for line in (f"generate --stream {sandbox.stream} --count 10000", f"query {_EXAMPLE_SQL}"):
+        # A line that is wrapped cannot be copied.
+        text = f"  {command_name()} {line}"
+        stdout.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,114 +1,188 @@
 """`clickstream transform`: the pipeline's transform on local files, without AWS."""
 
-import json
-import re
+import os
 import shutil
+import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import dropwhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.markup import escape
 
-from clickstream_lake.console import examples, progress, size, stderr, stdout
-from clickstream_lake.lake.catalog import load_catalog
-from clickstream_lake.lake.config import Limits, OutputOptions
-from clickstream_lake.lake.layout import FORMATS, Layout, Partition, Source, source_id
-from clickstream_lake.transform.core import Job, Stats, TransformResult, transform_stream
+from clickstream_lake.cli.errors import UsageError, complain
+from clickstream_lake.console import (
+    examples,
+    new_table,
+    print_json,
+    print_table,
+    progress,
+    size,
+    stderr,
+)
 
-_PARTITION_SEGMENT = re.compile(r"(year|month|day|hour)=([^/=]+)")
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from clickstream_lake.lake.config import Config
+    from clickstream_lake.lake.layout import Source
+    from clickstream_lake.transform.core import Stats, TransformResult
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_STANDARD = Path("-")
+# A lake on a disk has no bucket and no database, but its settings want names.
+_UNNAMED = {"LAKE_BUCKET": "local", "LAKE_DATABASE": "local"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog=examples(
-            "clickstream transform events.gz --out lake",
-            "clickstream transform raw/year=2025/month=11/day=26/file.gz --out lake --json",
-        )
-    )(transform)
-
-
+@app.command(
+    epilog=examples(
+        "clickstream transform events.gz --out lake",
+        "clickstream transform raw/year=2025/month=11/day=26/file.gz --json",
+        "clickstream generate - --count 1000 | clickstream transform - --out - | head -3",
+    )
+)
 def transform(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE.gz…", help="Gzipped NDJSON, as in raw/.", show_default=False),
+        typer.Argument(
+            metavar="FILE", help="Gzipped or plain NDJSON; - is standard input.", allow_dash=True
+        ),
     ],
     *,
     out: Annotated[
-        Path, typer.Option(help="Directory for processed/json, processed/parquet and rejected.")
-    ],
+        Path,
+        typer.Option(
+            help="Directory for processed/json, processed/parquet and rejected; - prints the "
+            "JSON lines and keeps nothing.",
+            allow_dash=True,
+        ),
+    ] = Path("lake"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object of statistics per file.")
     ] = False,
 ) -> None:
-    """Transform raw files as the function in AWS would, and write what it would publish.
+    """Transform raw files here, as the function in AWS would.
 
-    A partition comes from the file's path, if that has year=…/month=…/day=… in it.
-    A file that is no valid gzip to its end is rejected whole, as in AWS.
+    A partition comes from the file's path, if that has year=…/month=…/day=… in it; LAKE_* in the
+    environment are settings as they are for the function. A file that is no valid gzip to its end
+    is rejected whole, as in AWS; plain text is taken here only.
 
-    The exit status is 0 unless a file could not be processed at all.
+    The exit status is 1 if a file could not be processed, or if all of it was rejected.
     """
-    failed = False
+    if out == _STANDARD and as_json:
+        raise UsageError("--json and --out - would both print to standard output: choose one")
+    for missing in (file for file in files if file != _STANDARD and not file.exists()):
+        raise UsageError(f"{missing}: there is no such file")
+    from clickstream_lake.transform.rules.native import library
+
+    if no_kernel := library.missing():
+        stderr.print(f"Warning: {no_kernel}", style="yellow", markup=False, soft_wrap=True)
+    config = _config()
+    sources = [_source(file, config) for file in files]
     done: list[tuple[Path, Stats]] = []
-    with progress(quiet=as_json) as bars:
+    failed = False
+    quiet = as_json or out == _STANDARD
+    with progress(quiet=quiet) as bars:
         task = bars.add_task("files", total=len(files), note="")
-        for file in files:
+        for file, source in zip(files, sources, strict=True):
             bars.update(task, note=file.name)
             try:
-                stats, written = _one(file, out)
+                stats, written = _one(file, source, config, out)
             except OSError as error:
+                if isinstance(error, BrokenPipeError):
+                    raise
+                complain(f"{file}: {error.strerror}")
                 failed = True
-                stderr.print(f"[red]Error:[/red] {file}: {error}", highlight=False)
                 continue
-            finally:
-                bars.advance(task)
+            bars.advance(task)
             done.append((file, stats))
             if as_json:
-                typer.echo(json.dumps({"file": str(file), **asdict(stats), "written": written}))
-    if not as_json:
-        stdout.print(_table(done))
-    raise typer.Exit(1 if failed else 0)
+                account = {"file": str(file), **asdict(stats), "written": written}
+                print_json(account, indent=None)
+    if not quiet:
+        print_table(_table(done))
+        stderr.print(f"written to {out}", style="dim", markup=False, highlight=False)
+    lost = [(file, stats) for file, stats in done if stats.rejected and not stats.published]
+    for file, stats in lost:
+        complain(f"{file}: nothing of it was published: {_reasons(stats)}")
+    raise typer.Exit(1 if failed or lost else 0)
 
 
-def _one(file: Path, out: Path) -> tuple[Stats, dict[str, str]]:
-    source = _source(file)
-    with TemporaryDirectory(prefix="clickstream-") as scratch, file.open("rb") as raw:
-        job = Job(
-            source=source,
-            catalog=load_catalog(),
-            limits=Limits(),
-            output=OutputOptions(),
-            processed_ts=datetime.now(UTC),
+def _config() -> "Config":
+    from clickstream_lake.lake.config import load_config
+
+    given = {name: value for name, value in os.environ.items() if value.strip()}
+    return load_config(_UNNAMED | given)
+
+
+def _source(file: Path, config: "Config") -> "Source":
+    """The source of a local file: the one that its object in S3 has, if its path tells the key.
+
+    Raises:
+        UsageError: the path has other partition keys than the lake.
+    """
+    from clickstream_lake.lake.layout import Partition, Source, source_id
+
+    layout = config.layout
+    found = Partition.among(file.parts[:-1]).keys
+    # A directory above may be called like one of a partition, too.
+    pairs = tuple(dropwhile(lambda pair: pair[0] not in layout.partition_keys, found))
+    partition = Partition(pairs)
+    if pairs and partition.names != layout.partition_keys:
+        raise UsageError(
+            f"{file}: its path has the partition keys {', '.join(partition.names)}, and the lake "
+            f"{', '.join(layout.partition_keys)}: set LAKE_PARTITION_KEYS"
         )
-        result = transform_stream(raw, job, Path(scratch))
-        return result.stats, _place(result, source, out)
+    # Files of one name in several directories are different sources.
+    within = f"{partition.path}/{file.name}" if pairs else file.as_posix()
+    key = layout.raw_prefix + ("stdin" if file == _STANDARD else within)
+    return Source(key, source_id(key), partition)
 
 
-def _source(file: Path) -> Source:
-    """The source of a local file: the one that its object in S3 has, if its path tells the key."""
-    pairs = tuple(
-        (found[1], found[2])
-        for found in map(_PARTITION_SEGMENT.fullmatch, file.parts[:-1])
-        if found
-    )
-    if pairs:
-        key = "/".join(["raw", *(f"{name}={value}" for name, value in pairs), file.name])
-    else:
-        # Files of one name in several directories are different sources.
-        key = f"raw/{file.as_posix()}"
-    return Source(key, source_id(key), Partition(pairs))
+def _one(
+    file: Path, source: "Source", config: "Config", out: Path
+) -> tuple["Stats", dict[str, str]]:
+    from msgspec.structs import replace
+
+    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.transform.core import Job, transform_stream
+    from clickstream_lake.transform.read.gunzip import gunzip_or_plain
+
+    to_standard = out == _STANDARD
+    output = replace(config.output, json_compression="none") if to_standard else config.output
+    job = Job(source, load_catalog(), config.limits, output, datetime.now(UTC))
+    if not to_standard:
+        out.mkdir(parents=True, exist_ok=True)
+    opened = nullcontext(sys.stdin.buffer) if file == _STANDARD else file.open("rb")
+    # The scratch is beside what becomes of it, so that a file gets its name by a rename, whole.
+    beside = None if to_standard else out
+    with opened as raw, TemporaryDirectory(prefix=".transform-", dir=beside) as scratch:
+        result = transform_stream(raw, job, Path(scratch), decompress=gunzip_or_plain)
+        if not to_standard:
+            return result.stats, _place(result, source, config, out)
+        if result.json is not None:
+            with result.json.open("rb") as lines:
+                shutil.copyfileobj(lines, sys.stdout.buffer)
+        return result.stats, {}
 
 
-def _place(result: TransformResult, source: Source, out: Path) -> dict[str, str]:
+def _place(
+    result: "TransformResult", source: "Source", config: "Config", out: Path
+) -> dict[str, str]:
     """Move the finished files to where the layout has them; the paths by kind."""
-    layout = Layout()
+    from clickstream_lake.lake.layout import FORMATS
+
+    layout = config.layout
     moved: dict[str, str] = {}
     for fmt, path in zip(FORMATS, (result.json, result.parquet), strict=True):
         if path is not None:
-            moved[fmt] = _move(path, out / layout.landing_key(fmt, source))
+            key = layout.landing_key(fmt, source, gzip=path.suffix == ".gz")
+            moved[fmt] = _move(path, out / key)
     rejects = out / layout.reject_key(source)
     if result.stats.rejected:
         moved["rejected"] = _move(result.rejects, rejects)
@@ -120,18 +194,34 @@ def _place(result: TransformResult, source: Source, out: Path) -> dict[str, str]
 
 def _move(path: Path, target: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(path, target)
+    path.replace(target)
     return str(target)
 
 
-def _table(done: list[tuple[Path, Stats]]) -> Table:
-    table = Table()
+def _reasons(stats: "Stats") -> str:
+    """Why lines were rejected: `3 not_json, 1 not_object`."""
+    if stats.corrupt is not None:
+        from clickstream_lake.transform.rules.reasons import ObjectReason
+
+        return f"{stats.corrupt}: {ObjectReason(stats.corrupt).meaning}"
+    return ", ".join(f"{count:,} {reason}" for reason, count in stats.rejected.items())
+
+
+def _table(done: list[tuple[Path, "Stats"]]) -> "Table":
+    table = new_table()
     for name in ("file", "lines", "published", "rejected", "JSON", "Parquet"):
-        table.add_column(name, justify="left" if name in {"file", "rejected"} else "right")
+        left = name in {"file", "rejected"}
+        table.add_column(
+            name,
+            justify="left" if left else "right",
+            no_wrap=not left,
+            overflow="fold",
+            min_width=len(name),
+        )
     for file, stats in done:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in stats.rejected.items())
         table.add_row(
-            file.name,
+            escape(file.name),
             f"{stats.lines:,}",
             f"{stats.published:,}",
             reasons or "0",

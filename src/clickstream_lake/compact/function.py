@@ -6,21 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from clickstream_lake.compact.messages import CompactQueue, decode
 from clickstream_lake.compact.operations import CleanupReport, PlanReport
 from clickstream_lake.compact.protocol.compactor import CompactionOutcome, CompactionResult
-from clickstream_lake.compact.requests import (
-    QueueRecord,
-    Request,
-    is_queue_event,
-    read_records,
-    read_request,
-)
+from clickstream_lake.compact.queue import CompactQueue, Request, parse_message, parse_request
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.clients import open_lake, sqs_client
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import load_config
 from clickstream_lake.lake.errors import LakeError
+from clickstream_lake.lake.events import Message, parse_messages
 from clickstream_lake.lake.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -49,9 +43,7 @@ class CompactFunction:
         config, catalog = load_config(environ), load_catalog()
         url = config.compact.queue_url
         queue = CompactQueue(sqs_client(), url) if url else None
-        self._operations = wire(
-            config, catalog, open_lake(config, catalog).generations, queue=queue
-        )
+        self._operations = wire(config, catalog, open_lake(config, catalog), queue=queue)
         self._telemetry = Telemetry(SERVICE, environ)
         self._reserve_seconds = reserve_seconds
 
@@ -63,14 +55,14 @@ class CompactFunction:
             partition.
 
         Raises:
-            RequestError: the event is none of these.
+            EventError: the event is none of these.
             LakeError: S3, Glue or SQS failed while planning or cleaning up.
         """
         with self._telemetry.invocation():
             out_of_time = self._clock(context)
-            if is_queue_event(event):
-                return {"batchItemFailures": self._compact_all(read_records(event), out_of_time)}
-            request = read_request(event)
+            if "Records" in event:
+                return {"batchItemFailures": self._compact_all(parse_messages(event), out_of_time)}
+            request = parse_request(event)
             if request.action == "cleanup":
                 return self._clean_up(request, out_of_time)
             return self._plan(request, out_of_time, getattr(context, "aws_request_id", ""))
@@ -92,7 +84,7 @@ class CompactFunction:
         return {"oldest_waiting_seconds": report.oldest_waiting_seconds, **_plain(report)}
 
     def _compact_all(
-        self, records: list[QueueRecord], out_of_time: Callable[[], bool]
+        self, records: list[Message], out_of_time: Callable[[], bool]
     ) -> list[dict[str, str]]:
         """Compact one partition after the other; what failed, or had no turn, goes back."""
         return [
@@ -101,11 +93,11 @@ class CompactFunction:
             if out_of_time() or not self._compact(record, out_of_time)
         ]
 
-    def _compact(self, record: QueueRecord, out_of_time: Callable[[], bool]) -> bool:
+    def _compact(self, record: Message, out_of_time: Callable[[], bool]) -> bool:
         try:
-            message, partition = decode(record.body)
+            message = parse_message(record.body)
             result = self._operations.compactor.compact(
-                message.format, partition, force=message.force, out_of_time=out_of_time
+                message.slot, force=message.force, out_of_time=out_of_time
             )
         except Exception as error:  # noqa: BLE001 - one bad partition must not hold up the others
             detail = str(error) if isinstance(error, LakeError) else ""
@@ -167,6 +159,9 @@ class CompactFunction:
             self._telemetry.bytes("BytesAfter", result.bytes_after)
             self._telemetry.count("RowsMerged", result.rows)
             self._telemetry.count("DuplicatesDropped", result.dropped_duplicates)
+            self._telemetry.count("FilesMerged", result.merged)
+            self._telemetry.count("ValuesLifted", result.lifted)
+            self._telemetry.count("ValuesReturned", result.returned)
             self._telemetry.milliseconds("Duration", result.seconds)
 
     def _account_plan(self, report: PlanReport) -> None:

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from clickstream_lake.compact.messages import CompactMessage, CompactQueue
 from clickstream_lake.compact.plan.planner import Decision, decide, within
 from clickstream_lake.compact.protocol.cleanup import Cleaner, CleanupResult
 from clickstream_lake.compact.protocol.compactor import CompactionResult, Compactor
 from clickstream_lake.compact.protocol.survey import Survey, survey
+from clickstream_lake.compact.queue import CompactMessage, CompactQueue
 from clickstream_lake.lake.aws.partitions import PartitionState
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError
-from clickstream_lake.lake.lake import Generations
-from clickstream_lake.lake.layout import FORMATS, Format, Partition
+from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
 
 # A clean-up that was missed is made up for, for as long as this after it fell due.
 _CLEANUP_MEMORY: Final = timedelta(days=14)
@@ -87,7 +87,7 @@ class Operations:
         out_of_time: asked before each further piece of work.
     """
 
-    lake: Generations
+    lake: Lake
     compactor: Compactor
     cleaner: Cleaner
     settings: CompactSettings
@@ -117,8 +117,8 @@ class Operations:
         todo = self._todo(partitions, formats)
         planned, results = [], []
         while todo and not out_of_time():
-            fmt, partition = todo.pop(0)
-            found = self._survey(fmt, partition)
+            slot = todo.pop(0)
+            found = self._survey(slot)
             if found is None:
                 continue
             decision = decide(
@@ -132,11 +132,9 @@ class Operations:
             if not entry.queued or dry_run:
                 continue
             if self.queue is None:
-                results.append(
-                    self.compactor.compact(fmt, partition, force=force, out_of_time=out_of_time)
-                )
+                results.append(self.compactor.compact(slot, force=force, out_of_time=out_of_time))
             else:
-                message = CompactMessage(fmt, partition.path, force)
+                message = CompactMessage(slot.format, slot.partition.path, force)
                 self.queue.send(message, occasion=f"{occasion} {_fingerprint(found)}")
         return PlanReport(tuple(planned), len(todo), tuple(results))
 
@@ -160,25 +158,25 @@ class Operations:
         todo = self._due(formats) if partitions is None else _product(partitions, formats)
         results = []
         while todo and not out_of_time():
-            fmt, partition = todo.pop(0)
-            results.append(self.cleaner.clean(fmt, partition, dry_run=dry_run))
+            slot = todo.pop(0)
+            results.append(self.cleaner.clean(slot, dry_run=dry_run))
         return CleanupReport(tuple(results), len(todo), dry_run)
 
     def _todo(
         self, partitions: Sequence[Partition] | None, formats: Sequence[Format]
-    ) -> list[tuple[Format, Partition]]:
+    ) -> list[Slot]:
         if partitions is not None:
             return _product(partitions, formats)
         days = self.settings.lookback_days
         return [
-            (fmt, partition)
+            Slot(fmt, partition)
             for fmt in formats
             for partition in within(
                 (found for found, _ in self._registered(fmt)), now=self.now(), days=days
             )
         ]
 
-    def _due(self, formats: Sequence[Format]) -> list[tuple[Format, Partition]]:
+    def _due(self, formats: Sequence[Format]) -> list[Slot]:
         oldest = self.now() - self.cleaner.grace - _CLEANUP_MEMORY
         days = self.settings.lookback_days + self.cleaner.grace.days + _CLEANUP_MEMORY.days
         due = []
@@ -186,7 +184,7 @@ class Operations:
             registered = list(self._registered(fmt))
             recent = set(within((found for found, _ in registered), now=self.now(), days=days))
             due += [
-                (fmt, found)
+                Slot(fmt, found)
                 for found, state in registered
                 if found in recent or (state.became_current and state.became_current >= oldest)
             ]
@@ -195,9 +193,9 @@ class Operations:
     def _registered(self, fmt: Format) -> Iterable[tuple[Partition, PartitionState]]:
         return self.lake.partitions.list(self.lake.tables[fmt])
 
-    def _survey(self, fmt: Format, partition: Partition) -> Survey | None:
+    def _survey(self, slot: Slot) -> Survey | None:
         try:
-            return survey(self.lake, fmt, partition)
+            return survey(self.lake, slot)
         except PartitionMovedError:
             return None  # being compacted this very moment
 
@@ -205,8 +203,8 @@ class Operations:
         heal = f"{len(found.missing)} files to heal"
         oldest = found.oldest_input
         return PlannedPartition(
-            format=found.format,
-            partition=found.partition.path,
+            format=found.slot.format,
+            partition=found.slot.partition.path,
             queued=decision.worth or bool(found.missing),
             reason=heal if found.missing and not decision.worth else decision.reason,
             landing_files=len(found.inputs),
@@ -218,10 +216,8 @@ class Operations:
         )
 
 
-def _product(
-    partitions: Sequence[Partition], formats: Sequence[Format]
-) -> list[tuple[Format, Partition]]:
-    return [(fmt, partition) for fmt in formats for partition in partitions]
+def _product(partitions: Sequence[Partition], formats: Sequence[Format]) -> list[Slot]:
+    return [Slot(fmt, partition) for fmt in formats for partition in partitions]
 
 
 def _fingerprint(found: Survey) -> str:

@@ -1,27 +1,28 @@
 """Put the compact function's parts together for one lake."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from clickstream_lake.compact.merge.build import DOWNLOADS, Builder
-from clickstream_lake.compact.merge.duplicates import DuplicateFinder
-from clickstream_lake.compact.merge.merge_json import JsonOptions, merge_json
-from clickstream_lake.compact.merge.merge_parquet import ParquetOptions, merge_parquet
-from clickstream_lake.compact.messages import CompactQueue
+from clickstream_lake.compact.merge.dedupe import DuplicateFinder
+from clickstream_lake.compact.merge.json import JsonOptions, merge_json
+from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.protocol.cleanup import Cleaner
 from clickstream_lake.compact.protocol.compactor import Compactor, new_generation_id
+from clickstream_lake.compact.queue import CompactQueue
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.lake import Generations
+from clickstream_lake.lake.lake import Lake
 
 
 def wire(
     config: Config,
     catalog: Catalog,
-    lake: Generations,
+    lake: Lake,
     *,
     queue: CompactQueue | None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -42,6 +43,7 @@ def wire(
         workdir: where files lie while they are merged; None for the temporary directory.
     """
     settings, output = config.compact, config.output
+    catalog = replace(catalog, partition_keys=config.layout.partition_keys)
     parquet = ParquetOptions(
         target_bytes=settings.target_file_bytes, compression=output.parquet_compression
     )

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.layout import Layout
 from clickstream_lake.sandbox.resources import Provision, Resources
 from clickstream_lake.sandbox.runtime.function import Function
 from clickstream_lake.sandbox.sandbox import Sandbox
@@ -22,15 +23,20 @@ if TYPE_CHECKING:
 
     from clickstream_lake.sandbox.clients import Clients
 
-HANDLER = "handler.handler"
+HANDLER: Final = "handler.handler"
 """What both functions' zips have at their root."""
 
-_FUNCTIONS = {
+FUNCTIONS: Final = {
     "transform": "clickstream_lake.transform.function.TransformFunction",
     "compact": "clickstream_lake.compact.function.CompactFunction",
 }
+"""How a function's name ends, and the class that its zip's handler makes."""
 
-_FIREHOSE_LETTERS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
+# Of terraform/, which alone could be their home; a test holds these to it.
+ERRORS_PREFIX: Final = "errors/"
+RESULTS_PREFIX: Final = "athena-results/"
+FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
+
 _VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
 _SLACK_SECONDS = 10  # the compact queue has no batch window, and nobody wants to wait for a retry
 
@@ -39,7 +45,7 @@ def entry_point(function: Function) -> str:
     """What a function of the lake runs in the sandbox: the class that its zip's handler makes."""
     if function.handler != HANDLER:
         return function.handler
-    return _FUNCTIONS[function.name.rpartition("-")[2]]
+    return FUNCTIONS.get(function.name.rpartition("-")[2], HANDLER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,9 @@ class _Provisioner:
         self._clients = clients
         self._settings = settings
         self._catalog = load_catalog()
-        self._keys = settings.partition_keys or self._catalog.partition_keys
+        self._layout = Layout(
+            partition_keys=settings.partition_keys or self._catalog.partition_keys
+        )
         self._stream = f"{settings.name}-events"
         self._bucket = f"{settings.name}-lake"
         self._database = settings.name
@@ -134,7 +142,7 @@ class _Provisioner:
         return {
             "LAKE_BUCKET": self._bucket,
             "LAKE_DATABASE": self._database,
-            "LAKE_PARTITION_KEYS": ",".join(self._keys),
+            "LAKE_PARTITION_KEYS": ",".join(self._layout.partition_keys),
             "POWERTOOLS_METRICS_NAMESPACE": "Clickstream",
         } | dict(self._settings.environment)
 
@@ -142,7 +150,7 @@ class _Provisioner:
         glue = self._clients.glue
         glue.create_database(DatabaseInput={"Name": self._database})
         for fmt in ("json", "parquet", "rejects"):
-            table = self._catalog.glue_table_input(fmt, self._bucket, partition_keys=self._keys)
+            table = self._catalog.glue_table_input(fmt, self._bucket, self._layout)
             # The catalog's own type is looser than the client's.
             glue.create_table(DatabaseName=self._database, TableInput=table)  # type: ignore[arg-type]
 
@@ -177,7 +185,7 @@ class _Provisioner:
 
     def _notify(self, queue_arn: str) -> None:
         rules: list[FilterRuleTypeDef] = [
-            {"Name": "prefix", "Value": "raw/"},
+            {"Name": "prefix", "Value": self._layout.raw_prefix},
             {"Name": "suffix", "Value": ".gz"},
         ]
         self._clients.s3.put_bucket_notification_configuration(
@@ -196,14 +204,16 @@ class _Provisioner:
 
     def _create_stream(self, role: str) -> None:
         settings = self._settings
-        dates = "".join(f"{key}=!{{timestamp:{_FIREHOSE_LETTERS[key]}}}/" for key in self._keys)
+        dates = "".join(
+            f"{key}=!{{timestamp:{FIREHOSE_LETTERS[key]}}}/" for key in self._layout.partition_keys
+        )
         self._clients.firehose.create_delivery_stream(
             DeliveryStreamName=self._stream,
             ExtendedS3DestinationConfiguration={
                 "RoleARN": role,
                 "BucketARN": f"arn:aws:s3:::{self._bucket}",
-                "Prefix": f"raw/{dates}",
-                "ErrorOutputPrefix": f"errors/!{{firehose:error-output-type}}/{dates}",
+                "Prefix": f"{self._layout.raw_prefix}{dates}",
+                "ErrorOutputPrefix": f"{ERRORS_PREFIX}!{{firehose:error-output-type}}/{dates}",
                 "CompressionFormat": "GZIP",
                 "BufferingHints": {
                     "SizeInMBs": settings.buffer_mib,
@@ -261,11 +271,12 @@ class _Provisioner:
         )
 
     def _create_workgroup(self) -> None:
+        results = f"s3://{self._bucket}/{RESULTS_PREFIX}"
         self._clients.athena.create_work_group(
             Name=self._settings.name,
             Configuration={
                 "EnforceWorkGroupConfiguration": True,
-                "ResultConfiguration": {"OutputLocation": f"s3://{self._bucket}/athena-results/"},
+                "ResultConfiguration": {"OutputLocation": results},
             },
             Tags=[{"Key": "Sandbox", "Value": "true"}],
         )

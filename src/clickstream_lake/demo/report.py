@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from clickstream_lake.console import size
+from clickstream_lake.console import command_name, counted, new_table, size
 
 Counts = dict[str, int]
 
@@ -80,10 +80,13 @@ def show(report: Report, console: Console) -> None:
     if report.rejected:
         console.print(_rejects_table(report))
     console.print(_verdict(report))
+    # Not in the box, whose edges would cut a long command in two.
+    again = f"Look around: {command_name()} sandbox up --dir {report.directory}"
+    console.print(again, markup=False, highlight=False, soft_wrap=True)
 
 
 def _counts_table(report: Report) -> Table:
-    table = _table("Events by type, by SQL")
+    table = new_table("Events by type, by SQL")
     table.add_column("event_type")
     for name in report.counts:
         table.add_column(f"{name} table", justify="right")
@@ -100,7 +103,7 @@ def _counts_table(report: Report) -> Table:
 
 
 def _scan_table(report: Report) -> Table:
-    table = _table("Files, and the bytes that Athena would scan")
+    table = new_table("Files, and the bytes that Athena would scan")
     table.add_column("layout", no_wrap=True)
     for name in ("files", "stored", "one column", "SELECT *", "JSON : this"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -127,7 +130,7 @@ def _scan_table(report: Report) -> Table:
 
 
 def _rejects_table(report: Report) -> Table:
-    table = _table("Rejected rows by reason")
+    table = new_table("Rejected rows by reason")
     table.add_column("reason")
     table.add_column("rows", justify="right")
     for reason, rows in sorted(report.rejected.items(), key=lambda item: -item[1]):
@@ -147,9 +150,9 @@ def _verdict(report: Report) -> Panel:
     )
     rate = report.sent / report.send_seconds if report.send_seconds else 0
     speed = (
-        f"{report.sent:,} events in {report.raw_objects:,} raw objects, {rate:,.0f} events/s "
-        f"through Firehose, queryable {report.pipeline_seconds:.1f} s after the last one was sent, "
-        f"{report.total_seconds:.1f} s in all"
+        f"{report.sent:,} events in {counted(report.raw_objects, 'raw object')}, "
+        f"{rate:,.0f} events/s through Firehose, queryable {report.pipeline_seconds:.1f} s after "
+        f"the last one was sent, {report.total_seconds:.1f} s in all"
     )
     lines = [
         verdict,
@@ -161,11 +164,5 @@ def _verdict(report: Report) -> Panel:
             for name in ("raw", "processed/json", "processed/parquet", "rejected")
         ),
         f"Logs of the functions: {escape(str(report.directory / 'logs'))}",
-        "",
-        f"Look around: clickstream sandbox up --dir {escape(str(report.directory))}",
     ]
     return Panel(Group(*lines), expand=False, border_style="green" if report.adds_up else "red")
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold")

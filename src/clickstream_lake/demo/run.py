@@ -1,4 +1,4 @@
-"""What the demo does, step by step; what it shows is in `demo_report.py`."""
+"""What the demo does, step by step; what it shows is in `report.py`."""
 
 import time
 from dataclasses import dataclass
@@ -6,11 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clickstream_lake.console import progress, stdout
+from clickstream_lake.console import progress
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
-from clickstream_lake.demo.provision_terraform import by_terraform
-from clickstream_lake.demo.report import Counts, Report, Scan, show
+from clickstream_lake.demo.report import Counts, Report, Scan
+from clickstream_lake.demo.terraform import by_terraform
 from clickstream_lake.generate import FirehoseSink, generate_events
+from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.layout import is_hidden
 from clickstream_lake.operate import query as athena_query
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.sandbox import Sandbox
@@ -26,7 +28,8 @@ _TIMEOUT_SECONDS = 600
 
 _TABLES = {"JSON": "clickstream_events", "Parquet": "clickstream_events_parquet"}
 _REJECTS = "clickstream_rejects"
-_ONE_COLUMN = "SELECT event_type, COUNT(*) FROM {table} GROUP BY event_type"
+_TYPE = load_catalog().cluster_by[0]
+_ONE_COLUMN = f"SELECT {_TYPE}, COUNT(*) FROM {{table}} GROUP BY {_TYPE}"  # noqa: S608 - the catalog's own names
 _EVERYTHING = "SELECT * FROM {table}"
 # Small enough that there are small files to compact, and large enough not to wait for them.
 _RAW_OBJECTS = 30
@@ -47,14 +50,14 @@ class DemoSettings:
 
 
 def run(settings: DemoSettings) -> Report:
-    """Run the demo and print its report.
+    """Run the demo.
 
     Raises:
         SandboxError: the pipeline did not come to rest, or a message became a dead letter.
     """
     began = time.monotonic()
     forget(settings.directory)
-    with progress() as bars:
+    with progress(lines=True) as bars:
         starting = bars.add_task("local AWS", total=None, note="starting")
         with lake_sandbox(
             provision=_provision(settings, bars, starting), directory=settings.directory
@@ -66,7 +69,6 @@ def run(settings: DemoSettings) -> Report:
             report.objects = save(sandbox.clients, sandbox.resources, settings.directory)
             bars.update(saving, total=1, completed=1, note=str(settings.directory))
     report.total_seconds = time.monotonic() - began
-    show(report, stdout)
     return report
 
 
@@ -147,6 +149,7 @@ class _Demo:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while left := self._sandbox.in_flight():
             self._bars.update(task, completed=max(0, total - left))
+            self._sandbox.check()
             if time.monotonic() > deadline:
                 raise SandboxError(
                     f"{left} messages are still under way after {_TIMEOUT_SECONDS} s; the "
@@ -187,7 +190,7 @@ class _Demo:
             )
             for page in pages:
                 for entry in page.get("Contents", []):
-                    if not entry["Key"].rsplit("/", 1)[-1].startswith(("_", ".")):
+                    if not is_hidden(entry["Key"]):
                         files, stored = files + 1, stored + entry["Size"]
         return files, stored
 
@@ -199,7 +202,7 @@ class _Demo:
         task = self._bars.add_task("queries by Athena's API", total=len(_TABLES) + 1, note="")
         counts: dict[str, Counts] = {}
         for name, table in _TABLES.items():
-            counts[name] = self._count(table, "event_type")
+            counts[name] = self._count(table, _TYPE)
             self._bars.advance(task)
         rejected = self._count(_REJECTS, "reason")
         self._bars.advance(task)

@@ -1,9 +1,10 @@
-"""The project's own Terraform, applied to the local AWS stand-in by the real provider.
+"""Provision a lake in the sandbox by the project's own Terraform and the real provider.
 
 Nothing in the tree is written: the configuration is copied into a working directory, next to a
 provider block that points at the stand-in. State, lock file and plugins live there too.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -11,18 +12,22 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-PROJECT: Final = Path(__file__).resolve().parents[3]
+from clickstream_lake.sandbox.errors import SandboxError
+from clickstream_lake.sandbox.resources import Resources
+
+if TYPE_CHECKING:
+    from clickstream_lake.sandbox.clients import Clients
+    from clickstream_lake.sandbox.resources import Provision
 
 # The copied part of the tree: what Terraform reads.
-_COPIED: Final = ("terraform", "src/clickstream_lake/catalogs/clickstream.json")
+_CATALOG: Final = "src/clickstream_lake/catalogs/clickstream.json"
+_COPIED: Final = ("terraform", _CATALOG)
 _NOT_COPIED: Final = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "tests")
 
 _SETTINGS_FILE: Final = "sandbox.auto.tfvars.json"
-_PLAN_FILE: Final = "sandbox.tfplan"
 _REGISTRY: Final = "registry.terraform.io"
 _PROVIDER: Final = f"{_REGISTRY}/hashicorp/aws"
 _ZIPS: Final = ("transform.zip", "compact.zip", "layer-arm64.zip", "layer-x86_64.zip")
@@ -47,30 +52,63 @@ _SERVICES: Final = (
 )
 
 
-class TerraformMissingError(RuntimeError):
-    """Terraform or its AWS provider cannot be had on this machine."""
+class TerraformMissingError(SandboxError):
+    """Terraform, its AWS provider or the project's configuration is not on this machine."""
 
 
-class TerraformFailedError(RuntimeError):
+class TerraformFailedError(SandboxError):
     """A Terraform command ended badly; the message holds what it said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """One resource that a plan would change although nothing was changed.
-
-    Attributes:
-        address: the resource, such as `aws_sqs_queue.transform["events"]`.
-        actions: what Terraform would do: `["update"]`, `["delete", "create"]`, ...
-        attributes: top-level attributes whose values differ.
-    """
-
-    address: str
-    actions: tuple[str, ...]
-    attributes: tuple[str, ...]
-
-
 Progress = Callable[[str], None]
+
+
+def by_terraform(
+    workdir: Path, variables: Mapping[str, Any], *, progress: Progress | None = None
+) -> "Provision":
+    """A `Provision` that applies `terraform/`.
+
+    Args:
+        workdir: where Terraform's state, lock file and plugins go.
+        variables: of the configuration; what is not named has the configuration's own default.
+        progress: called with the address of each resource that is ready.
+
+    Raises:
+        TerraformMissingError: this is no checkout; before anything is started.
+    """
+    checkout()
+
+    def provision(clients: "Clients") -> Resources:
+        made = apply(clients.endpoint, workdir, variables, region=clients.region, progress=progress)
+        key, stream = next(iter(made["streams"].items()))
+        queues = made["queues"][key]
+        return Resources(
+            bucket=made["bucket"],
+            stream=stream,
+            database=made["database"],
+            workgroup=made["workgroup"],
+            queue_url=queues["transform"],
+            dead_letter_url=queues["transform_dead"],
+            compact_queue_url=queues["compact"],
+        )
+
+    return provision
+
+
+def checkout() -> Path:
+    """The project's checkout: around the current directory, or around this module.
+
+    Raises:
+        TerraformMissingError: there is none. An installed package has no `terraform/`.
+    """
+    for start in (Path.cwd(), Path(__file__).resolve().parent):
+        for directory in (start, *start.parents):
+            if all((directory / name).exists() for name in _COPIED):
+                return directory
+    raise TerraformMissingError(
+        "Terraform's configuration is not part of the installed package: "
+        "run this inside a checkout of the project, which has it under terraform/"
+    )
 
 
 def apply(
@@ -99,7 +137,7 @@ def apply(
         The configuration's outputs by name.
 
     Raises:
-        TerraformMissingError: there is no Terraform, or no AWS provider for it.
+        TerraformMissingError: there is no Terraform, no AWS provider for it, or no checkout.
         TerraformFailedError: it failed; the message says why.
     """
     directory = _lay_out(workdir, root)
@@ -116,14 +154,6 @@ def outputs(workdir: Path, *, root: str = "terraform") -> dict[str, Any]:
     """The outputs of what `apply` created in this working directory."""
     said = json.loads(_run(_directory(workdir, root), ["output", "-json"]))
     return {name: output["value"] for name, output in said.items()}
-
-
-def plan_drift(workdir: Path, *, root: str = "terraform") -> list[Drift]:
-    """Plan again, and tell what would change: nothing, if provider and AWS agree on everything."""
-    directory = _directory(workdir, root)
-    _run(directory, ["plan", "-input=false", f"-out={_PLAN_FILE}"])
-    plan = json.loads(_run(directory, ["show", "-json", _PLAN_FILE]))
-    return list(_drifts(plan))
 
 
 def destroy(workdir: Path, *, root: str = "terraform", progress: Progress | None = None) -> None:
@@ -182,8 +212,9 @@ def _directory(workdir: Path, root: str) -> Path:
 
 def _lay_out(workdir: Path, root: str) -> Path:
     tree = workdir / "tree"
+    project = checkout()
     for name in _COPIED:
-        source, target = PROJECT / name, tree / name
+        source, target = project / name, tree / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=_NOT_COPIED, dirs_exist_ok=True)
@@ -221,6 +252,8 @@ def _placeholder_packages(workdir: Path) -> Path:
     for name in _ZIPS:
         with zipfile.ZipFile(directory / name, "w") as archive:
             archive.writestr("README", "The stand-in runs the functions from the project's tree.\n")
+    catalog = (checkout() / _CATALOG).read_bytes()
+    (directory / "catalog.sha256").write_text(hashlib.sha256(catalog).hexdigest())
     return directory
 
 
@@ -242,7 +275,7 @@ def _run(directory: Path, arguments: Sequence[str]) -> str:
     command = [terraform_binary(), f"-chdir={directory}", *arguments]
     if "-json" not in arguments:
         command.append("-no-color")
-    done = subprocess.run(  # noqa: S603  # the program and its arguments are ours
+    done = subprocess.run(  # noqa: S603 - the program and its arguments are ours
         command, env=_environment(), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
@@ -254,7 +287,7 @@ def _run_reporting(directory: Path, arguments: Sequence[str], progress: Progress
     """Run a command that reports line by line, and pass on which resources are ready."""
     command = [terraform_binary(), f"-chdir={directory}", *arguments, "-input=false", "-json"]
     errors = []
-    with subprocess.Popen(  # noqa: S603  # the program and its arguments are ours
+    with subprocess.Popen(  # noqa: S603 - the program and its arguments are ours
         command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         for line in process.stdout or ():
@@ -283,18 +316,3 @@ def _environment() -> dict[str, str]:
     if cli_config and not Path(cli_config).exists():
         del environment["TF_CLI_CONFIG_FILE"]
     return environment | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-
-
-def _drifts(plan: dict[str, Any]) -> Iterator[Drift]:
-    for change in plan.get("resource_changes", []):
-        actions = tuple(change["change"]["actions"])
-        if actions in {("no-op",), ("read",)}:
-            continue
-        before, after = change["change"]["before"] or {}, change["change"]["after"] or {}
-        unknown = change["change"].get("after_unknown") or {}
-        differing = {
-            name
-            for name in before.keys() | after.keys()
-            if unknown.get(name) is True or before.get(name) != after.get(name)
-        }
-        yield Drift(change["address"], actions, tuple(sorted(differing)))

@@ -6,6 +6,13 @@ it, and the same arguments always give the same bytes.
 
 from clickstream_lake.generate.events import generate_events
 from clickstream_lake.generate.firehose import DeliveryError, FirehoseSink
-from clickstream_lake.generate.sinks import write_gzip, write_ndjson
+from clickstream_lake.generate.sinks import pass_on, write_gzip, write_ndjson
 
-__all__ = ["DeliveryError", "FirehoseSink", "generate_events", "write_gzip", "write_ndjson"]
+__all__ = [
+    "DeliveryError",
+    "FirehoseSink",
+    "generate_events",
+    "pass_on",
+    "write_gzip",
+    "write_ndjson",
+]

@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from clickstream_lake.lake.errors import CatalogError
-from clickstream_lake.lake.layout import uri
+from clickstream_lake.lake.layout import FORMATS, Layout, uri
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,12 +40,19 @@ _POSITIONAL: Final = re.compile(r"_col[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the catalog; `formats` lists the tables that have it."""
+    """One column of the catalog.
+
+    Attributes:
+        formats: the tables that have it.
+        dictionary: false for texts that hardly repeat: a dictionary of them would be built, found
+            too large and thrown away.
+    """
 
     name: str
     type: ColumnType
     comment: str
-    formats: tuple[str, ...] = ("json", "parquet", "rejects")
+    formats: tuple[str, ...] = (*FORMATS, "rejects")
+    dictionary: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,6 @@ class TableFormat:
     """
 
     name: str
-    prefix: str
     types: Mapping[str, str | None]
     columns: tuple[Column, ...]
     input_format: str
@@ -83,39 +89,40 @@ class Catalog:
         columns: all event columns, `processed_ts` and `extra` among them, in Parquet's order.
         pii_keys: keys that no published event carries, lower case, matched without regard to case.
         dedupe_on: column whose repeated values compaction drops, or None.
-        partition_keys: names of the partition columns, in order.
+        cluster_by: columns that compaction orders rows by, so that statistics prune.
+        partition_keys: names of the partition columns, in order, unless a lake's settings say
+            otherwise.
+        tables: the Glue tables by "json", "parquet" and "rejects".
     """
 
     schema_version: int
     columns: tuple[Column, ...]
     pii_keys: frozenset[str]
     dedupe_on: str | None
+    cluster_by: tuple[str, ...]
     partition_keys: tuple[str, ...]
     tables: Mapping[str, TableFormat]
 
-    def table(self, fmt: TableFormatName) -> TableFormat:
-        """The Glue table of a format, or of the rejects."""
-        return self.tables[fmt]
-
-    def glue_columns(self, fmt: TableFormatName) -> list[dict[str, str]]:
-        """The columns of a table as Glue's API wants them."""
-        return self.table(fmt).glue_columns()
+    @property
+    def event_time(self) -> str:
+        """The time by which one event is earlier than another: the first that rows cluster by."""
+        times = {column.name for column in self.columns if column.type == "timestamp"}
+        return next((name for name in self.cluster_by if name in times), PROCESSED_TS)
 
     def glue_table_input(
-        self, fmt: TableFormatName, bucket: str, *, partition_keys: Sequence[str] | None = None
+        self, fmt: TableFormatName, bucket: str, layout: Layout | None = None
     ) -> dict[str, Any]:
-        """`TableInput` of Glue's CreateTable."""
-        table = self.table(fmt)
+        """`TableInput` of Glue's CreateTable, for a lake of that layout."""
+        layout = layout or Layout(partition_keys=self.partition_keys)
+        table = self.tables[fmt]
         return {
             "Name": table.name,
             "TableType": "EXTERNAL_TABLE",
             "Parameters": dict(table.parameters),
-            "PartitionKeys": [
-                {"Name": name, "Type": "string"} for name in partition_keys or self.partition_keys
-            ],
+            "PartitionKeys": [{"Name": name, "Type": "string"} for name in layout.partition_keys],
             "StorageDescriptor": {
                 "Columns": table.glue_columns(),
-                "Location": uri(bucket, table.prefix),
+                "Location": uri(bucket, layout.table_dir(fmt)),
                 "InputFormat": table.input_format,
                 "OutputFormat": table.output_format,
                 "SerdeInfo": {
@@ -163,14 +170,9 @@ class Catalog:
             or _POSITIONAL.fullmatch(lowered) is not None
         )
 
-    @property
+    @cached_property
     def _column_names(self) -> frozenset[str]:
-        return _names_of(self.columns)
-
-
-@cache
-def _names_of(columns: tuple[Column, ...]) -> frozenset[str]:
-    return frozenset(column.name for column in columns)
+        return frozenset(column.name for column in self.columns)
 
 
 CATALOG_PATH: Final = Path(__file__).parents[1] / "catalogs" / "clickstream.json"
@@ -204,6 +206,7 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
             columns=columns,
             pii_keys=frozenset(str(key).lower() for key in document["pii_keys"]),
             dedupe_on=document.get("dedupe_on"),
+            cluster_by=tuple(document["cluster_by"]),
             partition_keys=tuple(document["partition_keys"]),
             tables=tables,
         )
@@ -221,8 +224,9 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
             raise CatalogError(f"column {name!r}: a name is lower case letters, digits and _")
         if kind not in COLUMN_TYPES:
             raise CatalogError(f"column {name!r}: {kind!r} is none of {', '.join(COLUMN_TYPES)}")
-        formats = tuple(entry.get("formats", ("json", "parquet", "rejects")))
-        columns.append(Column(name, kind, str(entry.get("comment", "")), formats))
+        formats = tuple(entry.get("formats", (*FORMATS, "rejects")))
+        dictionary = bool(entry.get("dictionary", True))
+        columns.append(Column(name, kind, str(entry.get("comment", "")), formats, dictionary))
     names = [column.name for column in columns]
     if len(set(names)) != len(names):
         raise CatalogError(f"a column stands twice in {names}")
@@ -235,7 +239,6 @@ def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> T
         raise CatalogError(f"table {fmt!r} says nothing of the types {sorted(missing)}")
     return TableFormat(
         name=str(entry["name"]),
-        prefix=str(entry["prefix"]),
         types=types,
         columns=tuple(
             column for column in columns if types[column.type] is not None and fmt in column.formats
@@ -264,7 +267,17 @@ def _check(catalog: Catalog) -> None:
             raise CatalogError(f"{name!r} is a PII key and a column: it can be one of them")
         if name in catalog.partition_keys:
             raise CatalogError(f"{name!r} is a partition key and a column: it can be one of them")
-    if catalog.dedupe_on is not None and catalog.dedupe_on not in kinds:
-        raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is no column")
-    if missing := {"json", "parquet", "rejects"} - set(catalog.tables):
+    if missing := {*FORMATS, "rejects"} - set(catalog.tables):
         raise CatalogError(f"the catalog lacks the tables {sorted(missing)}")
+    _check_merging(catalog)
+
+
+def _check_merging(catalog: Catalog) -> None:
+    """What compaction is told by names of columns."""
+    names = {column.name for column in catalog.tables["parquet"].columns}
+    if catalog.dedupe_on is not None and catalog.dedupe_on not in names:
+        raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is no column")
+    if not catalog.cluster_by:
+        raise CatalogError("cluster_by has to name a column")
+    if missing := set(catalog.cluster_by) - names:
+        raise CatalogError(f"cluster_by names {sorted(missing)}, which are no columns")

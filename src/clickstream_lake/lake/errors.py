@@ -1,4 +1,7 @@
-"""Every error the lake raises on purpose. A leaf module, so that no import can loop."""
+"""Every error that the lake and its functions raise on purpose.
+
+A leaf module, so that no import can loop.
+"""
 
 
 class LakeError(Exception):
@@ -11,6 +14,14 @@ class ConfigError(LakeError):
 
 class CatalogError(LakeError):
     """`catalog.json` contradicts itself or names a type that does not exist."""
+
+
+class EventError(LakeError):
+    """What a function was invoked with, or a message of it, is nothing that it understands."""
+
+
+class FailedObjectsError(LakeError):
+    """Some objects of an invocation that cannot answer for each could not be processed."""
 
 
 class LayoutError(LakeError):
@@ -33,7 +44,7 @@ class CorruptObjectError(LakeError):
     """A raw object is no valid gzip stream to its end, or is over a cap.
 
     Attributes:
-        reason: one of the reasons in `clickstream_lake.transform.rules.reasons`.
+        reason: the word for it that stands in the rejects table.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -15,7 +15,7 @@ from clickstream_lake.lake.errors import (
     ObjectMissingError,
     PartitionMovedError,
 )
-from clickstream_lake.lake.layout import Format, Layout, Partition, parse_uri, source_id_of, uri
+from clickstream_lake.lake.layout import Layout, Slot, is_hidden, parse_uri, source_id_of, uri
 from clickstream_lake.lake.manifest import Manifest, Manifests
 
 
@@ -36,8 +36,16 @@ class Generation:
         return source_id_of(key) in self.manifest.sources
 
 
-class Generations:
-    """The landing directories and generations of one lake."""
+class Lake:
+    """One lake: its bucket, its Glue tables, and what each of their partitions reads.
+
+    Attributes:
+        store: the lake's bucket.
+        partitions: the lake's Glue database.
+        layout: where everything lies.
+        tables: Glue table name by "json", "parquet" and "rejects".
+        manifests: those of its generations.
+    """
 
     def __init__(
         self,
@@ -46,40 +54,33 @@ class Generations:
         layout: Layout,
         tables: Mapping[str, str],
     ) -> None:
-        """Look into `store` and `partitions`.
-
-        Args:
-            store: the lake's bucket.
-            partitions: the lake's Glue database.
-            layout: where everything lies.
-            tables: Glue table name by "json", "parquet" and "rejects".
-        """
+        """Put a lake together; nothing is asked of S3 or Glue before it is needed."""
         self.store = store
         self.partitions = partitions
         self.layout = layout
         self.tables = tables
         self.manifests = Manifests(store, layout)
 
-    def state(self, fmt: Format, partition: Partition) -> PartitionState | None:
+    def state(self, slot: Slot) -> PartitionState | None:
         """Where a partition points now; None if it is not registered."""
-        return self.partitions.get(self.tables[fmt], partition)
+        return self.partitions.get(self.tables[slot.format], slot.partition)
 
-    def registered(self, fmt: Format, partition: Partition) -> PartitionState:
+    def registered(self, slot: Slot) -> PartitionState:
         """Where a partition points now; registered at its landing directory if it is not.
 
         Raises:
             PartitionMovedError: somebody removes the partition as often as it is registered.
         """
-        state = self.state(fmt, partition)
+        state = self.state(slot)
         if state is None:
-            location = uri(self.store.bucket, self.layout.landing_dir(fmt, partition))
-            self.partitions.create(self.tables[fmt], partition, location)
-            state = self.state(fmt, partition)
+            location = uri(self.store.bucket, self.layout.landing_dir(slot))
+            self.partitions.create(self.tables[slot.format], slot.partition, location)
+            state = self.state(slot)
         if state is None:
-            raise PartitionMovedError(f"{fmt} {partition.path} was removed as it was registered")
+            raise PartitionMovedError(f"{slot.path} was removed as it was registered")
         return state
 
-    def at(self, fmt: Format, partition: Partition, location: str | None) -> Generation | None:
+    def at(self, slot: Slot, location: str | None) -> Generation | None:
         """The generation at a location; None for the landing directory, and for None.
 
         Raises:
@@ -92,40 +93,43 @@ class Generations:
         bucket, prefix = parse_uri(location)
         if bucket != self.store.bucket:
             raise LayoutError(f"{location!r} is not in the bucket {self.store.bucket!r}")
-        generation_id = self.layout.generation_id(fmt, partition, prefix)
+        generation_id = self.layout.generation_id(slot, prefix)
         if generation_id is None:
             return None
         try:
-            manifest = self.manifests.read(fmt, partition, generation_id)
+            manifest = self.manifests.read(slot, generation_id)
         except ManifestError as error:
-            state = self.state(fmt, partition)
+            state = self.state(slot)
             if state is None or location not in {state.location, state.next_location}:
                 raise PartitionMovedError(f"{location} is not in use any more") from error
             raise
-        directory = self.layout.generation_dir(fmt, partition, generation_id)
+        directory = self.layout.generation_dir(slot, generation_id)
         return Generation(generation_id, directory, manifest)
 
-    def in_use(self, fmt: Format, partition: Partition, state: PartitionState) -> list[Generation]:
+    def in_use(self, slot: Slot, state: PartitionState) -> list[Generation]:
         """The current and the announced generation, as far as there are any."""
-        found = (
-            self.at(fmt, partition, location) for location in (state.location, state.next_location)
-        )
+        found = (self.at(slot, location) for location in (state.location, state.next_location))
         return [generation for generation in found if generation is not None]
 
-    def landing_files(self, fmt: Format, partition: Partition) -> list[ObjectInfo]:
+    def landing_files(self, slot: Slot) -> list[ObjectInfo]:
         """Everything that a query over the landing directory reads, in key order."""
-        directory = self.layout.landing_dir(fmt, partition)
+        directory = self.layout.landing_dir(slot)
         return self._data(directory)
 
-    def name_of(self, fmt: Format, partition: Partition, landing_key: str) -> str:
+    def name_of(self, slot: Slot, landing_key: str) -> str:
         """A landing file's name, which its loose copies have too."""
-        return landing_key.removeprefix(self.layout.landing_dir(fmt, partition))
+        return landing_key.removeprefix(self.layout.landing_dir(slot))
+
+    def shown_files(self, slot: Slot) -> list[ObjectInfo]:
+        """Everything that a query over a slot reads now; nothing if it is not registered."""
+        state = self.state(slot)
+        return self._data(parse_uri(state.location)[1]) if state else []
 
     def files_of(self, generation: Generation) -> list[ObjectInfo]:
         """Everything that a query over a generation reads: merged files and loose copies."""
         return self._data(generation.directory)
 
-    def copy_missing(self, fmt: Format, partition: Partition, generation: Generation) -> list[str]:
+    def copy_missing(self, slot: Slot, generation: Generation) -> list[str]:
         """Copy into a generation every landing file that it neither merged nor holds.
 
         Returns:
@@ -137,11 +141,11 @@ class Generations:
         """
         # The landing directory first: what lands later is its writer's business, and a file that
         # is copied by its writer between the two listings need not be copied twice.
-        landing_files = self.landing_files(fmt, partition)
+        landing_files = self.landing_files(slot)
         held = {found.key: found for found in self.files_of(generation)}
         copied = []
         for landing in landing_files:
-            name = self.name_of(fmt, partition, landing.key)
+            name = self.name_of(slot, landing.key)
             loose = held.get(generation.directory + name)
             if generation.names(landing.key) or is_copy(loose, landing):
                 continue
@@ -150,13 +154,8 @@ class Generations:
         return copied
 
     def _data(self, directory: str) -> list[ObjectInfo]:
-        """The files of a directory, those left out that queries skip: hidden ones and markers."""
-        return [
-            found
-            for found in self.store.list(directory)
-            if not found.key.removeprefix(directory).startswith(("_", "."))
-            and not found.key.endswith("/")
-        ]
+        """The files of a directory, those left out that queries skip."""
+        return [found for found in self.store.list(directory) if not is_hidden(found.key)]
 
     def copy_loose(self, key: str, name: str, generation: Generation, *, size: int) -> None:
         """Copy one landing file into a generation, under the name it has.

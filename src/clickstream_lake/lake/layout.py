@@ -5,12 +5,17 @@ what the first attempt wrote.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
+from msgspec import Meta
+
 from clickstream_lake.lake.errors import LayoutError
+from clickstream_lake.lake.settings import Settings
 
 Format = Literal["json", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = ("json", "parquet")
@@ -43,13 +48,17 @@ class Partition:
         Raises:
             LayoutError: a segment is no `key=value`.
         """
-        pairs = []
-        for segment in path.strip("/").split("/"):
-            name, separator, value = segment.partition("=")
-            if not (separator and name and value):
-                raise LayoutError(f"{segment!r} in {path!r} is no key=value partition segment")
-            pairs.append((name, value))
-        return cls(tuple(pairs))
+        segments = path.strip("/").split("/")
+        partition = cls.among(segments)
+        if len(partition.keys) != len(segments):
+            raise LayoutError(f"{path!r} has a segment that is no key=value")
+        return partition
+
+    @classmethod
+    def among(cls, segments: Iterable[str]) -> "Partition":
+        """The `key=value` segments of a longer path."""
+        pairs = (segment.partition("=") for segment in segments)
+        return cls(tuple((name, value) for name, _, value in pairs if name and value))
 
     @property
     def path(self) -> str:
@@ -65,6 +74,28 @@ class Partition:
     def values(self) -> list[str]:
         """The partition values, as Glue wants them: `["2025", "11", "26"]`."""
         return [value for _, value in self.keys]
+
+    @property
+    def date(self) -> date | None:
+        """The day it is of; None where year, month and day cannot be read."""
+        values = dict(self.keys)
+        try:
+            return date(int(values["year"]), int(values["month"]), int(values["day"]))
+        except (KeyError, ValueError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """One partition of one format: published into, compacted and cleaned up by itself."""
+
+    format: Format
+    partition: Partition
+
+    @property
+    def path(self) -> str:
+        """The slot as a path without slashes at its ends: `json/year=2025/month=11/day=26`."""
+        return f"{self.format}/{self.partition.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +113,27 @@ class Source:
     partition: Partition
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The lake's prefixes and partition keys, and every name that follows from them."""
+def _prefix(description: str) -> Meta:
+    pattern = r"^(?:[A-Za-z0-9!_.*'()-]+/)+$"
+    return Meta(pattern=pattern, examples=["web/raw/"], description=description)
 
-    raw_prefix: str = "raw/"
-    processed_prefix: str = "processed/"
-    rejected_prefix: str = "rejected/"
-    partition_keys: tuple[str, ...] = ("year", "month", "day")
+
+class Layout(Settings, frozen=True):
+    """The lake's prefixes and partition keys, and every name that follows from them.
+
+    The default partition keys are those of the packaged catalog.
+    """
+
+    raw_prefix: Annotated[str, _prefix("where Firehose lands raw objects")] = "raw/"
+    processed_prefix: Annotated[str, _prefix("where both tables lie")] = "processed/"
+    rejected_prefix: Annotated[str, _prefix("where the rejects lie")] = "rejected/"
+    partition_keys: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")], ...],
+        Meta(
+            examples=["year,month,day"],
+            description="the keys that raw keys carry, in order; by default the catalog's",
+        ),
+    ] = ("year", "month", "day")
 
     def source(self, raw_key: str) -> Source:
         """Name the source of a raw key.
@@ -100,13 +144,7 @@ class Layout:
         """
         if not raw_key.startswith(self.raw_prefix) or not raw_key.endswith(".gz"):
             raise LayoutError(f"{raw_key!r} is no .gz object under {self.raw_prefix!r}")
-        segments = raw_key.removeprefix(self.raw_prefix).split("/")
-        pairs = tuple(
-            (name, value)
-            for name, separator, value in (segment.partition("=") for segment in segments[:-1])
-            if separator and name and value
-        )
-        partition = Partition(pairs)
+        partition = Partition.among(raw_key.removeprefix(self.raw_prefix).split("/")[:-1])
         if partition.names != self.partition_keys:
             expected = "/".join(f"{name}=…" for name in self.partition_keys)
             raise LayoutError(
@@ -115,44 +153,46 @@ class Layout:
             )
         return Source(raw_key, source_id(raw_key), partition)
 
-    def landing_dir(self, fmt: Format, partition: Partition) -> str:
-        """The directory of a partition's landing files, with a slash at its end."""
-        return f"{self.processed_prefix}{fmt}/{partition.path}/"
+    def table_dir(self, table: Format | Literal["rejects"]) -> str:
+        """What a whole table lies under, with a slash at its end."""
+        return self.rejected_prefix if table == "rejects" else f"{self.processed_prefix}{table}/"
+
+    def landing_dir(self, slot: Slot) -> str:
+        """The directory of a slot's landing files, with a slash at its end."""
+        return f"{self.table_dir(slot.format)}{slot.partition.path}/"
 
     def landing_key(self, fmt: Format, source: Source, *, gzip: bool = False) -> str:
         """Where transform writes one source in one format."""
-        return self.landing_dir(fmt, source.partition) + landing_name(
+        return self.landing_dir(Slot(fmt, source.partition)) + landing_name(
             fmt, source.source_id, gzip=gzip
         )
 
-    def generations_dir(self, fmt: Format, partition: Partition) -> str:
-        """The directory that holds all generations of a partition, with a slash at its end."""
-        return f"{self.processed_prefix}{fmt}/{_COMPACTED}/{partition.path}/"
+    def generations_dir(self, slot: Slot) -> str:
+        """The directory that holds all generations of a slot, with a slash at its end."""
+        return f"{self.table_dir(slot.format)}{_COMPACTED}/{slot.partition.path}/"
 
-    def generation_dir(self, fmt: Format, partition: Partition, generation_id: str) -> str:
+    def generation_dir(self, slot: Slot, generation_id: str) -> str:
         """The directory of one generation, with a slash at its end."""
-        return f"{self.generations_dir(fmt, partition)}{generation_id}/"
+        return f"{self.generations_dir(slot)}{generation_id}/"
 
-    def generation_id(self, fmt: Format, partition: Partition, location: str) -> str | None:
+    def generation_id(self, slot: Slot, location: str) -> str | None:
         """Tell which generation a location is; None for the landing directory.
 
         Args:
-            fmt: the format whose table has the location.
-            partition: the partition that has the location.
+            slot: whose location it is.
             location: a key prefix (`processed/…`) with or without a slash at its end.
 
         Raises:
-            LayoutError: it is neither a generation nor the landing directory of that partition.
+            LayoutError: it is neither a generation nor the landing directory of that slot.
         """
         directory = location.rstrip("/") + "/"
-        if directory == self.landing_dir(fmt, partition):
+        if directory == self.landing_dir(slot):
             return None
-        base = self.generations_dir(fmt, partition)
+        base = self.generations_dir(slot)
         name = directory.removeprefix(base).rstrip("/")
         if not directory.startswith(base) or not name or "/" in name:
             raise LayoutError(
-                f"{location!r} is neither the landing directory nor a generation of "
-                f"{fmt} {partition.path}"
+                f"{location!r} is neither the landing directory nor a generation of {slot.path}"
             )
         return name
 
@@ -190,6 +230,16 @@ def source_id_of(key: str) -> str | None:
     """
     name, found = _LANDING_SUFFIX.subn("", key.rsplit("/", 1)[-1])
     return name if found and _SOURCE_ID.match(name) else None
+
+
+def is_hidden(key: str) -> bool:
+    """Tell whether queries skip an object: its own name starts with `_` or `.`, or it has none.
+
+    Athena and Hive promise this of files alone. Of directories nothing is promised, so a file is
+    as visible in `_tmp/` as anywhere else.
+    """
+    name = key.rsplit("/", 1)[-1]
+    return not name or name.startswith(("_", "."))
 
 
 def uri(bucket: str, key: str) -> str:

@@ -11,7 +11,7 @@ import msgspec
 
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.errors import ManifestError, ObjectMissingError
-from clickstream_lake.lake.layout import MANIFEST_NAME, Format, Layout, Partition
+from clickstream_lake.lake.layout import MANIFEST_NAME, Layout, Slot
 
 MANIFEST_VERSION: Final = 1
 # A day of one-minute Firehose files is some 300 kB of manifest.
@@ -133,35 +133,35 @@ class Manifests:
         self._layout = layout
         self._cache: OrderedDict[str, Manifest] = OrderedDict()
 
-    def read(self, fmt: Format, partition: Partition, generation_id: str) -> Manifest:
+    def read(self, slot: Slot, generation_id: str) -> Manifest:
         """The manifest of a generation.
 
         Raises:
             ManifestError: it is missing, unreadable, or another generation's.
         """
-        key = self._key(fmt, partition, generation_id)
+        key = self._key(slot, generation_id)
         manifest = self._cache.get(key)
         if manifest is None:
             manifest = self._load(key)
             named = (manifest.format, manifest.partition, manifest.generation_id)
-            if named != (fmt, partition.path, generation_id):
+            if named != (slot.format, slot.partition.path, generation_id):
                 raise ManifestError(f"{key!r} belongs to {'/'.join(named)}")
             self._remember(key, manifest)
         self._cache.move_to_end(key)
         return manifest
 
-    def write(self, fmt: Format, partition: Partition, manifest: Manifest) -> None:
+    def write(self, slot: Slot, manifest: Manifest) -> None:
         """Write a new generation's manifest.
 
         Raises:
             ManifestError: it does not add up.
         """
-        key = self._key(fmt, partition, manifest.generation_id)
+        key = self._key(slot, manifest.generation_id)
         self._store.put_bytes(key, encode(manifest), content_type="application/json")
         self._remember(key, manifest)
 
-    def _key(self, fmt: Format, partition: Partition, generation_id: str) -> str:
-        return self._layout.generation_dir(fmt, partition, generation_id) + MANIFEST_NAME
+    def _key(self, slot: Slot, generation_id: str) -> str:
+        return self._layout.generation_dir(slot, generation_id) + MANIFEST_NAME
 
     def _load(self, key: str) -> Manifest:
         try:

@@ -8,14 +8,13 @@ JSON landing file the one that decides.
 
 import gzip
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
-from urllib.parse import quote
 
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.errors import (
@@ -25,51 +24,12 @@ from clickstream_lake.lake.errors import (
     RawReplacedError,
     SupersededError,
 )
-from clickstream_lake.lake.lake import Generation, Generations
-from clickstream_lake.lake.layout import FORMATS, Format, Source, uri
+from clickstream_lake.lake.lake import Generation, Lake
+from clickstream_lake.lake.landing import CONTENT_TYPES, LandingFile, LandingMetadata, quoted
+from clickstream_lake.lake.layout import FORMATS, Format, Slot, Source, uri
 
 # Each new start means that somebody else moved the partition in between: a swap, a clean-up.
 _STARTS: Final = 5
-_CONTENT_TYPES: Final[Mapping[str, str]] = {
-    "json": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LandingFile:
-    """One finished landing file on disk, and the figures that travel with it.
-
-    Attributes:
-        raw_etag: ETag, without quotes, of the raw content that was read.
-        rows: published rows in the file.
-        lines: lines of the raw object: blank + rejected + rows.
-        processed_ts: ISO 8601, UTC, as in every row.
-        gzip: the file is gzip-compressed JSON (named `.json.gz`).
-    """
-
-    path: Path
-    raw_etag: str
-    rows: int
-    lines: int
-    blank: int
-    rejected: int
-    processed_ts: str
-    schema_version: int
-    gzip: bool = False
-
-    def metadata(self, source: Source) -> dict[str, str]:
-        """The object metadata of the landing file and of all its copies."""
-        return {
-            "raw-key": quote(source.key, safe="/="),
-            "raw-etag": self.raw_etag,
-            "rows": str(self.rows),
-            "lines": str(self.lines),
-            "blank": str(self.blank),
-            "rejected": str(self.rejected),
-            "processed-ts": self.processed_ts,
-            "schema-version": str(self.schema_version),
-        }
 
 
 class PublishOutcome(StrEnum):
@@ -91,7 +51,7 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is already there of a source in one format; all None where it is absent."""
+    """What is already there of a source in one format; None where nobody knows."""
 
     presence: Presence
     raw_etag: str | None = None
@@ -102,11 +62,11 @@ class Published:
 class Publisher:
     """Makes landing files visible, once each, whatever else goes on in their partition."""
 
-    def __init__(self, generations: Generations) -> None:
+    def __init__(self, lake: Lake) -> None:
         """Publish into one lake."""
-        self._lake = generations
-        self._store = generations.store
-        self._layout = generations.layout
+        self._lake = lake
+        self._store = lake.store
+        self._layout = lake.layout
 
     def lookup(self, source: Source) -> dict[Format, Published]:
         """Tell what is already there of a source, so that a redelivery can skip work.
@@ -147,8 +107,8 @@ class Publisher:
         self._store.put_file(
             key,
             path,
-            metadata={"raw-key": quote(source.key, safe="/="), "rows": str(rejected)},
-            content_type=_CONTENT_TYPES["json"],
+            metadata={"raw-key": quoted(source.key), "rows": str(rejected)},
+            content_type=CONTENT_TYPES["json"],
         )
         table, partitions = self._lake.tables["rejects"], self._lake.partitions
         if partitions.get(table, source.partition) is None:
@@ -156,15 +116,16 @@ class Publisher:
             partitions.create(table, source.partition, location)
 
     def _publish(self, fmt: Format, source: Source, landing: LandingFile) -> PublishOutcome:
+        slot = Slot(fmt, source.partition)
         merged = self._merged(fmt, source)
         if merged is not None:
             return self._compare(source, landing, merged)
         key, size = self._land(fmt, source, landing)
         # Only now, with the landing file in place: whoever announces a generation after this
         # reading finds the landing file by itself.
-        state = self._lake.registered(fmt, source.partition)
+        state = self._lake.registered(slot)
         outcome = PublishOutcome.PUBLISHED
-        for generation in self._lake.in_use(fmt, source.partition, state):
+        for generation in self._lake.in_use(slot, state):
             if self._is_stale_in(generation, source, landing):
                 outcome = PublishOutcome.STALE
             elif not self._is_shown_by(generation, landing, key):
@@ -173,8 +134,9 @@ class Publisher:
         return outcome
 
     def _merged(self, fmt: Format, source: Source) -> Published | None:
-        state = self._lake.state(fmt, source.partition)
-        current = self._lake.at(fmt, source.partition, state.location) if state else None
+        slot = Slot(fmt, source.partition)
+        state = self._lake.state(slot)
+        current = self._lake.at(slot, state.location) if state else None
         entry = current.manifest.sources.get(source.source_id) if current else None
         if entry is None:
             return None
@@ -195,9 +157,9 @@ class Publisher:
             present = self._landed(fmt, source)
             try:
                 if present is None:
-                    self._put(fmt, source, landing, key, landing.path)
+                    self._put(fmt, landing, key, landing.path)
                     return key, landing.path.stat().st_size
-                if _published(present).raw_etag == landing.raw_etag:
+                if _published(present).raw_etag == landing.metadata.raw_etag:
                     self._compare(source, landing, _published(present))
                     return present.key, present.size
                 self._replace(fmt, source, landing, present)
@@ -211,12 +173,11 @@ class Publisher:
         """Replace a landing file whose raw object was replaced, under the name that it has."""
         self._check_raw(source, landing)
         with _recoded(landing, gzipped=present.key.endswith(".gz")) as path:
-            self._put(fmt, source, landing, present.key, path, if_match=present.etag)
+            self._put(fmt, landing, present.key, path, if_match=present.etag)
 
     def _put(
         self,
         fmt: Format,
-        source: Source,
         landing: LandingFile,
         key: str,
         path: Path,
@@ -226,8 +187,8 @@ class Publisher:
         self._store.put_file(
             key,
             path,
-            metadata=landing.metadata(source),
-            content_type=_CONTENT_TYPES[fmt],
+            metadata=landing.metadata.to_s3(),
+            content_type=CONTENT_TYPES[fmt],
             if_absent=if_match is None,
             if_match=if_match,
         )
@@ -241,7 +202,7 @@ class Publisher:
 
     def _is_stale_in(self, generation: Generation, source: Source, landing: LandingFile) -> bool:
         entry = generation.manifest.sources.get(source.source_id)
-        if entry is None or entry.raw_etag == landing.raw_etag:
+        if entry is None or entry.raw_etag == landing.metadata.raw_etag:
             return False
         self._check_raw(source, landing)
         return True
@@ -251,36 +212,32 @@ class Publisher:
         if generation.names(key):
             return True
         loose = self._store.head(generation.directory + key.rsplit("/", 1)[-1])
-        return loose is not None and _published(loose) == _of(landing)
+        return loose is not None and _published(loose) == _of(landing.metadata)
 
     def _compare(self, source: Source, landing: LandingFile, present: Published) -> PublishOutcome:
         """Judge a source that is there already."""
-        if present.raw_etag != landing.raw_etag:
+        if present.raw_etag != landing.metadata.raw_etag:
             self._check_raw(source, landing)
             return PublishOutcome.STALE
-        if present.processed_ts != landing.processed_ts:
+        if present.processed_ts != landing.metadata.processed_ts:
             raise SupersededError(str(present.processed_ts))
         return PublishOutcome.ALREADY_MERGED
 
     def _check_raw(self, source: Source, landing: LandingFile) -> None:
         """Make sure that it is not us who bring the outdated content."""
         raw = self._store.head(source.key)
-        if raw is None or raw.etag != landing.raw_etag:
+        if raw is None or raw.etag != landing.metadata.raw_etag:
             raise RawReplacedError(f"{source.key!r} was replaced while it was transformed")
 
 
 def _published(landed: ObjectInfo) -> Published:
-    metadata = landed.metadata
-    return Published(
-        Presence.LANDED,
-        metadata.get("raw-etag"),
-        metadata.get("processed-ts"),
-        int(metadata["rows"]) if metadata.get("rows", "").isdecimal() else None,
-    )
+    return _of(LandingMetadata.from_s3(landed.metadata))
 
 
-def _of(landing: LandingFile) -> Published:
-    return Published(Presence.LANDED, landing.raw_etag, landing.processed_ts, landing.rows)
+def _of(figures: LandingMetadata | None) -> Published:
+    if figures is None:
+        return Published(Presence.LANDED)
+    return Published(Presence.LANDED, figures.raw_etag, figures.processed_ts, figures.rows)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from clickstream_lake.errors import ToolkitError
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_athena.type_defs import QueryExecutionTypeDef
 
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -48,10 +49,49 @@ def run(
     Raises:
         ToolkitError: it failed or was cancelled; with Athena's reason.
     """
-    started = client.start_query_execution(
-        QueryString=sql, QueryExecutionContext={"Database": database}, WorkGroup=workgroup
+    execution = execute(client, sql, database=database, workgroup=workgroup, pause=pause)
+    statistics = execution["Statistics"]
+    columns, types, rows, more = _results(
+        client, execution["QueryExecutionId"], execution["StatementType"], limit
     )
-    query_id = started["QueryExecutionId"]
+    return Answer(
+        columns=columns,
+        types=types,
+        rows=rows,
+        bytes_scanned=statistics.get("DataScannedInBytes", 0),
+        milliseconds=statistics.get("EngineExecutionTimeInMillis", 0),
+        more=more,
+    )
+
+
+def execute(
+    client: "AthenaClient",
+    sql: str,
+    *,
+    database: str,
+    workgroup: str,
+    output: str | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> "QueryExecutionTypeDef":
+    """Start the statement and wait for its end.
+
+    Args:
+        client: of Athena.
+        sql: one statement.
+        database: of its tables.
+        workgroup: that it runs in.
+        output: where its result goes, `s3://...`; None where the workgroup says so.
+        pause: called with the seconds to wait before asking again.
+
+    Raises:
+        ToolkitError: it failed or was cancelled; with Athena's reason.
+    """
+    query_id = client.start_query_execution(
+        QueryString=sql,
+        QueryExecutionContext={"Database": database},
+        WorkGroup=workgroup,
+        ResultConfiguration={"OutputLocation": output} if output else {},
+    )["QueryExecutionId"]
     wait = _FIRST_PAUSE_SECONDS
     while True:
         execution = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
@@ -63,16 +103,7 @@ def run(
     if state != "SUCCEEDED":
         reason = execution["Status"].get("StateChangeReason", "no reason given")
         raise ToolkitError(f"the query {state.lower()}: {reason}")
-    statistics = execution["Statistics"]
-    columns, types, rows, more = _results(client, query_id, execution["StatementType"], limit)
-    return Answer(
-        columns=columns,
-        types=types,
-        rows=rows,
-        bytes_scanned=statistics.get("DataScannedInBytes", 0),
-        milliseconds=statistics.get("EngineExecutionTimeInMillis", 0),
-        more=more,
-    )
+    return execution
 
 
 def _results(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from clickstream_lake.lake.errors import LakeError
+from clickstream_lake.errors import ToolkitError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,7 +20,7 @@ _BATCH: Final = 10  # of SendMessageBatch
 _ATTEMPTS: Final = 5
 
 
-class ReplayError(LakeError):
+class ReplayError(ToolkitError):
     """Some messages could not be queued."""
 
 

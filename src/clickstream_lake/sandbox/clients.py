@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from clickstream_lake.sandbox.local import CREDENTIALS, REGION
+from clickstream_lake.sandbox.resources import CREDENTIALS, REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient

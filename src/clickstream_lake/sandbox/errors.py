@@ -1,4 +1,4 @@
-"""Errors of the sandbox, among them those that its AWS APIs answer with."""
+"""The sandbox's errors: what it says to its user, to an AWS client, and about a statement."""
 
 
 class SandboxError(Exception):
@@ -6,7 +6,7 @@ class SandboxError(Exception):
 
 
 class ApiError(Exception):
-    """An error that an AWS client is to see.
+    """A request that AWS would refuse: what its client is to see.
 
     Attributes:
         code: AWS's error code, for instance `ResourceNotFoundException`.
@@ -20,3 +20,28 @@ class ApiError(Exception):
         self.code = code
         self.message = message
         self.status = status
+
+
+class QueryError(Exception):
+    """A statement cannot be run, or failed while it ran.
+
+    Attributes:
+        code: Athena's name for the failure, such as `TABLE_NOT_FOUND` or `HIVE_BAD_DATA`.
+        user: whether the statement is at fault (True), or the data and its storage (False).
+    """
+
+    def __init__(self, code: str, message: str, *, user: bool = True) -> None:
+        """Put the code before the message, as `StateChangeReason` shows it."""
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.user = user
+
+
+def bad_data(message: str) -> QueryError:
+    """Say that a file does not hold what its table declares."""
+    return QueryError("HIVE_BAD_DATA", message, user=False)
+
+
+def not_supported(message: str) -> QueryError:
+    """Say that a statement or a table is beyond this engine."""
+    return QueryError("NOT_SUPPORTED", message)

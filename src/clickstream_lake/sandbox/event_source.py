@@ -2,20 +2,19 @@
 
 The mappings are read from Lambda's own API, as a user, Terraform or the sandbox created them, and
 looked up again every second. Messages that failed are left alone: the queue's visibility timeout
-brings them back, and its redrive policy takes them to the dead-letter queue.
+brings them back, and its redrive policy takes them to the dead-letter queue. The rules are those
+of the Lambda developer guide, "Handling errors for an SQS event source".
 """
 
 import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-
-from clickstream_lake.sandbox.sqs_event import failed_messages, make_event
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
     from clickstream_lake.sandbox.runtime.function import Outcome
+
 
 _LOG = logging.getLogger(__name__)
 _REFRESH_SECONDS = 1.0
@@ -33,7 +33,7 @@ Invoke = Callable[[str, bytes], "Outcome"]
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class EventSourceMapping:
     """One event source mapping, as far as polling needs it."""
 
     queue_arn: str
@@ -60,7 +60,7 @@ class EventSources:
         self._sqs = sqs
         self._invoke = invoke
         self._concurrency = concurrency
-        self._pollers: dict[Mapping, list[_Poller]] = {}
+        self._pollers: dict[EventSourceMapping, list[_Poller]] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="event-sources", daemon=True)
@@ -106,10 +106,10 @@ class EventSources:
             except (BotoCoreError, ClientError) as error:
                 _LOG.warning("event source mappings could not be read: %s", error)
 
-    def _read(self) -> list[Mapping]:
+    def _read(self) -> list[EventSourceMapping]:
         listed = self._functions.list_event_source_mappings()["EventSourceMappings"]
         return [
-            Mapping(
+            EventSourceMapping(
                 queue_arn=each["EventSourceArn"],
                 function=each["FunctionArn"],
                 batch_size=each["BatchSize"],
@@ -129,7 +129,7 @@ class EventSources:
 class _Poller(threading.Thread):
     """One of Lambda's pollers: one batch at a time."""
 
-    def __init__(self, mapping: Mapping, sqs: "SQSClient", invoke: Invoke) -> None:
+    def __init__(self, mapping: EventSourceMapping, sqs: "SQSClient", invoke: Invoke) -> None:
         super().__init__(name=f"poller-{mapping.queue_name}", daemon=True)
         self._mapping = mapping
         self._sqs = sqs
@@ -189,3 +189,52 @@ class _Poller(threading.Thread):
                     for number, message in enumerate(done[start : start + _RECEIVE_LIMIT])
                 ],
             )
+
+
+def make_event(messages: "Sequence[MessageTypeDef]", queue_arn: str) -> dict[str, Any]:
+    """The event with one record per message, in the order they were received in."""
+    region = queue_arn.split(":")[3]
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": dict(message.get("Attributes", {})),
+                "messageAttributes": {
+                    name: _attribute(value)
+                    for name, value in message.get("MessageAttributes", {}).items()
+                },
+                "md5OfBody": message["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": queue_arn,
+                "awsRegion": region,
+            }
+            for message in messages
+        ]
+    }
+
+
+def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "stringValue": value.get("StringValue"),
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": value["DataType"],
+    }
+
+
+def failed_messages(payload: bytes, message_ids: Sequence[str]) -> set[str]:
+    """The ids of the messages that go back to the queue, by a function's `batchItemFailures`.
+
+    An answer that Lambda cannot make sense of (no JSON, an id that is empty, missing or not of
+    this batch) counts as the failure of the whole batch; an empty one as its success.
+    """
+    everything = set(message_ids)
+    try:
+        answer = json.loads(payload or b"null") or {}
+        failures = answer.get("batchItemFailures") or []
+        failed = {each["itemIdentifier"] for each in failures}
+    except (ValueError, AttributeError, TypeError, KeyError):
+        return everything
+    return failed if failed.issubset(everything) else everything

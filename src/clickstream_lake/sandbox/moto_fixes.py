@@ -1,6 +1,7 @@
-"""Where moto differs from AWS in ways that a pipeline notices: mended while a sandbox runs.
+"""Where moto differs from AWS in ways that users notice: mended while a sandbox runs.
 
-Each fix replaces attributes of moto's own classes and puts them back at the end. They are:
+Each fix replaces attributes of moto's own classes and puts them back at the end. What a pipeline
+notices:
 
 - SQS under several threads. moto's queues are plain lists: a delete that races with a send loses
   the message, and two receivers can get the same one of a FIFO group. One lock makes each
@@ -11,17 +12,28 @@ Each fix replaces attributes of moto's own classes and puts them back at the end
   it, Terraform for one, waits for it for ever.
 - Speed. moto lists its own directory with every request.
 - S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), moto encodes it, too.
+
+What only Terraform notices:
+
+- SQS forgets `RedriveAllowPolicy`, keeps policies that were taken away as empty texts, and spells
+  `RedrivePolicy` with spaces: the provider waits for ever, or sees drift.
+- S3 reads a statement that denies plain HTTP as one that denies everything. The sandbox speaks
+  plain HTTP inside one machine; here that counts as TLS.
+- Athena cannot delete a saved query.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote_plus
 
 from moto import backends
+from moto.athena.responses import AthenaResponse
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.s3 import notifications
 from moto.sqs.models import Queue, SQSBackend
 
@@ -34,6 +46,7 @@ _SQS_OPERATIONS = (
     "change_message_visibility",
     "purge_queue",
 )
+_PLAIN_HTTP = {"Bool": {"aws:SecureTransport": "false"}}
 
 
 @contextmanager
@@ -43,26 +56,38 @@ def moto_fixes() -> Iterator[threading.Event]:
     Yields:
         An event that, once set, ends all waiting for messages.
     """
-    lock = threading.RLock()
     ending = threading.Event()
     with ExitStack() as stack:
-        for name in _SQS_OPERATIONS:
-            operation = getattr(SQSBackend, name)
-            stack.enter_context(patch.object(SQSBackend, name, _locked(operation, lock)))
-        receive = _receive_outside_lock(SQSBackend.receive_message, lock, ending)
-        stack.enter_context(patch.object(SQSBackend, "receive_message", receive))
-        stack.enter_context(
-            patch.object(
-                Queue, "lambda_event_source_mappings", property(_no_mappings, _ignore), create=True
-            )
-        )
-        stack.enter_context(patch.object(notifications, "quote_plus", _quote_key))
-        stack.enter_context(
-            patch.object(Queue, "_set_attributes", _keep_policy(Queue._set_attributes))  # noqa: SLF001 - no other access
-        )
-        modules = tuple(backends.list_of_moto_modules())
-        stack.enter_context(patch.object(backends, "list_of_moto_modules", lambda: modules))
+        for fix in (*_for_pipelines(ending), *_for_terraform()):
+            stack.enter_context(fix)
         yield ending
+
+
+def _for_pipelines(ending: threading.Event) -> Iterator[AbstractContextManager[object]]:
+    lock = threading.RLock()
+    for name in _SQS_OPERATIONS:
+        yield patch.object(SQSBackend, name, _locked(getattr(SQSBackend, name), lock))
+    receive = _receive_outside_lock(SQSBackend.receive_message, lock, ending)
+    yield patch.object(SQSBackend, "receive_message", receive)
+    no_mappings = property(_no_mappings, _ignore)
+    yield patch.object(Queue, "lambda_event_source_mappings", no_mappings, create=True)
+    yield patch.object(notifications, "quote_plus", _quote_key)
+    set_attributes = _keep_policy(Queue._set_attributes)  # noqa: SLF001 - no other access
+    yield patch.object(Queue, "_set_attributes", set_attributes)
+    modules = tuple(backends.list_of_moto_modules())
+    yield patch.object(backends, "list_of_moto_modules", lambda: modules)
+
+
+def _for_terraform() -> Iterator[AbstractContextManager[object]]:
+    yield patch.object(Queue, "redrive_allow_policy", None, create=True)
+    names = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
+    yield patch.object(Queue, "BASE_ATTRIBUTES", names)
+    yield patch.object(
+        Queue, "attributes", property(_as_aws_spells_them(vars(Queue)["attributes"].fget))
+    )
+    permitted = _over_tls(IAMPolicyStatement.is_action_permitted)
+    yield patch.object(IAMPolicyStatement, "is_action_permitted", permitted)
+    yield patch.object(AthenaResponse, "delete_named_query", _delete_named_query, create=True)
 
 
 def _locked(operation: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:
@@ -114,3 +139,30 @@ def _ignore(queue: Queue, value: object) -> None:
 
 def _quote_key(key: str) -> str:
     return quote_plus(key, safe="/")
+
+
+def _as_aws_spells_them(attributes: Callable[..., Any]) -> Callable[..., Any]:
+    def spelled(queue: Any) -> dict[str, Any]:  # noqa: ANN401 - moto's types
+        found = {
+            name: value for name, value in attributes(queue).items() if value not in ("", None)
+        }
+        if "RedrivePolicy" in found:
+            policy = json.loads(found["RedrivePolicy"])
+            found["RedrivePolicy"] = json.dumps(policy, separators=(",", ":"))
+        return found
+
+    return spelled
+
+
+def _over_tls(is_action_permitted: Callable[..., Any]) -> Callable[..., Any]:
+    def permitted(statement: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - moto's types
+        if statement._statement.get("Condition") == _PLAIN_HTTP:  # noqa: SLF001 - no other access
+            return PermissionResult.NEUTRAL
+        return is_action_permitted(statement, *args, **kwargs)
+
+    return permitted
+
+
+def _delete_named_query(response: Any) -> str:  # noqa: ANN401 - moto's types
+    response.athena_backend.named_queries.pop(response._get_param("NamedQueryId"), None)  # noqa: SLF001 - no other access
+    return "{}"

@@ -1,16 +1,21 @@
-"""The names of what a lake in the sandbox consists of, however it was provisioned."""
+"""What a user of a running sandbox needs to know: credentials, and names of the lake's parts."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from clickstream_lake.sandbox.clients import Clients
 
 
+REGION: Final = "us-east-1"
+CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox"}
+ENVIRONMENT: Final = {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a user of the lake needs to know.
+    """What a user of the lake needs to know; empty for what is not there.
 
     Attributes:
         queue_url: the queue between the raw zone and the transform function.
@@ -18,13 +23,13 @@ class Resources:
         compact_queue_url: the FIFO queue of partitions to compact.
     """
 
-    bucket: str
-    stream: str
-    database: str
-    workgroup: str
-    queue_url: str
-    dead_letter_url: str
-    compact_queue_url: str
+    bucket: str = ""
+    stream: str = ""
+    database: str = ""
+    workgroup: str = ""
+    queue_url: str = ""
+    dead_letter_url: str = ""
+    compact_queue_url: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """All names, for JSON."""

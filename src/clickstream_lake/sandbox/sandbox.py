@@ -1,5 +1,6 @@
 """The sandbox put together: moto's server, the parts that moto lacks, and a lake to work with."""
 
+import shutil
 import sys
 import tempfile
 import threading
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -21,20 +23,18 @@ from clickstream_lake.sandbox.clients import Clients
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.event_source import EventSources
 from clickstream_lake.sandbox.firehose import ACCOUNT, Firehose, Refuse
-from clickstream_lake.sandbox.front import Front
-from clickstream_lake.sandbox.local import ENVIRONMENT
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
-from clickstream_lake.sandbox.moto_terraform import terraform_fixes
+from clickstream_lake.sandbox.resources import ENVIRONMENT
 from clickstream_lake.sandbox.runtime.service import LambdaService
 from clickstream_lake.sandbox.scheduler import Scheduler, Tick
-from clickstream_lake.sandbox.server import Server
+from clickstream_lake.sandbox.server import Router, Server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from clickstream_lake.sandbox.resources import Provision, Resources
-    from clickstream_lake.sandbox.runtime.call import Handler
     from clickstream_lake.sandbox.runtime.function import Function
+    from clickstream_lake.sandbox.runtime.worker import Handler
 
 _POLL_SECONDS = 0.02
 _SWITCH_SECONDS = 0.0005
@@ -66,6 +66,7 @@ class Sandbox:
         port: int = 0,
         directory: Path | None = None,
         concurrency: int = 2,
+        start_seconds: float = 60.0,
         clock: Callable[[], datetime] = _now,
         refuse: Refuse | None = None,
         handlers: "Mapping[str, Handler] | None" = None,
@@ -79,11 +80,14 @@ class Sandbox:
             entry_point: the import path of what a function runs: a handler, or a class that makes
                 one from the environment. By default what the function's definition names.
             port: of the loopback interface; 0 takes a free one.
-            directory: where the functions' logs go; a temporary one by default.
+            directory: where the functions' logs go; a temporary one by default, which stays only
+                if the sandbox ends with a SandboxError.
             concurrency: batches that each queue's function works on at the same time.
+            start_seconds: how long a function may take to be imported.
             clock: what Firehose and the scheduler take for the time.
             refuse: says which records Firehose refuses as throttled, for tests.
-            handlers: run in this process, by handler path, instead of in workers, for tests.
+            handlers: run in this process, by handler path, instead of in workers, for tests. No
+                worker is started before there is something to do then.
             environment: further variables for every function.
             middleware: put around the HTTP application, for tests that break calls.
         """
@@ -92,6 +96,7 @@ class Sandbox:
         self._port = port
         self._directory = directory
         self._concurrency = concurrency
+        self._start_seconds = start_seconds
         self._clock = clock
         self._refuse = refuse
         self._handlers = handlers
@@ -102,10 +107,11 @@ class Sandbox:
         self._ready = False
 
     def __enter__(self) -> Self:
-        """Start everything and provision the lake.
+        """Start everything, provision the lake, and start a worker for each of its functions.
 
         Raises:
-            SandboxError: another sandbox runs in this process, or the port is taken.
+            SandboxError: another sandbox runs in this process, the port is taken, or a function
+                cannot start.
         """
         if not _ONE_AT_A_TIME.acquire(blocking=False):
             raise SandboxError("a sandbox is running in this process already")
@@ -126,24 +132,24 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         """Stop everything. What Firehose still holds is delivered, but no longer transformed."""
-        self._stack.close()
+        self._stack.__exit__(kind, error, trace)
 
     def _start(self, stack: ExitStack) -> None:
         # Threads hand requests to each other all the time; Python's 5 ms would be most of a call.
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(_SWITCH_SECONDS)
         ending = stack.enter_context(moto_fixes())
-        stack.enter_context(terraform_fixes())
         moto_api_backend.reset()
         stack.callback(moto_api_backend.reset)
-        if self._directory is None:
-            temporary = tempfile.TemporaryDirectory(prefix="clickstream-sandbox-")
-            self._directory = Path(stack.enter_context(temporary))
-        self.log_dir = self._directory / "logs"
+        directory = self._directory
+        if directory is None:
+            directory = Path(tempfile.mkdtemp(prefix="clickstream-sandbox-"))
+            stack.push(partial(_remove, directory))
+        self.log_dir = directory / "logs"
         self.log_dir.mkdir(parents=True, exist_ok=True)
 
         # The parts call each other through the endpoint, which is known once the port is bound.
-        self._front: Front | None = None
+        self._router: Router | None = None
         app: WSGIApplication = self._answer
         server = Server(self._middleware(app) if self._middleware else app, self._port)
         stack.callback(server.close)
@@ -157,13 +163,14 @@ class Sandbox:
             | self._environment,
             log_dir=self.log_dir,
             entry_point=self._entry_point,
+            start_seconds=self._start_seconds,
             handlers=self._handlers,
         )
         stack.callback(self.functions.stop)
         self.firehose = Firehose(
             _describe_stream, self.clients.s3, clock=self._clock, refuse=self._refuse
         )
-        self._front = Front(
+        self._router = Router(
             DomainDispatcherApplication(create_backend_app),
             firehose=self.firehose,
             functions=self.functions,
@@ -175,6 +182,8 @@ class Sandbox:
         self.firehose.start()
         stack.callback(self.firehose.stop)
         self._resources = self._provision(self.clients)
+        if self._handlers is None:
+            self.functions.start_workers()
         self.event_sources = EventSources(
             self.clients.functions,
             self.clients.sqs,
@@ -190,10 +199,10 @@ class Sandbox:
         stack.callback(ending.set)
         self._ready = True
 
-    def _answer(self, environ: Any, start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types are in the front
-        if self._front is None:
+    def _answer(self, environ: Any, start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types are in the router
+        if self._router is None:
             raise SandboxError("the sandbox is not ready yet")
-        return self._front(environ, start_response)
+        return self._router(environ, start_response)
 
     def _athena(self, stack: ExitStack) -> AthenaApi:
         self.engine = QueryEngine(s3=self.clients.s3, glue=self.clients.glue)
@@ -261,15 +270,24 @@ class Sandbox:
         """Messages about raw objects that failed too often."""
         return self._messages(self.resources.dead_letter_url.rsplit("/", 1)[-1])
 
+    def check(self) -> None:
+        """Say if a function cannot start, for those who wait for what it does.
+
+        Raises:
+            SandboxError: says which function, why, and where its log is.
+        """
+        self.functions.check()
+
     def wait_idle(self, timeout: float = 120.0) -> None:
         """Flush Firehose and wait until everything in the lake has come to rest.
 
         Raises:
-            SandboxError: it has not after `timeout` seconds.
+            SandboxError: it has not after `timeout` seconds, or a function cannot start.
         """
         deadline = time.monotonic() + timeout
         while True:
             self.flush()
+            self.check()
             waiting = self.in_flight()
             if not waiting:
                 return
@@ -309,6 +327,18 @@ class Sandbox:
             **self.resources.as_dict(),
             "in_flight": self.in_flight(),
         }
+
+
+def _remove(
+    directory: Path,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    trace: TracebackType | None,
+) -> None:
+    """Remove a temporary directory, unless an error names the logs in it."""
+    del kind, trace
+    if not isinstance(error, SandboxError):
+        shutil.rmtree(directory)
 
 
 def _describe_stream(region: str, name: str) -> dict[str, Any] | None:

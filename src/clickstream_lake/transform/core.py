@@ -1,6 +1,7 @@
 """One raw object's bytes in, its three local files and the account of them out. No AWS here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,10 @@ from clickstream_lake.lake.layout import Source, landing_name
 from clickstream_lake.transform.read.gunzip import Readable, gunzip
 from clickstream_lake.transform.read.lines import blocks
 from clickstream_lake.transform.rules.block import BlockEnricher
-from clickstream_lake.transform.rules.rules import Rules
-from clickstream_lake.transform.write.outputs import JsonOutput, ParquetOutput, RejectOutput
+from clickstream_lake.transform.rules.enrich import Rules
+from clickstream_lake.transform.write.json import JsonOutput
+from clickstream_lake.transform.write.parquet import ParquetOutput
+from clickstream_lake.transform.write.rejects import RejectOutput
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -90,11 +93,23 @@ class _Counting:
         return data
 
 
-def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
+def transform_stream(
+    raw: Readable,
+    job: Job,
+    workdir: Path,
+    *,
+    decompress: Callable[[Readable, Limits], Iterator[bytes]] = gunzip,
+) -> TransformResult:
     """Transform one raw object into files in `workdir`.
 
     Memory is bounded: one piece of decompressed text, one event of the longest allowed length and
     one Parquet row group.
+
+    Args:
+        raw: the object's bytes.
+        job: what else it depends on.
+        workdir: where the files go.
+        decompress: makes text of the bytes, in pieces.
 
     Raises:
         ConservationError: the counts do not add up; nothing may be made visible.
@@ -107,27 +122,21 @@ def transform_stream(raw: Readable, job: Job, workdir: Path) -> TransformResult:
     json_path = workdir / landing_name("json", name, gzip=gzip)
     parquet_path = workdir / landing_name("parquet", name)
     rejects_path = workdir / f"{name}.rejects.json"
-    text = iso_millis(job.processed_ts)
     with (
-        JsonOutput(json_path, job.output) as json_output,
-        ParquetOutput(parquet_path, job.catalog, job.output) as parquet_output,
-        RejectOutput(
-            rejects_path,
-            raw_key=job.source.key,
-            source_id=name,
-            processed_ts_text=text,
-        ) as reject_output,
+        closing(JsonOutput(json_path, job.output)) as json_output,
+        closing(ParquetOutput(parquet_path, job.catalog, job.output)) as parquet_output,
+        closing(_rejects_of(job, rejects_path)) as reject_output,
     ):
         rules = Rules(
             catalog=job.catalog,
             limits=job.limits,
             processed_ts=millis(job.processed_ts),
-            processed_ts_text=text,
+            processed_ts_text=iso_millis(job.processed_ts),
             partition_keys=job.source.partition.names,
         )
         enricher = BlockEnricher(rules)
         try:
-            pieces = _counted(gunzip(counting, job.limits), stats)
+            pieces = _counted(decompress(counting, job.limits), stats)
             for block in blocks(pieces, job.limits.max_line_bytes):
                 for done in enricher.enrich(block):
                     for lines in done.json:
@@ -166,15 +175,19 @@ def _rejected_whole(
 ) -> TransformResult:
     for path in unfinished:
         path.unlink()
-    with RejectOutput(
-        rejects_path,
-        raw_key=job.source.key,
-        source_id=job.source.source_id,
-        processed_ts_text=iso_millis(job.processed_ts),
-    ) as output:
+    with closing(_rejects_of(job, rejects_path)) as output:
         output.write_object(str(stats.corrupt))
     stats.bytes_rejects = rejects_path.stat().st_size
     return TransformResult(None, None, rejects_path, stats)
+
+
+def _rejects_of(job: Job, path: Path) -> RejectOutput:
+    return RejectOutput(
+        path,
+        raw_key=job.source.key,
+        source_id=job.source.source_id,
+        processed_ts_text=iso_millis(job.processed_ts),
+    )
 
 
 def _conserved(stats: Stats, json_rows: int, parquet_rows: int, reject_rows: int) -> int:

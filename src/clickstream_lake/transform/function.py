@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 from clickstream_lake.lake.aws.clients import open_lake
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import load_config
-from clickstream_lake.lake.errors import LakeError
-from clickstream_lake.lake.telemetry import Telemetry
-from clickstream_lake.transform.notifications import (
-    NotificationError,
+from clickstream_lake.lake.errors import EventError, FailedObjectsError, LakeError
+from clickstream_lake.lake.events import (
     ObjectRef,
     is_sqs,
-    messages,
-    objects_of,
-    objects_of_body,
+    parse_messages,
+    parse_objects,
+    parse_objects_of_body,
 )
+from clickstream_lake.lake.publish import Publisher
+from clickstream_lake.lake.telemetry import Telemetry
 from clickstream_lake.transform.process import RawObjectProcessor, Report
+from clickstream_lake.transform.rules.native import library
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,10 +29,6 @@ SERVICE: Final = "transform"
 # A message that is taken up with less time left than the slowest so far took (and this much at
 # least) would only be cut off half-way: it goes back to the queue untouched.
 _LEAST_SECONDS_LEFT: Final = 10.0
-
-
-class FailedObjectsError(LakeError):
-    """Some objects of an invocation that cannot answer for each could not be processed."""
 
 
 class TransformFunction:
@@ -47,9 +44,12 @@ class TransformFunction:
         lake = open_lake(config, catalog)
         self._bucket = config.bucket
         self._telemetry = Telemetry(SERVICE, environ)
+        self._no_kernel = library.missing()
+        if self._no_kernel:
+            self._telemetry.logger.warning("no kernel", detail=self._no_kernel)
         self._processor = RawObjectProcessor(
             store=lake.store,
-            publisher=lake.publisher,
+            publisher=Publisher(lake),
             catalog=catalog,
             config=config,
             now=lambda: datetime.now(UTC),
@@ -63,17 +63,19 @@ class TransformFunction:
 
         Raises:
             FailedObjectsError: for other events than SQS, once every object had its turn.
-            NotificationError: the event is no S3 notification.
+            EventError: the event is no S3 notification.
         """
         with self._telemetry.invocation():
+            if self._no_kernel:
+                self._telemetry.count("KernelMissing", 1)
             if is_sqs(event):
                 return {"batchItemFailures": self._batch(event, context)}
-            return self._objects(objects_of(event))
+            return self._objects(parse_objects(event))
 
     def _batch(self, event: Mapping[str, Any], context: "LambdaContext") -> list[dict[str, str]]:
         failures = []
         slowest = _LEAST_SECONDS_LEFT
-        for message in messages(event):
+        for message in parse_messages(event):
             left = context.get_remaining_time_in_millis() / 1000
             if left < slowest:
                 self._telemetry.logger.warning(
@@ -82,8 +84,8 @@ class TransformFunction:
                 failures.append({"itemIdentifier": message.message_id})
                 continue
             try:
-                refs = objects_of_body(message.body)
-            except NotificationError as error:
+                refs = parse_objects_of_body(message.body)
+            except EventError as error:
                 self._log_failure("message not understood", error, message_id=message.message_id)
                 failures.append({"itemIdentifier": message.message_id})
                 continue
@@ -114,7 +116,7 @@ class TransformFunction:
 
     def _key_in_this_lake(self, ref: ObjectRef) -> str:
         if ref.bucket != self._bucket:
-            raise NotificationError(f"it is not in this lake's bucket {self._bucket!r}")
+            raise EventError(f"it is not in this lake's bucket {self._bucket!r}")
         return ref.key
 
     def _log_failure(self, message: str, error: Exception, **keys: str) -> None:

@@ -12,9 +12,9 @@ from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.errors import PartitionMovedError, RawReplacedError, SupersededError
+from clickstream_lake.lake.landing import LandingFile, LandingMetadata
 from clickstream_lake.lake.layout import FORMATS, Format, Source
 from clickstream_lake.lake.publish import (
-    LandingFile,
     Presence,
     Published,
     Publisher,
@@ -134,22 +134,22 @@ class RawObjectProcessor:
     ) -> dict[Format, PublishOutcome]:
         stats = result.stats
         self._publisher.publish_rejects(source, result.rejects, rejected=stats.rejected_lines)
+        metadata = LandingMetadata(
+            raw_key=source.key,
+            raw_etag=raw_etag,
+            rows=stats.published,
+            lines=stats.lines,
+            blank=stats.blank,
+            rejected=stats.rejected_lines,
+            processed_ts=iso_millis(job.processed_ts),
+            schema_version=self._catalog.schema_version,
+        )
         paths: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
         return {
             fmt: self._publisher.publish(
                 fmt,
                 source,
-                LandingFile(
-                    path=path,
-                    raw_etag=raw_etag,
-                    rows=stats.published,
-                    lines=stats.lines,
-                    blank=stats.blank,
-                    rejected=stats.rejected_lines,
-                    processed_ts=iso_millis(job.processed_ts),
-                    schema_version=self._catalog.schema_version,
-                    gzip=path.suffix == ".gz",
-                ),
+                LandingFile(path=path, metadata=metadata, gzip=path.suffix == ".gz"),
             )
             for fmt, path in paths.items()
             if path is not None

@@ -1,8 +1,4 @@
 # A lake to try out: everything by default, and gone without a trace after `terraform destroy`.
-#
-#   make package
-#   cd terraform/examples/minimal
-#   terraform init && terraform apply
 
 terraform {
   required_version = ">= 1.9"

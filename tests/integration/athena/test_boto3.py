@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import csv
 import io
 import time
@@ -7,30 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.athena.conftest import SESSION
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_s3 import S3Client
 
 
-@pytest.fixture
-def athena(endpoint: str) -> Iterator[AthenaClient]:
-    client = SESSION.client("athena", endpoint_url=endpoint)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def s3(endpoint: str) -> Iterator[S3Client]:
-    client = SESSION.client("s3", endpoint_url=endpoint)
-    yield client
-    client.close()
-
-
-def run(athena: AthenaClient, sql: str, **options: object) -> dict[str, Any]:
+def run(athena: "AthenaClient", sql: str, **options: object) -> dict[str, Any]:
     options = {"WorkGroup": "clickstream", **options}
     started = athena.start_query_execution(
         QueryString=sql, QueryExecutionContext={"Database": "web"}, **options
@@ -42,7 +22,7 @@ def run(athena: AthenaClient, sql: str, **options: object) -> dict[str, Any]:
         time.sleep(0.02)
 
 
-def test_runs_a_query_and_counts_what_it_scanned(athena: AthenaClient, s3: S3Client) -> None:
+def test_runs_a_query_and_counts_what_it_scanned(athena: "AthenaClient", s3: "S3Client") -> None:
     done = run(
         athena,
         "SELECT kind, COUNT(*) AS n FROM events WHERE day = '26' GROUP BY kind ORDER BY n, kind",
@@ -59,7 +39,7 @@ def test_runs_a_query_and_counts_what_it_scanned(athena: AthenaClient, s3: S3Cli
     assert types == [("kind", "varchar"), ("n", "bigint")]
 
 
-def test_pages_through_a_large_result(athena: AthenaClient) -> None:
+def test_pages_through_a_large_result(athena: "AthenaClient") -> None:
     done = run(athena, "SELECT id FROM events_parquet ORDER BY id")
     paginator = athena.get_paginator("get_query_results")
     pages = list(paginator.paginate(QueryExecutionId=done["QueryExecutionId"]))
@@ -70,7 +50,7 @@ def test_pages_through_a_large_result(athena: AthenaClient) -> None:
 
 
 def test_writes_the_result_as_csv_where_the_workgroup_says(
-    athena: AthenaClient, s3: S3Client
+    athena: "AthenaClient", s3: "S3Client"
 ) -> None:
     asked = {"OutputLocation": "s3://lake/not-here/"}
     done = run(
@@ -86,7 +66,7 @@ def test_writes_the_result_as_csv_where_the_workgroup_says(
 
 
 def test_a_request_names_the_output_where_the_workgroup_leaves_it_open(
-    athena: AthenaClient,
+    athena: "AthenaClient",
 ) -> None:
     options = {"WorkGroup": "primary"}
     with pytest.raises(athena.exceptions.InvalidRequestException, match="No output location"):
@@ -107,7 +87,7 @@ def test_a_request_names_the_output_where_the_workgroup_leaves_it_open(
     ],
 )
 def test_a_statement_that_cannot_run_fails_with_a_reason(
-    athena: AthenaClient, sql: str, reason: str
+    athena: "AthenaClient", sql: str, reason: str
 ) -> None:
     done = run(athena, sql)
     assert done["Status"]["State"] == "FAILED"
@@ -117,7 +97,7 @@ def test_a_statement_that_cannot_run_fails_with_a_reason(
         athena.get_query_results(QueryExecutionId=done["QueryExecutionId"])
 
 
-def test_an_output_that_cannot_be_written_fails_the_query(athena: AthenaClient) -> None:
+def test_an_output_that_cannot_be_written_fails_the_query(athena: "AthenaClient") -> None:
     options = {"WorkGroup": "primary", "ResultConfiguration": {"OutputLocation": "s3://gone/"}}
     assert (
         "INVALID_OUTPUT_LOCATION"
@@ -125,7 +105,7 @@ def test_an_output_that_cannot_be_written_fails_the_query(athena: AthenaClient) 
     )
 
 
-def test_show_and_repair_answer_without_a_header(athena: AthenaClient) -> None:
+def test_show_and_repair_answer_without_a_header(athena: "AthenaClient") -> None:
     done = run(athena, "MSCK REPAIR TABLE events")
     assert done["StatementType"] == "DDL"
     assert done["Statistics"]["DataScannedInBytes"] == 0
@@ -138,14 +118,14 @@ def test_show_and_repair_answer_without_a_header(athena: AthenaClient) -> None:
     assert result["Rows"][1]["Data"] == [{"VarCharValue": "-1"}]
 
 
-def test_the_same_token_starts_one_execution(athena: AthenaClient) -> None:
+def test_the_same_token_starts_one_execution(athena: "AthenaClient") -> None:
     token = "x" * 40
     options = {"QueryString": "SELECT 1", "ClientRequestToken": token, "WorkGroup": "clickstream"}
     first = athena.start_query_execution(**options)["QueryExecutionId"]
     assert athena.start_query_execution(**options)["QueryExecutionId"] == first
 
 
-def test_fills_in_execution_parameters(athena: AthenaClient) -> None:
+def test_fills_in_execution_parameters(athena: "AthenaClient") -> None:
     done = run(
         athena,
         "SELECT COUNT(*) FROM events_parquet WHERE id < ? AND kind = ?",
@@ -157,7 +137,7 @@ def test_fills_in_execution_parameters(athena: AthenaClient) -> None:
         run(athena, "SELECT ?", ExecutionParameters=["1", "2"])
 
 
-def test_lists_stops_and_batches_executions(athena: AthenaClient) -> None:
+def test_lists_stops_and_batches_executions(athena: "AthenaClient") -> None:
     first = run(athena, "SELECT 1")["QueryExecutionId"]
     second = run(athena, "SELECT 2")["QueryExecutionId"]
     listed = athena.list_query_executions(WorkGroup="clickstream", MaxResults=1)
@@ -172,7 +152,7 @@ def test_lists_stops_and_batches_executions(athena: AthenaClient) -> None:
     assert batch["UnprocessedQueryExecutionIds"][0]["QueryExecutionId"] == "nope"
 
 
-def test_refuses_what_it_does_not_know(athena: AthenaClient) -> None:
+def test_refuses_what_it_does_not_know(athena: "AthenaClient") -> None:
     refused = athena.exceptions.InvalidRequestException
     with pytest.raises(refused, match="nope was not found"):
         athena.get_query_execution(QueryExecutionId="nope")
@@ -182,7 +162,7 @@ def test_refuses_what_it_does_not_know(athena: AthenaClient) -> None:
 
 
 def test_creates_a_table_from_a_query_and_lists_its_files(
-    athena: AthenaClient, s3: S3Client
+    athena: "AthenaClient", s3: "S3Client"
 ) -> None:
     done = run(
         athena,
@@ -200,7 +180,7 @@ def test_creates_a_table_from_a_query_and_lists_its_files(
 
 
 def test_a_new_table_goes_under_the_results_unless_told_otherwise(
-    athena: AthenaClient, s3: S3Client
+    athena: "AthenaClient", s3: "S3Client"
 ) -> None:
     done = run(athena, "CREATE TABLE placed AS SELECT 1 AS x")
     manifest = done["Statistics"]["DataManifestLocation"].removeprefix("s3://lake/")
@@ -226,6 +206,8 @@ def test_a_new_table_goes_under_the_results_unless_told_otherwise(
         ),
     ],
 )
-def test_refuses_tables_that_it_cannot_create(athena: AthenaClient, sql: str, reason: str) -> None:
+def test_refuses_tables_that_it_cannot_create(
+    athena: "AthenaClient", sql: str, reason: str
+) -> None:
     statement = sql.format("external_location = 's3://lake/free/'")
     assert run(athena, statement)["Status"]["StateChangeReason"].startswith(reason)

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def connection(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection[Any]]:
+def connection(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> "Iterator[Connection[Any]]":
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)  # for the S3 client that reads results, too
     with connect(
         region_name="us-east-1",
@@ -27,7 +25,7 @@ def connection(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Conne
         yield opened
 
 
-def test_a_cursor_fetches_typed_rows(connection: Connection[Any]) -> None:
+def test_a_cursor_fetches_typed_rows(connection: "Connection[Any]") -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, kind, price FROM events WHERE id < %(most)d ORDER BY id", {"most": 2}
@@ -41,17 +39,17 @@ def test_a_cursor_fetches_typed_rows(connection: Connection[Any]) -> None:
         assert cursor.data_scanned_in_bytes > 0
 
 
-def test_a_failed_query_raises_with_the_reason(connection: Connection[Any]) -> None:
+def test_a_failed_query_raises_with_the_reason(connection: "Connection[Any]") -> None:
     with connection.cursor() as cursor, pytest.raises(OperationalError, match="TABLE_NOT_FOUND"):
         cursor.execute("SELECT 1 FROM nope")
 
 
-def test_shows_tables(connection: Connection[Any]) -> None:
+def test_shows_tables(connection: "Connection[Any]") -> None:
     with connection.cursor() as cursor:
         assert cursor.execute("SHOW TABLES").fetchall() == [("events",), ("events_parquet",)]
 
 
-def test_reads_the_csv_result_into_pandas(connection: Connection[Any]) -> None:
+def test_reads_the_csv_result_into_pandas(connection: "Connection[Any]") -> None:
     with connection.cursor(PandasCursor) as cursor:
         frame = cursor.execute(
             "SELECT kind, SUM(price) AS total FROM events_parquet GROUP BY kind ORDER BY 2 LIMIT 2"

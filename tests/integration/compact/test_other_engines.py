@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from isal import igzip
 
-from clickstream_lake.compact.merge.merge_parquet import ParquetOptions, merge_parquet
 from clickstream_lake.compact.merge.merging import Input
+from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.generate.events import generate_events
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions

@@ -15,7 +15,8 @@ from clickstream_lake.compact.protocol.cleanup import Cleaner
 from clickstream_lake.compact.protocol.compactor import Compactor
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
-from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.lake import Generation, Lake
+from clickstream_lake.lake.layout import Slot
 from clickstream_lake.lake.publish import Publisher
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
@@ -36,17 +37,15 @@ def no_announcement(patch: pytest.MonkeyPatch) -> None:
 
 def no_copy_after_the_announcement(patch: pytest.MonkeyPatch) -> None:
     """Swap without having copied what landed before the writers knew."""
-    copy_missing = Generations.copy_missing
+    copy_missing = Lake.copy_missing
 
-    def only_into_current(
-        self: Generations, fmt: Any, partition: Any, generation: Generation
-    ) -> list[str]:
-        state = self.state(fmt, partition)
+    def only_into_current(self: Lake, slot: Any, generation: Generation) -> list[str]:
+        state = self.state(slot)
         if state is None or not state.location.endswith(generation.directory):
             return []
-        return copy_missing(self, fmt, partition, generation)
+        return copy_missing(self, slot, generation)
 
-    patch.setattr(Generations, "copy_missing", only_into_current)
+    patch.setattr(Lake, "copy_missing", only_into_current)
 
 
 def no_manifest_check_by_writers(patch: pytest.MonkeyPatch) -> None:
@@ -84,10 +83,8 @@ def unmerged_landing_files_cleaned_up(patch: pytest.MonkeyPatch) -> None:
     """Delete landing files whether or not they were merged."""
     rubbish = Cleaner._rubbish
 
-    def everything(self: Cleaner, fmt: Any, partition: Any, *args: Any) -> Any:
-        return replace(
-            rubbish(self, fmt, partition, *args), landing=self.lake.landing_files(fmt, partition)
-        )
+    def everything(self: Cleaner, slot: Any, *args: Any) -> Any:
+        return replace(rubbish(self, slot, *args), landing=self.lake.landing_files(slot))
 
     patch.setattr(Cleaner, "_rubbish", everything)
 
@@ -96,16 +93,16 @@ def current_generation_cleaned_up(patch: pytest.MonkeyPatch) -> None:
     """Delete generations whether or not they are in use."""
     unused = Cleaner._unused
 
-    def everything(self: Cleaner, fmt: Any, partition: Any, state: Any) -> Any:
+    def everything(self: Cleaner, slot: Any, state: Any) -> Any:
         elsewhere = state.location.replace("/compacted/", "/").rsplit("/", 2)[0] + "/"
-        return unused(self, fmt, partition, replace(state, location=elsewhere, next_location=None))
+        return unused(self, slot, replace(state, location=elsewhere, next_location=None))
 
     patch.setattr(Cleaner, "_unused", everything)
 
 
 def no_copy_by_writers(patch: pytest.MonkeyPatch) -> None:
     """Acknowledge a landing file that the partition may not read."""
-    patch.setattr(Generations, "in_use", lambda *_: [])
+    patch.setattr(Lake, "in_use", lambda *_: [])
 
 
 def partition_read_before_the_put(patch: pytest.MonkeyPatch) -> None:
@@ -113,7 +110,7 @@ def partition_read_before_the_put(patch: pytest.MonkeyPatch) -> None:
     land = Publisher._land
 
     def state_first(self: Publisher, fmt: Any, source: Any, landing: Any) -> Any:
-        state = self._lake.registered(fmt, source.partition)
+        state = self._lake.registered(Slot(fmt, source.partition))
         landed = land(self, fmt, source, landing)
         registered = self._lake.registered
 

@@ -17,16 +17,16 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from clickstream_lake.compact.messages import CompactQueue, decode
 from clickstream_lake.compact.operations import Operations
+from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.errors import LakeError
-from clickstream_lake.lake.lake import Generations
-from clickstream_lake.lake.layout import FORMATS, Format, Layout
+from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.layout import FORMATS, Format, Layout, is_hidden
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.transform.process import RawObjectProcessor, Report
 from tests.protocol.fakes import FakeGlue, FakeS3, FakeSqs, StoredObject
@@ -99,20 +99,18 @@ class World:
 
     # --- processes ---
 
-    def generations(self, actor: Actor) -> Generations:
+    def lake(self, actor: Actor) -> Lake:
         """A fresh process's view of the lake: nothing is cached."""
         s3: Any = FakeS3(actor, lambda: self.now, self.page_size, self.objects)
         glue: Any = FakeGlue(actor, 100, self.tables, self.partitions)
-        return Generations(
-            ObjectStore(s3, BUCKET), PartitionCatalog(glue, DATABASE), self.layout, TABLES
-        )
+        return Lake(ObjectStore(s3, BUCKET), PartitionCatalog(glue, DATABASE), self.layout, TABLES)
 
     def transform(self, actor: Actor, raw_key: str) -> Report | None:
         """One invocation of the transform function; None if it has to be tried again."""
-        generations = self.generations(actor)
+        lake = self.lake(actor)
         processor = RawObjectProcessor(
-            store=generations.store,
-            publisher=Publisher(generations),
+            store=lake.store,
+            publisher=Publisher(lake),
             catalog=self.catalog,
             config=self.config,
             now=lambda: self.now,
@@ -136,7 +134,7 @@ class World:
         return wire(
             self.config,
             self.catalog,
-            self.generations(actor),
+            self.lake(actor),
             queue=CompactQueue(sqs, QUEUE_URL),
             now=lambda: self.now,
             new_id=self.new_id,
@@ -154,10 +152,10 @@ class World:
 
     def compact(self, actor: Actor, message: dict[str, Any]) -> None:
         """One delivery of a queue message, which goes once it was worked on."""
-        order, partition = decode(message["MessageBody"])
+        order = parse_message(message["MessageBody"])
         compactor = self.operations(actor).compactor
         try:
-            result = compactor.compact(order.format, partition, force=order.force)
+            result = compactor.compact(order.slot, force=order.force)
         except LakeError:
             return
         self.stale.update(result.stale)
@@ -276,7 +274,7 @@ class World:
             return
         location = entry["StorageDescriptor"]["Location"].removeprefix(f"s3://{BUCKET}/")
         for key, stored in self.objects.items():
-            if key.startswith(location) and not key.removeprefix(location).startswith(("_", ".")):
+            if key.startswith(location) and not is_hidden(key):
                 yield key, stored
 
 
@@ -285,7 +283,7 @@ def _pages(s3: FakeS3, prefix: str) -> Iterator[str]:
     while True:
         page = s3.list_objects_v2(Prefix=prefix, **token)
         for entry in page.get("Contents", []):
-            if not entry["Key"].removeprefix(prefix).startswith(("_", ".")):
+            if not is_hidden(entry["Key"]):
                 yield entry["Key"]
         if not page["IsTruncated"]:
             return

@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 from clickstream_lake.cli import app, audit, connection
 from clickstream_lake.lake.config import Config
 from tests.protocol.clients import OPTIONS
-from tests.protocol.lake import BUCKET, DATABASE, DAY, Lake
+from tests.protocol.lake import BUCKET, DATABASE, DAY, LakeUnderTest
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LakeUnderTest]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -26,7 +26,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
         s3, glue = boto3.client("s3", **OPTIONS), boto3.client("glue", **OPTIONS)
         s3.create_bucket(Bucket=BUCKET)
         glue.create_database(DatabaseInput={"Name": DATABASE})
-        made = Lake(s3, glue, tmp_path)
+        made = LakeUnderTest(s3, glue, tmp_path)
         made.create_tables()
         source = made.put_raw("a")
         for fmt in ("json", "parquet"):
@@ -47,7 +47,7 @@ def test_a_clean_lake_ends_with_status_0() -> None:
     assert (told["clean"], told["partitions"][0]["rows"]) == (True, 2)
 
 
-def test_a_breach_is_shown_and_ends_with_status_1(lake: Lake) -> None:
+def test_a_breach_is_shown_and_ends_with_status_1(lake: LakeUnderTest) -> None:
     lake.put_raw("forgotten")
     status, shown = run("--settle-minutes", "0", "--partition", DAY.path)
     assert status == 1
@@ -57,7 +57,7 @@ def test_a_breach_is_shown_and_ends_with_status_1(lake: Lake) -> None:
 
 
 def test_repair_queues_gaps_once_more_and_says_so(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+    lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sqs: Any = boto3.client("sqs", **OPTIONS)
     url = sqs.create_queue(QueueName="transform")["QueueUrl"]

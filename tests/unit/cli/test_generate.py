@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from clickstream_lake.cli import app
-from clickstream_lake.cli.errors import CliError
+from clickstream_lake.cli.errors import UsageError
 from clickstream_lake.generate import generate_events
 
 START = datetime(2025, 11, 26, tzinfo=UTC)
@@ -47,7 +47,7 @@ def test_the_start_may_have_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("x.json", "--stream", "s")])
 def test_one_place_to_write_to_is_needed(arguments: tuple[str, ...]) -> None:
-    with pytest.raises(CliError, match="either a file to write or --stream"):
+    with pytest.raises(UsageError, match="either a file to write or --stream"):
         run(*arguments)
 
 

@@ -8,7 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from clickstream_lake.cli import app
+from clickstream_lake.cli.errors import UsageError
+from clickstream_lake.lake.errors import ConfigError
 from clickstream_lake.lake.layout import Layout
+from clickstream_lake.transform.rules.native import library
 
 EVENT = (
     b'{"event_id":"e1","event_type":"click","event_ts":"2025-11-26T10:00:00Z",'
@@ -46,6 +49,18 @@ def test_a_file_becomes_json_and_parquet_in_its_partition(tmp_path: Path) -> Non
     assert published == {key: value for key, value in json.loads(EVENT).items() if key != "user_id"}
     assert (parquet["event_id"], parquet["page_url"], parquet["extra"]) == ("e1", "/p", None)
     assert not (out / "rejected").exists()
+
+
+def test_without_a_kernel_there_is_one_line_of_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = raw(tmp_path / "file.gz", EVENT)
+    monkeypatch.setenv(library.SETTING, "off")
+    result = run(file, file, "--out", tmp_path / "lake", "--json")
+    assert result.exit_code == 0
+    assert [row["published"] for row in statistics(result)] == [1, 1]
+    (warning,) = result.stderr.splitlines()
+    assert warning.startswith("Warning: CLICKSTREAM_KERNEL=off: events are transformed line")
 
 
 def test_statistics_are_one_json_object_a_file(tmp_path: Path) -> None:
@@ -87,19 +102,105 @@ def test_a_file_that_is_no_valid_gzip_is_rejected_whole_and_the_others_go_on(
     result = run(broken, good, "--out", tmp_path / "lake", "--json")
 
     first, second = statistics(result)
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert (first["published"], list(first["rejected"].values())) == (0, [1])
     assert second["published"] == 1
+    assert f"{broken}: nothing of it was published: gzip_truncated: the gzip" in result.stderr
+
+
+def test_a_file_whose_lines_are_all_rejected_fails_and_says_why(tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    file.write_bytes(b"nonsense\n[1]\nmore\n")
+
+    result = run(file, "--out", tmp_path / "lake")
+
+    assert result.exit_code == 1
+    assert "nothing of it was published: 2 not_json, 1 not_object" in result.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+def test_a_file_without_events_is_done(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "empty.json"
+    file.write_bytes(content)
+
+    assert run(file, "--out", tmp_path / "lake").exit_code == 0
+
+
+def test_plain_text_gives_what_gzip_of_it_gives(tmp_path: Path) -> None:
+    plain = tmp_path / "a" / "events.json"
+    packed = raw(tmp_path / "b" / "events.json", EVENT + b"nonsense\n")
+    plain.parent.mkdir()
+    plain.write_bytes(EVENT + b"nonsense\n")
+
+    first, second = statistics(run(plain, packed, "--out", tmp_path / "lake", "--json"))
+
+    for different in ("file", "written", "bytes_in"):
+        first.pop(different)
+        second.pop(different)
+    assert first == second
+    assert (first["published"], first["rejected"]) == (1, {"not_json": 1})
 
 
 def test_a_file_that_cannot_be_read_fails_and_the_others_go_on(tmp_path: Path) -> None:
     good = raw(tmp_path / "good.gz", EVENT)
+    (tmp_path / "directory.gz").mkdir()
 
-    result = run(tmp_path / "none.gz", good, "--out", tmp_path / "lake", "--json")
+    result = run(tmp_path / "directory.gz", good, "--out", tmp_path / "lake", "--json")
 
     assert result.exit_code == 1
     assert [each["published"] for each in statistics(result)] == [1]
-    assert "none.gz" in result.stderr
+    assert "directory.gz: Is a directory" in result.stderr
+
+
+def test_the_settings_of_the_environment_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE_JSON_COMPRESSION", "gzip")
+    monkeypatch.setenv("LAKE_PROCESSED_PREFIX", "done/")
+    monkeypatch.setenv("LAKE_REJECTED_PREFIX", "no/")
+    monkeypatch.setenv("LAKE_PARTITION_KEYS", "year,month,day,hour")
+    monkeypatch.setenv("LAKE_MAX_DEPTH", "2")
+    file = raw(tmp_path / PARTITION / "hour=10" / "f.gz", EVENT + b'{"a":{"b":{"c":1}}}\n')
+
+    run(file, "--out", tmp_path / "lake")
+
+    (lines,) = (tmp_path / f"lake/done/json/{PARTITION}/hour=10").iterdir()
+    (rejects,) = (tmp_path / f"lake/no/{PARTITION}/hour=10").iterdir()
+    assert lines.name.endswith(".json.gz")
+    assert gzip.decompress(lines.read_bytes()).count(b"\n") == 1
+    assert b'"too_deep"' in rejects.read_bytes()
+
+
+def test_a_setting_that_cannot_work_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE_MAX_DEPTH", "none")
+
+    with pytest.raises(ConfigError, match="LAKE_MAX_DEPTH"):
+        run(raw(tmp_path / "f.gz", EVENT), "--out", tmp_path / "lake")
+
+
+def test_a_path_with_other_partition_keys_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    good = raw(tmp_path / "good.gz", EVENT)
+    file = raw(tmp_path / PARTITION / "hour=10" / "f.gz", EVENT)
+
+    with pytest.raises(UsageError, match=r"year, month, day, hour, .* set LAKE_PARTITION_KEYS"):
+        run(good, file, "--out", tmp_path / "lake")
+
+    assert not (tmp_path / "lake").exists()
+
+
+def test_standard_output_cannot_be_both_statistics_and_events(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="choose one"):
+        run(raw(tmp_path / "f.gz", EVENT), "--out", "-", "--json")
+
+
+def test_nothing_is_left_beside_what_was_written(tmp_path: Path) -> None:
+    run(raw(tmp_path / "f.gz", EVENT), "--out", tmp_path / "lake")
+
+    assert [path.name for path in (tmp_path / "lake").iterdir()] == ["processed"]
 
 
 def test_files_of_one_name_without_a_partition_do_not_overwrite_each_other(tmp_path: Path) -> None:

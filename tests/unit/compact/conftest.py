@@ -29,6 +29,7 @@ def newer() -> Callable[..., Catalog]:
         columns = [c for c in document["columns"] if c["name"] not in {*gone, *types}]
         columns[5:5] = [{"name": n, "type": t, "comment": ""} for n, t in types.items()]
         document |= {"columns": columns, "schema_version": 2, "dedupe_on": dedupe_on}
+        document["cluster_by"] = [name for name in document["cluster_by"] if name not in gone]
         return parse_catalog(document)
 
     return make

@@ -10,9 +10,9 @@ import pytest
 from moto import mock_aws
 
 from clickstream_lake.compact.function import CompactFunction
-from clickstream_lake.compact.requests import RequestError
+from clickstream_lake.lake.errors import EventError
 from tests.protocol.clients import OPTIONS
-from tests.protocol.lake import BUCKET, DATABASE, DAY, Lake
+from tests.protocol.lake import BUCKET, DATABASE, DAY, LakeUnderTest
 
 PLENTY = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000, aws_request_id="request-1")
 LITTLE = SimpleNamespace(get_remaining_time_in_millis=lambda: 20_000, aws_request_id="request-2")
@@ -34,11 +34,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def lake(aws: Any, tmp_path: Path) -> Lake:  # noqa: ANN401 - boto3
+def lake(aws: Any, tmp_path: Path) -> LakeUnderTest:  # noqa: ANN401 - boto3
     s3, glue = aws.client("s3", **OPTIONS), aws.client("glue", **OPTIONS)
     s3.create_bucket(Bucket=BUCKET)
     glue.create_database(DatabaseInput={"Name": DATABASE})
-    made = Lake(s3, glue, tmp_path)
+    made = LakeUnderTest(s3, glue, tmp_path)
     made.create_tables()
     for name in "ab":
         for fmt in ("json", "parquet"):
@@ -47,7 +47,7 @@ def lake(aws: Any, tmp_path: Path) -> Lake:  # noqa: ANN401 - boto3
 
 
 @pytest.fixture
-def queue_url(aws: Any, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ANN401 - boto3
+def queue_url(aws: Any, lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ANN401 - boto3
     del lake
     sqs = aws.client("sqs", **OPTIONS)
     url = sqs.create_queue(QueueName="compact.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
@@ -69,14 +69,18 @@ def order(fmt: str, partition: str = DAY.path) -> str:
     return json.dumps({"format": fmt, "partition": partition})
 
 
-def test_a_request_by_hand_compacts_and_tells(lake: Lake) -> None:
+def test_a_request_by_hand_compacts_and_tells(lake: LakeUnderTest) -> None:
     told = call({"partitions": [DAY.path], "formats": ["json"]})
     assert [result["outcome"] for result in told["results"]] == ["compacted"]
     assert told["partitions"][0]["reason"] == "2 landing files"
     assert lake.visible("json") == ["a", "b"]
 
 
-def test_a_tick_queues_and_the_queue_compacts(lake: Lake, queue_url: str, aws: Any) -> None:  # noqa: ANN401 - boto3
+def test_a_tick_queues_and_the_queue_compacts(
+    lake: LakeUnderTest,
+    queue_url: str,
+    aws: Any,  # noqa: ANN401 - boto3
+) -> None:
     told = call({"action": "plan", "partitions": [DAY.path]})
     assert [entry["queued"] for entry in told["partitions"]] == [True, True]
     sqs = aws.client("sqs", **OPTIONS)
@@ -93,20 +97,20 @@ def test_a_tick_queues_and_the_queue_compacts(lake: Lake, queue_url: str, aws: A
     assert "/compacted/" in str(lake.location("parquet"))
 
 
-def test_a_schedule_tick_of_any_shape_plans(lake: Lake) -> None:
+def test_a_schedule_tick_of_any_shape_plans(lake: LakeUnderTest) -> None:
     del lake
     assert list(call({})["partitions"]) == []  # the test data are older than the look-back window
     assert call({"version": "0", "detail-type": "Scheduled Event", "detail": {}})["left"] == 0
 
 
-def test_a_bad_message_holds_up_no_other(lake: Lake) -> None:
+def test_a_bad_message_holds_up_no_other(lake: LakeUnderTest) -> None:
     records = [record("nonsense", "bad"), record(order("json"), "good")]
     assert call({"Records": records}) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert "/compacted/" in str(lake.location("json"))
 
 
 def test_a_partition_that_fails_goes_back_to_the_queue(
-    lake: Lake, caplog: pytest.LogCaptureFixture
+    lake: LakeUnderTest, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = lake.layout.landing_key("json", lake.layout.source(f"raw/{DAY.path}/a.gz"))
     head = lake.store.head(key)
@@ -119,13 +123,13 @@ def test_a_partition_that_fails_goes_back_to_the_queue(
     assert "secret" not in str(told)
 
 
-def test_messages_without_time_left_go_back(lake: Lake) -> None:
+def test_messages_without_time_left_go_back(lake: LakeUnderTest) -> None:
     answer = call({"Records": [record(order("json"))]}, LITTLE)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
     assert "/compacted/" not in str(lake.location("json"))
 
 
-def test_clean_up_tells_and_deletes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clean_up_tells_and_deletes(lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_GRACE_SECONDS", "0")
     call({"partitions": [DAY.path], "formats": ["json"]})
     request = {"action": "cleanup", "partitions": [DAY.path], "formats": ["json"]}
@@ -149,19 +153,22 @@ def test_clean_up_tells_and_deletes(lake: Lake, monkeypatch: pytest.MonkeyPatch)
         {"Records": [{"s3": {}}]},
     ],
 )
-def test_anything_else_is_refused_with_what_would_do(lake: Lake, event: dict[str, Any]) -> None:
+def test_anything_else_is_refused_with_what_would_do(
+    lake: LakeUnderTest, event: dict[str, Any]
+) -> None:
     del lake
-    with pytest.raises(RequestError):
+    with pytest.raises(EventError):
         call(event)
 
 
-def test_what_was_done_is_counted(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_done_is_counted(lake: LakeUnderTest, capsys: pytest.CaptureFixture[str]) -> None:
     del lake
     call({"partitions": [DAY.path]})
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     metrics = {key: value for line in lines if "_aws" in line for key, value in line.items()}
     assert metrics["PartitionsPlanned"] == [2.0]
     assert metrics["PartitionsCompacted"] == [1.0, 1.0]
+    assert metrics["FilesMerged"] == [2.0, 2.0]
     assert metrics["FilesBefore"] == [2.0, 2.0]
     assert metrics["FilesAfter"] == [1.0, 1.0]
     assert metrics["OldestWaiting"][0] >= 0

@@ -65,6 +65,12 @@ def test_everything_promised_is_shown() -> None:
         assert promised in text
 
 
+def test_the_command_that_goes_on_can_be_copied_whatever_its_length() -> None:
+    text = shown(replace(REPORT, directory=Path("d" * 300)))
+
+    assert text.splitlines()[-1].endswith(f"clickstream sandbox up --dir {'d' * 300}")
+
+
 def test_without_compaction_nothing_is_called_merged() -> None:
     text = shown(replace(REPORT, compacted=REPORT.small))
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from clickstream_lake.demo import terraform
-from clickstream_lake.demo.terraform import Drift, TerraformFailedError, TerraformMissingError
+from clickstream_lake.demo.terraform import TerraformFailedError, TerraformMissingError
+from clickstream_lake.sandbox.errors import SandboxError
 
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 BUILD = f"{platform.system().lower()}_{MACHINE}"
@@ -58,8 +59,8 @@ def test_a_command_that_fails_says_what_terraform_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_terraform(tmp_path, "echo 'no such thing' >&2", monkeypatch, status=1)
-    with pytest.raises(TerraformFailedError, match="terraform plan: no such thing"):
-        terraform.plan_drift(tmp_path)
+    with pytest.raises(TerraformFailedError, match="terraform output: no such thing"):
+        terraform.outputs(tmp_path)
 
 
 def test_an_apply_that_fails_tells_summary_and_detail(
@@ -117,26 +118,6 @@ def test_the_tree_is_copied_without_state_and_secrets(tmp_path: Path) -> None:
     assert not [*directory.rglob("*.tfstate"), *directory.rglob("*.tfvars")]
 
 
-def test_only_what_would_change_is_drift() -> None:
-    def change(address: str, actions: list[str], **rest: object) -> dict[str, object]:
-        return {"address": address, "change": {"actions": actions, **rest}}
-
-    plan = {
-        "resource_changes": [
-            change("same", ["no-op"], before={}, after={}),
-            change("data", ["read"], before=None, after={}),
-            change(
-                "queue",
-                ["update"],
-                before={"policy": "a", "tags": {}, "url": "x"},
-                after={"policy": "b", "tags": {}},
-                after_unknown={"url": True},
-            ),
-        ]
-    }
-    assert list(terraform._drifts(plan)) == [Drift("queue", ("update",), ("policy", "url"))]
-
-
 def test_packages_are_found_from_any_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,3 +125,45 @@ def test_packages_are_found_from_any_directory(
     packages = terraform._placeholder_packages(Path("work"))
     assert packages == tmp_path / "work" / "packages"
     assert (packages / "transform.zip").is_file()
+
+
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package as an installation has it: its files, and nothing around them."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(terraform, "__file__", str(folder / "clickstream_lake/demo/terraform.py"))
+
+
+def test_without_a_checkout_the_error_says_in_one_line_what_to_do_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, monkeypatch)
+    with pytest.raises(SandboxError, match=r"^[^\n]*inside a checkout of the project[^\n]*$"):
+        terraform.by_terraform(tmp_path, {})
+
+
+def test_a_checkout_is_found_around_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, monkeypatch)
+    (tmp_path / "project/terraform").mkdir(parents=True)
+    catalog = tmp_path / "project/src/clickstream_lake/catalogs/clickstream.json"
+    catalog.parent.mkdir(parents=True)
+    catalog.touch()
+    monkeypatch.chdir(catalog.parent)
+    assert terraform.checkout() == tmp_path / "project"
+
+
+def test_another_terraform_directory_on_the_way_is_no_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, monkeypatch)
+    (tmp_path / "terraform").mkdir()
+    with pytest.raises(TerraformMissingError):
+        terraform.checkout()
+
+
+def test_outside_of_it_an_editable_installation_still_knows_its_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert terraform.checkout() == Path(__file__).parents[3]

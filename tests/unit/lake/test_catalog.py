@@ -8,6 +8,7 @@ import pytest
 
 from clickstream_lake.lake.catalog import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.errors import CatalogError
+from clickstream_lake.lake.layout import Layout
 
 Document = dict[str, Any]
 DOCUMENT: Document = json.loads(CATALOG_PATH.read_text())
@@ -33,6 +34,9 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "a PII column in other case": (lambda d: d["pii_keys"].append("PRICE"), "price"),
     "a column like a partition": (lambda d: column(d, "price").update(name="year"), "year"),
     "unknown dedupe_on": (lambda d: d.update(dedupe_on="nothing"), "nothing"),
+    "cluster_by of nothing": (lambda d: d.update(cluster_by=[]), "cluster_by"),
+    "unknown cluster_by": (lambda d: d.update(cluster_by=["event_type", "nothing"]), "nothing"),
+    "no cluster_by": (lambda d: d.pop("cluster_by"), "cluster_by"),
     "no JSON table": (lambda d: d["tables"].pop("json"), "json"),
     "a type left out": (lambda d: d["tables"]["json"]["types"].pop("json"), "json"),
     "no columns": (lambda d: d.pop("columns"), "columns"),
@@ -73,8 +77,10 @@ def test_the_packaged_catalog_is_as_designed() -> None:
 
 def test_the_json_table_declares_no_json_and_no_extra() -> None:
     catalog = load_catalog()
-    in_json = {entry["Name"]: entry["Type"] for entry in catalog.glue_columns("json")}
-    in_parquet = {entry["Name"]: entry["Type"] for entry in catalog.glue_columns("parquet")}
+    in_json = {entry["Name"]: entry["Type"] for entry in catalog.tables["json"].glue_columns()}
+    in_parquet = {
+        entry["Name"]: entry["Type"] for entry in catalog.tables["parquet"].glue_columns()
+    }
     assert in_parquet.keys() - in_json.keys() == {"properties", "extra"}
     assert (in_json["event_ts"], in_parquet["event_ts"]) == ("string", "timestamp")
     assert list(in_parquet) == catalog.arrow_schema().names
@@ -95,6 +101,29 @@ def test_the_json_table_reads_by_hives_own_serde() -> None:
     assert table["PartitionKeys"] == [
         {"Name": name, "Type": "string"} for name in ("year", "month", "day")
     ]
+
+
+def test_events_are_ordered_in_time_by_the_first_time_that_rows_cluster_by() -> None:
+    assert load_catalog().event_time == "event_ts"
+    assert parse_catalog(DOCUMENT | {"cluster_by": ["event_type"]}).event_time == "processed_ts"
+
+
+def test_a_lake_may_lie_elsewhere_and_have_other_keys() -> None:
+    layout = Layout(processed_prefix="web/out/", rejected_prefix="no/", partition_keys=("day",))
+    tables = {
+        name: load_catalog().glue_table_input(name, "lake", layout)
+        for name in ("json", "parquet", "rejects")
+    }
+    assert {name: table["StorageDescriptor"]["Location"] for name, table in tables.items()} == {
+        "json": "s3://lake/web/out/json/",
+        "parquet": "s3://lake/web/out/parquet/",
+        "rejects": "s3://lake/no/",
+    }
+    assert tables["json"]["PartitionKeys"] == [{"Name": "day", "Type": "string"}]
+
+
+def test_a_layout_has_the_catalogs_keys_unless_told_otherwise() -> None:
+    assert Layout().partition_keys == load_catalog().partition_keys
 
 
 @pytest.mark.parametrize("key", ["user_id", "USER_ID", "User_Id"])

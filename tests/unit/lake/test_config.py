@@ -1,13 +1,14 @@
 import re
-from dataclasses import asdict, fields
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import asdict, fields
 
 from clickstream_lake.lake.config import CompactSettings, Config, Limits, OutputOptions, load_config
 from clickstream_lake.lake.errors import ConfigError
 from clickstream_lake.lake.layout import Layout
-from clickstream_lake.transform.rules.reasons import LINE_REASONS, OBJECT_REASONS
+from clickstream_lake.transform.rules.reasons import LineReason, ObjectReason
 from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -68,7 +69,7 @@ BAD = {
 def flat(config: Config) -> list[object]:
     found: list[object] = []
     for value in asdict(config).values():
-        found += value.values() if isinstance(value, dict) else [value]
+        found += asdict(value).values() if isinstance(value, msgspec.Struct) else [value]
     return found
 
 
@@ -117,7 +118,7 @@ def test_the_documented_reasons_are_those_of_the_code() -> None:
     documented = re.findall(
         r"^\| `([a-z0-9_]+)` \| ", text.partition("## Rejects")[2], re.MULTILINE
     )
-    assert documented == [*LINE_REASONS, *OBJECT_REASONS]
+    assert documented == [*LineReason, *ObjectReason]
 
 
 def test_the_documented_limits_are_those_of_the_code() -> None:

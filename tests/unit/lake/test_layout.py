@@ -8,12 +8,16 @@ from clickstream_lake.lake.layout import (
     Format,
     Layout,
     Partition,
+    Slot,
+    is_hidden,
     landing_name,
     parse_uri,
     source_id,
     source_id_of,
     uri,
 )
+from clickstream_lake.sandbox.athena.storage import is_hidden as athena_skips
+from tests.protocol.lake import JSON_DAY, PARQUET_DAY
 
 KEY = "raw/year=2025/month=11/day=26/events-1-2025-11-26-10-00-00-uuid.gz"
 DAY = Partition.parse("year=2025/month=11/day=26")
@@ -79,15 +83,15 @@ def test_hours_are_a_matter_of_configuration() -> None:
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_everything_of_a_source_lies_under_its_partition(fmt: Format) -> None:
     source = LAYOUT.source(KEY)
-    assert LAYOUT.landing_dir(fmt, DAY) == f"processed/{fmt}/year=2025/month=11/day=26/"
+    assert LAYOUT.landing_dir(Slot(fmt, DAY)) == f"processed/{fmt}/year=2025/month=11/day=26/"
     assert LAYOUT.landing_key(fmt, source) == (
         f"processed/{fmt}/year=2025/month=11/day=26/{source.source_id}.{fmt}"
     )
     base = f"processed/{fmt}/compacted/year=2025/month=11/day=26/"
-    assert LAYOUT.generations_dir(fmt, DAY) == base
-    assert LAYOUT.generation_dir(fmt, DAY, "g1") == base + "g1/"
-    assert not LAYOUT.landing_dir(fmt, DAY).startswith(base)
-    assert not base.startswith(LAYOUT.landing_dir(fmt, DAY))
+    assert LAYOUT.generations_dir(Slot(fmt, DAY)) == base
+    assert LAYOUT.generation_dir(Slot(fmt, DAY), "g1") == base + "g1/"
+    assert not LAYOUT.landing_dir(Slot(fmt, DAY)).startswith(base)
+    assert not base.startswith(LAYOUT.landing_dir(Slot(fmt, DAY)))
 
 
 def test_gzip_shows_in_the_name_of_json_only() -> None:
@@ -104,19 +108,19 @@ def test_rejects_lie_under_the_same_partition() -> None:
 
 
 def test_a_location_is_the_landing_directory_or_a_generation() -> None:
-    base = LAYOUT.generations_dir("json", DAY)
-    assert LAYOUT.generation_id("json", DAY, base + "g1/") == "g1"
-    assert LAYOUT.generation_id("json", DAY, base + "g1") == "g1"
-    assert LAYOUT.generation_id("json", DAY, LAYOUT.landing_dir("json", DAY)) is None
+    base = LAYOUT.generations_dir(JSON_DAY)
+    assert LAYOUT.generation_id(JSON_DAY, base + "g1/") == "g1"
+    assert LAYOUT.generation_id(JSON_DAY, base + "g1") == "g1"
+    assert LAYOUT.generation_id(JSON_DAY, LAYOUT.landing_dir(JSON_DAY)) is None
     for location in (
         base,
         base + "g1/x/",
         "processed/json/",
         "",
-        LAYOUT.landing_dir("parquet", DAY),
+        LAYOUT.landing_dir(PARQUET_DAY),
     ):
         with pytest.raises(LayoutError):
-            LAYOUT.generation_id("json", DAY, location)
+            LAYOUT.generation_id(JSON_DAY, location)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +129,34 @@ def test_a_location_is_the_landing_directory_or_a_generation() -> None:
 )
 def test_a_strangers_file_has_no_source(name: str) -> None:
     assert source_id_of(f"dir/{name}") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "hidden"),
+    [
+        ("p/year=2025/d.json", False),
+        ("p/year=2025/_manifest.json", True),
+        ("p/year=2025/.c.json", True),
+        ("p/year=2025/sub/_b.json", True),
+        ("p/year=2025/_tmp/a.json", False),
+        ("p/.hive/a.json", False),
+        ("p/year=2025/", True),
+        ("_a", True),
+        (".", True),
+        ("", True),
+        ("a//b", False),
+        ("a_b.json", False),
+        ("a/-_x", False),
+        ("a/\n_x", False),
+    ],
+)
+def test_the_lake_and_athena_skip_the_same_files(key: str, *, hidden: bool) -> None:
+    assert is_hidden(key) is athena_skips(key) is hidden
+
+
+@given(st.text("ab_./=-", max_size=12))
+def test_whatever_a_key_looks_like_both_see_or_skip_it(key: str) -> None:
+    assert is_hidden(key) is athena_skips(key)
 
 
 @pytest.mark.parametrize("path", ["", "2025", "year=", "=2025", "year=2025//day=1"])

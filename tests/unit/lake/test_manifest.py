@@ -17,7 +17,7 @@ from clickstream_lake.lake.manifest import (
     encode,
 )
 from tests.protocol.fakes import FakeS3
-from tests.protocol.lake import BUCKET, DAY, EARLY
+from tests.protocol.lake import BUCKET, DAY, EARLY, JSON_DAY
 
 SOURCE = MergedSource("raw/a.gz", "e1", 3, EARLY, lines=6, blank=1, rejected=2)
 
@@ -93,11 +93,11 @@ def test_nonsense_is_no_manifest(text: bytes) -> None:
 
 
 def test_a_manifest_is_read_once(store: ObjectStore) -> None:
-    Manifests(store, Layout()).write("json", DAY, manifest())
+    Manifests(store, Layout()).write(JSON_DAY, manifest())
     manifests = Manifests(store, Layout())
-    first = manifests.read("json", DAY, "g1")
+    first = manifests.read(JSON_DAY, "g1")
     store.delete(["processed/json/compacted/year=2025/month=11/day=26/g1/_manifest.json"])
-    assert manifests.read("json", DAY, "g1") is first
+    assert manifests.read(JSON_DAY, "g1") is first
 
 
 def test_only_so_many_manifests_are_kept(
@@ -106,17 +106,17 @@ def test_only_so_many_manifests_are_kept(
     monkeypatch.setattr(module, "_CACHED_MANIFESTS", 2)
     manifests = Manifests(store, Layout())
     for name in ("g1", "g2", "g3"):
-        manifests.write("json", DAY, manifest(name))
+        manifests.write(JSON_DAY, manifest(name))
     assert len(manifests._cache) == 2
 
 
 def test_a_missing_manifest_is_an_error(store: ObjectStore) -> None:
     with pytest.raises(ManifestError, match="missing"):
-        Manifests(store, Layout()).read("json", DAY, "g1")
+        Manifests(store, Layout()).read(JSON_DAY, "g1")
 
 
 def test_another_generations_manifest_is_an_error(store: ObjectStore) -> None:
     key = "processed/json/compacted/year=2025/month=11/day=26/g2/_manifest.json"
     store.put_bytes(key, encode(manifest("g1")))
     with pytest.raises(ManifestError, match="belongs to"):
-        Manifests(store, Layout()).read("json", DAY, "g2")
+        Manifests(store, Layout()).read(JSON_DAY, "g2")

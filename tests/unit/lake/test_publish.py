@@ -13,32 +13,45 @@ from clickstream_lake.lake.errors import (
     StorageError,
     SupersededError,
 )
-from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
 from clickstream_lake.lake.publish import Presence, PublishOutcome
 from tests.protocol.clients import KINDS
 from tests.protocol.fakes import FakeS3, client_error
-from tests.protocol.lake import BUCKET, DAY, EARLY, LATE, TABLES, Lake, content_of
+from tests.protocol.lake import (
+    BUCKET,
+    DAY,
+    EARLY,
+    JSON_DAY,
+    LATE,
+    TABLES,
+    LakeUnderTest,
+    content_of,
+)
 
 
 @pytest.fixture(params=KINDS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTest]:
     with KINDS[request.param]() as (s3, glue):
-        made = Lake(s3, glue, tmp_path)
+        made = LakeUnderTest(s3, glue, tmp_path)
         made.create_tables()
         yield made
 
 
 @pytest.fixture
-def memory_lake(tmp_path: Path) -> Iterator[Lake]:
+def memory_lake(tmp_path: Path) -> Iterator[LakeUnderTest]:
     with KINDS["memory"]() as (s3, glue):
-        made = Lake(s3, glue, tmp_path)
+        made = LakeUnderTest(s3, glue, tmp_path)
         made.create_tables()
         yield made
 
 
 def build_generation(
-    lake: Lake, fmt: Format, name: str, sources: dict[str, list[str]], etag: str | None = None
+    lake: LakeUnderTest,
+    fmt: Format,
+    name: str,
+    sources: dict[str, list[str]],
+    etag: str | None = None,
 ) -> str:
     """A generation with the given raw names merged into one file; its location."""
     merged, rows = {}, []
@@ -48,7 +61,7 @@ def build_generation(
         found = etag or (head.etag if head else "gone")
         merged[source.source_id] = MergedSource(source.key, found, len(ids), EARLY, len(ids), 0, 0)
         rows += ids
-    directory = lake.layout.generation_dir(fmt, DAY, name)
+    directory = lake.layout.generation_dir(Slot(fmt, DAY), name)
     lake.store.put_bytes(directory + f"merged.{fmt}", content_of(fmt, rows, EARLY))
     manifest = Manifest(
         format=fmt,
@@ -59,14 +72,16 @@ def build_generation(
         sources=merged,
         files=(MergedFile(f"merged.{fmt}", len(rows), 1, 1),),
     )
-    lake.generations.manifests.write(fmt, DAY, manifest)
+    lake.manifests.write(Slot(fmt, DAY), manifest)
     return f"s3://{BUCKET}/{directory}"
 
 
-def point(lake: Lake, fmt: Format, location: str, *, announced: str | None = None) -> None:
+def point(lake: LakeUnderTest, fmt: Format, location: str, *, announced: str | None = None) -> None:
     """Point the partition at a generation, as a compactor would."""
-    lake.partitions.create(TABLES[fmt], DAY, f"s3://{BUCKET}/{lake.layout.landing_dir(fmt, DAY)}")
-    state = lake.generations.state(fmt, DAY)
+    lake.partitions.create(
+        TABLES[fmt], DAY, f"s3://{BUCKET}/{lake.layout.landing_dir(Slot(fmt, DAY))}"
+    )
+    state = lake.state(Slot(fmt, DAY))
     assert state is not None
     if location != state.location:
         lake.partitions.announce(TABLES[fmt], DAY, current=state.location, next_location=location)
@@ -76,14 +91,14 @@ def point(lake: Lake, fmt: Format, location: str, *, announced: str | None = Non
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_a_first_source_registers_its_partition_and_shows(lake: Lake, fmt: Format) -> None:
+def test_a_first_source_registers_its_partition_and_shows(lake: LakeUnderTest, fmt: Format) -> None:
     source = lake.put_raw("one")
     assert lake.publish(fmt, source) == PublishOutcome.PUBLISHED
     assert lake.visible(fmt) == ["a", "b"]
     assert lake.location(fmt) == f"s3://{BUCKET}/processed/{fmt}/{DAY.path}/"
 
 
-def test_the_landing_file_carries_the_figures(lake: Lake) -> None:
+def test_the_landing_file_carries_the_figures(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one", b"raw bytes")
     lake.publish("json", source, ["a"])
     landed = lake.store.head(lake.layout.landing_key("json", source))
@@ -102,7 +117,7 @@ def test_the_landing_file_carries_the_figures(lake: Lake) -> None:
     }
 
 
-def test_a_partition_is_registered_with_the_tables_columns_and_serde(lake: Lake) -> None:
+def test_a_partition_is_registered_with_the_tables_columns_and_serde(lake: LakeUnderTest) -> None:
     lake.publish("parquet", lake.put_raw("one"))
     answer = lake.glue.get_partition(
         DatabaseName="lake_database", TableName=TABLES["parquet"], PartitionValues=DAY.values
@@ -112,7 +127,7 @@ def test_a_partition_is_registered_with_the_tables_columns_and_serde(lake: Lake)
     assert storage["SerdeInfo"]["SerializationLibrary"].endswith("ParquetHiveSerDe")
 
 
-def test_publishing_again_changes_nothing(lake: Lake) -> None:
+def test_publishing_again_changes_nothing(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one")
     lake.publish("json", source)
     before = lake.keys()
@@ -120,7 +135,7 @@ def test_publishing_again_changes_nothing(lake: Lake) -> None:
     assert (lake.keys(), lake.visible("json")) == (before, ["a", "b"])
 
 
-def test_the_second_of_two_attempts_learns_the_firsts_timestamp(lake: Lake) -> None:
+def test_the_second_of_two_attempts_learns_the_firsts_timestamp(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one")
     lake.publish("json", source, processed_ts=EARLY)
     with pytest.raises(SupersededError) as raised:
@@ -130,7 +145,7 @@ def test_the_second_of_two_attempts_learns_the_firsts_timestamp(lake: Lake) -> N
 
 
 def test_an_attempt_that_loses_the_put_itself_learns_the_winners_timestamp(
-    memory_lake: Lake, monkeypatch: pytest.MonkeyPatch
+    memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, source = memory_lake, memory_lake.put_raw("one")
     other = lake.landing("json", source, processed_ts=EARLY)
@@ -146,7 +161,7 @@ def test_an_attempt_that_loses_the_put_itself_learns_the_winners_timestamp(
         lake.publish("json", source, processed_ts=LATE)
 
 
-def test_a_changed_compression_setting_does_not_double_a_source(lake: Lake) -> None:
+def test_a_changed_compression_setting_does_not_double_a_source(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one")
     lake.publish("json", source, gzipped=True)
     assert lake.publish("json", source, gzipped=False) == PublishOutcome.PUBLISHED
@@ -155,7 +170,7 @@ def test_a_changed_compression_setting_does_not_double_a_source(lake: Lake) -> N
 
 @pytest.mark.parametrize(("first", "then"), [(True, False), (False, True), (True, True)])
 def test_a_raw_object_replaced_before_compaction_replaces_its_landing_file(
-    lake: Lake, *, first: bool, then: bool
+    lake: LakeUnderTest, *, first: bool, then: bool
 ) -> None:
     source = lake.put_raw("one", b"old")
     lake.publish("json", source, ["a", "b"], gzipped=first)
@@ -164,7 +179,7 @@ def test_a_raw_object_replaced_before_compaction_replaces_its_landing_file(
     assert lake.visible("json") == ["c"]
 
 
-def test_a_loose_copy_is_replaced_with_its_landing_file(lake: Lake) -> None:
+def test_a_loose_copy_is_replaced_with_its_landing_file(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one", b"old")
     point(lake, "json", build_generation(lake, "json", "g1", {}))
     lake.publish("json", source, ["a"])
@@ -173,7 +188,7 @@ def test_a_loose_copy_is_replaced_with_its_landing_file(lake: Lake) -> None:
     assert lake.visible("json") == ["b"]
 
 
-def test_an_attempt_at_outdated_content_never_replaces_the_newer(lake: Lake) -> None:
+def test_an_attempt_at_outdated_content_never_replaces_the_newer(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one", b"old")
     outdated = lake.landing("json", source, ["a"], processed_ts=EARLY)
     lake.put_raw("one", b"new")
@@ -183,39 +198,39 @@ def test_an_attempt_at_outdated_content_never_replaces_the_newer(lake: Lake) -> 
     assert lake.visible("json") == ["b"]
 
 
-def test_a_merged_source_is_left_alone(lake: Lake) -> None:
+def test_a_merged_source_is_left_alone(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one")
     point(lake, "json", build_generation(lake, "json", "g1", {"one": ["a", "b"]}))
     assert lake.publish("json", source) == PublishOutcome.ALREADY_MERGED
-    assert lake.keys(lake.layout.landing_dir("json", DAY)) == []
+    assert lake.keys(lake.layout.landing_dir(JSON_DAY)) == []
     assert lake.visible("json") == ["a", "b"]
 
 
-def test_a_merged_source_tells_its_timestamp_to_a_later_attempt(lake: Lake) -> None:
+def test_a_merged_source_tells_its_timestamp_to_a_later_attempt(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one")
     point(lake, "json", build_generation(lake, "json", "g1", {"one": ["a", "b"]}))
     with pytest.raises(SupersededError):
         lake.publish("json", source, processed_ts=LATE)
 
 
-def test_a_raw_object_replaced_after_compaction_is_reported(lake: Lake) -> None:
+def test_a_raw_object_replaced_after_compaction_is_reported(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one", b"old")
     point(lake, "json", build_generation(lake, "json", "g1", {"one": ["a", "b"]}))
     lake.put_raw("one", b"new")
     assert lake.publish("json", source, ["c"]) == PublishOutcome.STALE
     assert lake.visible("json") == ["a", "b"]
-    assert lake.keys(lake.layout.landing_dir("json", DAY)) == []
+    assert lake.keys(lake.layout.landing_dir(JSON_DAY)) == []
 
 
-def test_a_late_source_shows_at_once_in_a_compacted_partition(lake: Lake) -> None:
+def test_a_late_source_shows_at_once_in_a_compacted_partition(lake: LakeUnderTest) -> None:
     lake.put_raw("one")
     point(lake, "parquet", build_generation(lake, "parquet", "g1", {"one": ["a"]}))
     assert lake.publish("parquet", lake.put_raw("late"), ["z"]) == PublishOutcome.PUBLISHED
     assert lake.visible("parquet") == ["a", "z"]
 
 
-def test_a_source_goes_into_the_announced_generation_too(lake: Lake) -> None:
-    landing = f"s3://{BUCKET}/{lake.layout.landing_dir('json', DAY)}"
+def test_a_source_goes_into_the_announced_generation_too(lake: LakeUnderTest) -> None:
+    landing = f"s3://{BUCKET}/{lake.layout.landing_dir(JSON_DAY)}"
     announced = build_generation(lake, "json", "g1", {})
     point(lake, "json", landing, announced=announced)
     lake.publish("json", lake.put_raw("one"), ["a"])
@@ -224,7 +239,9 @@ def test_a_source_goes_into_the_announced_generation_too(lake: Lake) -> None:
     assert lake.visible("json") == ["a"]
 
 
-def test_a_source_that_the_announced_generation_merged_is_not_copied_there(lake: Lake) -> None:
+def test_a_source_that_the_announced_generation_merged_is_not_copied_there(
+    lake: LakeUnderTest,
+) -> None:
     source = lake.put_raw("one")
     lake.publish("json", source, ["a"])
     announced = build_generation(lake, "json", "g1", {"one": ["a"]})
@@ -235,54 +252,54 @@ def test_a_source_that_the_announced_generation_merged_is_not_copied_there(lake:
 
 
 def test_a_source_merged_in_another_content_by_the_announced_generation_is_stale(
-    lake: Lake,
+    lake: LakeUnderTest,
 ) -> None:
     source = lake.put_raw("one", b"new")
     announced = build_generation(lake, "json", "g1", {"one": ["a"]}, etag="old")
-    landing = f"s3://{BUCKET}/{lake.layout.landing_dir('json', DAY)}"
+    landing = f"s3://{BUCKET}/{lake.layout.landing_dir(JSON_DAY)}"
     point(lake, "json", landing, announced=announced)
     assert lake.publish("json", source, ["b"]) == PublishOutcome.STALE
 
 
-def test_a_damaged_generation_acknowledges_nothing(lake: Lake) -> None:
+def test_a_damaged_generation_acknowledges_nothing(lake: LakeUnderTest) -> None:
     location = build_generation(lake, "json", "g1", {})
     point(lake, "json", location)
     lake.store.delete(["processed/json/compacted/year=2025/month=11/day=26/g1/_manifest.json"])
-    lake.generations.manifests._cache.clear()
+    lake.manifests._cache.clear()
     with pytest.raises(ManifestError, match="missing"):
         lake.publish("json", lake.put_raw("one"))
 
 
 @pytest.mark.parametrize("where", ["s3://elsewhere/processed/", f"s3://{BUCKET}/processed/json/"])
-def test_a_foreign_location_acknowledges_nothing(lake: Lake, where: str) -> None:
+def test_a_foreign_location_acknowledges_nothing(lake: LakeUnderTest, where: str) -> None:
     lake.partitions.create(TABLES["json"], DAY, where)
     with pytest.raises(LayoutError):
         lake.publish("json", lake.put_raw("one"))
 
 
 def test_a_generation_cleaned_up_between_two_readings_starts_the_publishing_over(
-    memory_lake: Lake, monkeypatch: pytest.MonkeyPatch
+    memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = memory_lake
     old = build_generation(lake, "json", "g1", {})
     new = build_generation(lake, "json", "g2", {})
     point(lake, "json", old)
-    lake.generations.manifests._cache.clear()
-    state = lake.generations.state
+    lake.manifests._cache.clear()
+    state = lake.state
 
     def moved_meanwhile(*args: Any) -> Any:
-        monkeypatch.setattr(lake.generations, "state", state)
+        monkeypatch.setattr(lake, "state", state)
         seen = state(*args)
         point(lake, "json", new)
         lake.store.delete(lake.keys("processed/json/compacted/year=2025/month=11/day=26/g1/"))
         return seen
 
-    monkeypatch.setattr(lake.generations, "state", moved_meanwhile)
+    monkeypatch.setattr(lake, "state", moved_meanwhile)
     assert lake.publish("json", lake.put_raw("one"), ["a"]) == PublishOutcome.PUBLISHED
     assert lake.visible("json") == ["a"]
 
 
-def test_lookup_tells_absent_landed_and_merged(lake: Lake) -> None:
+def test_lookup_tells_absent_landed_and_merged(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one")
     assert {found.presence for found in lake.publisher.lookup(source).values()} == {"absent"}
     lake.publish("json", source, ["a"])
@@ -297,7 +314,7 @@ def test_lookup_tells_absent_landed_and_merged(lake: Lake) -> None:
     assert {(f.raw_etag, f.processed_ts, f.rows) for f in told.values()} == {(raw.etag, EARLY, 1)}
 
 
-def test_rejects_are_put_and_their_partition_registered(lake: Lake) -> None:
+def test_rejects_are_put_and_their_partition_registered(lake: LakeUnderTest) -> None:
     source, path = lake.put_raw("one"), lake.folder / "rejects.json"
     path.write_text('{"reason":"x"}\n')
     for _ in range(2):
@@ -308,7 +325,7 @@ def test_rejects_are_put_and_their_partition_registered(lake: Lake) -> None:
     assert state.location == f"s3://{BUCKET}/rejected/{DAY.path}/"
 
 
-def test_no_rejects_leave_nothing_behind_but_replace_earlier_ones(lake: Lake) -> None:
+def test_no_rejects_leave_nothing_behind_but_replace_earlier_ones(lake: LakeUnderTest) -> None:
     source, path = lake.put_raw("one"), lake.folder / "rejects.json"
     path.write_text("")
     lake.publisher.publish_rejects(source, path, rejected=0)
@@ -321,7 +338,7 @@ def test_no_rejects_leave_nothing_behind_but_replace_earlier_ones(lake: Lake) ->
 
 
 def test_a_put_whose_answer_was_lost_and_repeated_by_the_client_is_our_own(
-    memory_lake: Lake, monkeypatch: pytest.MonkeyPatch
+    memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put: Callable[..., Any] = FakeS3.put_object
 
@@ -338,7 +355,7 @@ def test_a_put_whose_answer_was_lost_and_repeated_by_the_client_is_our_own(
 
 @pytest.mark.parametrize("conflicts", [1, 4, 5])
 def test_a_conflict_of_conditional_writes_is_tried_again(
-    memory_lake: Lake, monkeypatch: pytest.MonkeyPatch, conflicts: int
+    memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch, conflicts: int
 ) -> None:
     put, left = FakeS3.put_object, [conflicts]
 

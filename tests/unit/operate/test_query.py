@@ -34,6 +34,7 @@ class FakeAthena:
                 "Status": status,
                 "Statistics": statistics,
                 "StatementType": self.kind,
+                "QueryExecutionId": "q",
             }
         }
 

@@ -5,6 +5,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from clickstream_lake.lake.events import parse_objects_of_body
 from clickstream_lake.operate.replay import (
     RawObject,
     ReplayError,
@@ -12,7 +13,6 @@ from clickstream_lake.operate.replay import (
     raw_objects,
     replay,
 )
-from clickstream_lake.transform.notifications import objects_of_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,14 +46,14 @@ def keys_queued(sqs: "SQSClient", url: str) -> list[str]:
     keys = []
     while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         for message in found:
-            keys += [ref.key for ref in objects_of_body(message["Body"])]
+            keys += [ref.key for ref in parse_objects_of_body(message["Body"])]
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return sorted(keys)
 
 
 @pytest.mark.parametrize("key", ["raw/day=26/a b+c.gz", "raw/day=26/ä%3D.gz"])
 def test_the_transform_reads_the_key_that_was_meant(key: str) -> None:
-    (ref,) = objects_of_body(notification("lake", RawObject(key, 1)))
+    (ref,) = parse_objects_of_body(notification("lake", RawObject(key, 1)))
     assert (ref.bucket, ref.key) == ("lake", key)
 
 

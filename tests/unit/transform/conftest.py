@@ -2,7 +2,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from clickstream_lake.lake.catalog import Catalog, load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.transform.core import Job, Stats, transform_stream
+from clickstream_lake.transform.rules.native import library
 
 RAW_KEY = "raw/year=2025/month=11/day=26/file.gz"
 PROCESSED_TS = datetime(2025, 11, 26, 12, 0, 0, 123000, tzinfo=UTC)
@@ -40,9 +41,12 @@ class Outcome:
 Transform = Callable[..., Outcome]
 
 
-@pytest.fixture
-def transform(tmp_path: Path) -> Transform:
-    """Transform bytes of NDJSON (or, with `gz`, of a raw object)."""
+@pytest.fixture(params=["on", "off"], ids=["kernel", "line by line"])
+def transform(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Transform:
+    """Transform bytes of NDJSON (or, with `gz`, of a raw object), with a kernel and without."""
+    monkeypatch.setenv(library.SETTING, request.param)
 
     def run(
         text: bytes = b"",
@@ -55,7 +59,7 @@ def transform(tmp_path: Path) -> Transform:
         job = Job(
             Layout().source(RAW_KEY),
             catalog or load_catalog(),
-            replace(Limits(), **limits),
+            Limits(**limits),
             output or OutputOptions(),
             PROCESSED_TS,
         )

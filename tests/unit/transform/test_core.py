@@ -11,7 +11,8 @@ from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.errors import ConservationError
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.transform.core import Job, iso_millis, millis, transform_stream
-from clickstream_lake.transform.write.outputs import JsonOutput
+from clickstream_lake.transform.rules.native import library
+from clickstream_lake.transform.write.json import JsonOutput
 from tests.corpus.lake_files import CATALOG, PROCESSED, RAW_KEY, run
 
 JOB = Job(Layout().source(RAW_KEY), CATALOG, Limits(), OutputOptions(), PROCESSED)
@@ -83,10 +84,14 @@ def test_two_gigabytes_pass_in_300_mb(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["on", "off"])
 @pytest.mark.parametrize(
     "what", ["empty events", "empty events on one line", "scalars on one line", "long events"]
 )
-def test_memory_is_bounded_for_hostile_objects(tmp_path: Path, what: str) -> None:
+def test_memory_is_bounded_for_hostile_objects(
+    tmp_path: Path, what: str, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(library.SETTING, kernel)
     _, small = measure(tmp_path, what, 1024**2)
     _, large = measure(tmp_path, what, 6 * 1024**2)
     sys.stdout.write(f"{what}: 1 MiB peak {small} MiB, 6 MiB peak {large} MiB\n")

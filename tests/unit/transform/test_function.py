@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,9 +13,10 @@ import pytest
 from moto import mock_aws
 
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.errors import EventError, FailedObjectsError
 from clickstream_lake.lake.telemetry import Telemetry
-from clickstream_lake.transform.function import SERVICE, FailedObjectsError, TransformFunction
-from clickstream_lake.transform.notifications import NotificationError
+from clickstream_lake.transform.function import SERVICE, TransformFunction
+from clickstream_lake.transform.rules.native import library
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -266,7 +268,7 @@ def test_other_triggers_raise_once_every_object_had_its_turn(lake: FakeLake) -> 
     with pytest.raises(FailedObjectsError, match="1 of 2"):
         invoke(notification(f"raw/{DAY}/missing.gz", KEY))
     assert len(lake.events()) == 1
-    with pytest.raises(NotificationError):
+    with pytest.raises(EventError):
         invoke({"hello": "world"})
 
 
@@ -278,6 +280,28 @@ def test_a_replaced_object_replaces_its_events(lake: FakeLake) -> None:
     invoke(sqs(notification(KEY)))
     assert len(lake.events()) == len(lake.rows()) == 2
     assert lake.rejects() == []
+
+
+def test_without_a_kernel_it_warns_once_and_counts_each_invocation(
+    lake: FakeLake,
+    log: StringIO,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    lake.put(KEY, EVENT * 3 + b"oops\n")
+    library.load.cache_clear()
+    monkeypatch.setattr(library, "path", lambda: tmp_path / "kernel-gone.so")
+    function = TransformFunction(os.environ)
+    for _ in range(2):
+        function(sqs(notification(KEY)), Context())  # type: ignore[arg-type]  # a stand-in
+    assert len(lake.events()) == len(lake.rows()) == 3
+    assert lake.rejects() == [(4, "not_json")]
+    (warning,) = [e for e in map(json.loads, log.getvalue().splitlines()) if e["level"] != "INFO"]
+    assert warning["level"] == "WARNING"
+    assert "kernel-gone.so cannot be loaded" in warning["detail"]
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [entry["KernelMissing"] for entry in metrics if "Objects" in entry] == [[1], [1]]
 
 
 def test_logs_and_metrics_hold_counts_and_no_payload(

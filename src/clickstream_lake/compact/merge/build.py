@@ -11,31 +11,29 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Protocol
-from urllib.parse import unquote
 
-from clickstream_lake.compact.merge.duplicates import NO_DUPLICATES, Duplicates
-from clickstream_lake.compact.merge.merging import Input, MergeResult
+import msgspec
+
+from clickstream_lake.compact.merge.dedupe import NO_DUPLICATES, Duplicates
+from clickstream_lake.compact.merge.merging import Input, MergeCounters, MergeResult
 from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.errors import ConservationError
-from clickstream_lake.lake.lake import Generation, Generations
+from clickstream_lake.lake.lake import Generation, Lake
+from clickstream_lake.lake.landing import CONTENT_TYPES, LandingMetadata
 from clickstream_lake.lake.layout import source_id_of
 from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
 
 # Small files are latency: 16 at a time fill one connection pool, more only queue for it.
 DOWNLOADS: Final = 16
-_CONTENT_TYPES: Final = {
-    "json": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
 
 
 class Merge(Protocol):
     """Merges files of one format into files named `{stem}-…` in a directory."""
 
     def __call__(self, inputs: Sequence[Input], out_dir: Path, *, stem: str) -> MergeResult:
-        """Merge; see `clickstream_lake.compact.merge.merge_parquet` and `merge_json`."""
+        """Merge; see `clickstream_lake.compact.merge.parquet` and `merge_json`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +50,19 @@ class _Fetched:
 
 @dataclass(slots=True)
 class _Contents:
-    """What the manifest will say."""
+    """What the manifest will say, and what the merges counted."""
 
     sources: dict[str, MergedSource]
     files: list[MergedFile] = field(default_factory=list)
-    dropped: int = 0
-    merged: int = 0
+    counters: MergeCounters = field(default_factory=MergeCounters)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A new generation that nobody reads yet, and what merging counted on the way."""
+
+    generation: Generation
+    counters: MergeCounters
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Builder:
             system's temporary directory.
     """
 
-    lake: Generations
+    lake: Lake
     merges: dict[str, Merge]
     schema_version: int
     downloads: int = DOWNLOADS
@@ -87,7 +92,7 @@ class Builder:
         generation_id: str,
         now: datetime,
         out_of_time: Callable[[], bool],
-    ) -> Generation | None:
+    ) -> Built | None:
         """Build a generation of what was found, as planned; None if nothing could be merged.
 
         When time runs out, what is merged so far makes the generation: merged files still to do
@@ -97,34 +102,32 @@ class Builder:
             ConservationError: rows in and rows out do not add up. The generation is abandoned.
             ObjectMissingError: an input was cleaned up meanwhile.
         """
-        directory = self.lake.layout.generation_dir(found.format, found.partition, generation_id)
+        directory = self.lake.layout.generation_dir(found.slot, generation_id)
         before = found.current.manifest if found.current else None
-        contents = _Contents(
-            sources=dict(before.sources) if before else {},
-            dropped=before.dropped_duplicates if before else 0,
-        )
+        contents = _Contents(sources=dict(before.sources) if before else {})
         left: list[binpack.File] = list(plan.carried)
         for number, group in enumerate(plan.bins):
-            if contents.merged and out_of_time():
+            if contents.counters.inputs and out_of_time():
                 left += [file for file in group if file.merged]
             else:
                 stem = f"merged-{generation_id}-{number:03d}"
                 self._merge_bin(found, group, duplicates, directory + stem, contents)
-        if not contents.merged:
+        if not contents.counters.inputs:
             return None
         self._carry(found, left, directory, contents)
         manifest = Manifest(
-            format=found.format,
-            partition=found.partition.path,
+            format=found.slot.format,
+            partition=found.slot.partition.path,
             generation_id=generation_id,
             schema_version=self.schema_version,
             created_at=now.isoformat(),
             sources=contents.sources,
             files=tuple(contents.files),
-            dropped_duplicates=contents.dropped,
+            dropped_duplicates=contents.counters.duplicates
+            + (before.dropped_duplicates if before else 0),
         )
-        self.lake.manifests.write(found.format, found.partition, manifest)
-        return Generation(generation_id, directory, manifest)
+        self.lake.manifests.write(found.slot, manifest)
+        return Built(Generation(generation_id, directory, manifest), contents.counters)
 
     def _merge_bin(
         self,
@@ -146,20 +149,19 @@ class Builder:
                 Input(entry.path, entry.schema_version, duplicates.drops.get(entry.file.name))
                 for entry in fetched
             ]
-            result = self.merges[found.format](inputs, out, stem=stem)
+            result = self.merges[found.slot.format](inputs, out, stem=stem)
             _check_rows(stem, sum(entry.rows for entry in fetched), result)
             for file in result.files:
                 self.lake.store.put_file(
                     f"{directory}/{file.path.name}",
                     file.path,
                     metadata={"rows": str(file.rows)},
-                    content_type=_CONTENT_TYPES[found.format],
+                    content_type=CONTENT_TYPES[found.slot.format],
                 )
                 contents.files.append(
                     MergedFile(file.path.name, file.rows, file.bytes, self.schema_version)
                 )
-        contents.merged += len(fetched)
-        contents.dropped += result.counters.duplicates
+        contents.counters.add(result.counters)
         contents.sources.update(
             {entry.source_id: entry.source for entry in fetched if entry.source is not None}
         )
@@ -171,10 +173,7 @@ class Builder:
         duplicates: Duplicates,
         folder: Path,
     ) -> list[_Fetched]:
-        landing = {
-            self.lake.name_of(found.format, found.partition, info.key): info
-            for info in found.inputs
-        }
+        landing = {self.lake.name_of(found.slot, info.key): info for info in found.inputs}
         merged = {file.name: file for file in found.merged}
         directory = found.current.directory if found.current else ""
 
@@ -216,19 +215,11 @@ def _read_landing(file: binpack.File, path: Path, info: ObjectInfo) -> _Fetched 
     The figures came with the very content that is merged: were the landing file replaced in
     between, either both are the old ones or both the new.
     """
-    try:
-        source = MergedSource(
-            raw_key=unquote(info.metadata["raw-key"]),
-            raw_etag=info.metadata["raw-etag"],
-            rows=int(info.metadata["rows"]),
-            processed_ts=info.metadata["processed-ts"],
-            lines=int(info.metadata["lines"]),
-            blank=int(info.metadata["blank"]),
-            rejected=int(info.metadata["rejected"]),
-        )
-        version = int(info.metadata["schema-version"])
-    except (KeyError, ValueError):
-        return None  # a stranger's file: it stays a loose copy
+    figures = LandingMetadata.from_s3(info.metadata)
+    if figures is None:
+        return None  # foreign: it stays a loose copy
+    source = msgspec.convert(figures, MergedSource, from_attributes=True)
+    version = figures.schema_version
     return _Fetched(file, path, source.rows, version, str(source_id_of(info.key)), source)
 
 

@@ -1,30 +1,39 @@
 """Which rows of a partition repeat the key of another row: the first event wins.
 
-Of rows with one key, the earliest `event_ts` stays, then the earliest `processed_ts` (NULL last),
-then the smallest content. The answer depends on the rows alone, not on how files hold them, so
-both formats keep the same rows. A NULL key repeats nothing.
+Of rows with one key, the earliest by the catalog's `event_time` stays, then the earliest
+`processed_ts` (NULL last), then the smallest content. The answer depends on the rows alone, not on
+how files hold them, so both formats keep the same rows. A NULL key repeats nothing.
 
 Memory: keys go to disk in `BUCKETS` parts by their hash, and one part at a time is sorted, so it
 is bounded by the largest part (a 64th of the rows, about 100 bytes each), one bit for each row,
 and the rows whose key and both times repeat (about 200 bytes each).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, Literal
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any, BinaryIO, Final, cast
 from zlib import crc32
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from clickstream_lake.compact.merge.dedupe_keys import Content, KeyReader, json_keys, parquet_keys
+from clickstream_lake.compact.merge.conform import Conformer
+from clickstream_lake.compact.merge.json import JsonLines
 from clickstream_lake.compact.merge.merging import Bitmap, Input
+from clickstream_lake.compact.protocol.survey import Survey
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
+from clickstream_lake.lake.coercion import MISMATCH, coerce
+from clickstream_lake.lake.errors import PartitionMovedError
+from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.layout import Format
 
-if TYPE_CHECKING:
-    from clickstream_lake.lake.catalog import Catalog
-
+READ_ROWS: Final = 65_536
 BUCKETS: Final = 64
 HELD_ROWS: Final = 524_288
 """Keys held before they go to disk; fewer never do."""
@@ -32,22 +41,102 @@ HELD_ROWS: Final = 524_288
 _SCHEMA: Final = pa.schema(
     [
         ("key", pa.string()),
-        ("event_ts", pa.int64()),
+        ("event_time", pa.int64()),
         ("processed_ts", pa.int64()),
         ("file", pa.int32()),
         ("row", pa.int64()),
     ]
 )
-_TIMES: Final = ("event_ts", "processed_ts")
+_TIMES: Final = ("event_time", "processed_ts")
 Place = tuple[int, int]
 """A file's number among the inputs, and a row's in it."""
+KeyReader = Callable[[Input, Catalog], Iterator[pa.Table]]
+"""Tables of a file's rows, in order: key (text), event time and processed_ts (UTC milliseconds)."""
+
+_KEYS: Final = pa.schema(
+    [("key", pa.string()), ("event_time", pa.int64()), (PROCESSED_TS, pa.int64())]
+)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ANY: Final = msgspec.json.Decoder()
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """Rows to drop, by file name.
+
+    Attributes:
+        drops: only files that have some.
+        etags: the versions of the files that were looked at; others cannot be dropped from.
+    """
+
+    drops: Mapping[str, Bitmap] = field(default_factory=dict)
+    etags: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, name: str, etag: str) -> None:
+        """Make sure that a file still is the one that was looked at.
+
+        Raises:
+            PartitionMovedError: it was replaced meanwhile.
+        """
+        if self.etags.get(name, etag) != etag:
+            raise PartitionMovedError(f"{name!r} was replaced while duplicates were looked for")
+
+
+NO_DUPLICATES = Duplicates()
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateFinder:
+    """Looks for duplicates; one file at a time is on disk."""
+
+    lake: Lake
+    catalog: Catalog
+    workdir: Path | None = None
+
+    def find(self, found: Survey) -> Duplicates:
+        """Find the rows to drop over all files of a partition; none where it is turned off.
+
+        Raises:
+            PartitionMovedError: a file was replaced meanwhile.
+        """
+        if self.catalog.dedupe_on is None:
+            return NO_DUPLICATES
+        keys = {self.lake.name_of(found.slot, info.key): info.key for info in found.inputs}
+        directory = found.current.directory if found.current else ""
+        versions = {file.name: file.schema_version for file in found.merged}
+        keys |= {name: directory + name for name in versions}
+        names, etags = sorted(keys), dict[str, str]()
+        inputs = [
+            Input(self._opener(name, keys[name], etags), versions.get(name)) for name in names
+        ]
+        with TemporaryDirectory(dir=self.workdir) as folder:
+            drops = find_duplicates(
+                found.slot.format, inputs, catalog=self.catalog, workdir=Path(folder)
+            )
+        return Duplicates(
+            {name: drop for name, drop in zip(names, drops, strict=True) if drop is not None},
+            etags,
+        )
+
+    def _opener(self, name: str, key: str, etags: dict[str, str]) -> Callable[[], BinaryIO]:
+        def fetch() -> BinaryIO:
+            file = cast("BinaryIO", TemporaryFile(dir=self.workdir))  # noqa: SIM115 - the reader closes it
+            with self.lake.store.open(key) as (info, stream):
+                shutil.copyfileobj(stream, file)
+            if etags.setdefault(name, info.etag) != info.etag:
+                raise PartitionMovedError(f"{key!r} was replaced while duplicates were looked for")
+            file.seek(0)
+            return file
+
+        return fetch
 
 
 def find_duplicates(
-    fmt: Literal["json", "parquet"],
+    fmt: Format,
     inputs: Sequence[Input],
     *,
-    catalog: "Catalog",
+    catalog: Catalog,
     workdir: Path,
 ) -> list[Bitmap | None]:
     """Find the rows to drop, over all files of a partition in one format.
@@ -172,7 +261,7 @@ def _runs(repeats: Iterable[int]) -> Iterator[range]:
         yield range(start, end + 1)
 
 
-def _drop_tied_rows(tied: list[list[Place]], content: Content, drops: list[Bitmap]) -> None:
+def _drop_tied_rows(tied: list[list[Place]], content: "Content", drops: list[Bitmap]) -> None:
     """Of rows that agree in key and times, keep the one with the smallest content."""
     groups = {place: group for group, places in enumerate(tied) for place in places}
     kept: dict[int, tuple[bytes, Place]] = {}
@@ -187,3 +276,116 @@ def _drop_tied_rows(tied: list[list[Place]], content: Content, drops: list[Bitma
             kept[group] = min(kept.get(group, candidate), candidate)
             if worse[1] != kept[group][1]:
                 drops[worse[1][0]].set(worse[1][1])
+
+
+def parquet_keys(entry: Input, catalog: Catalog) -> Iterator[pa.Table]:
+    """Keys of a Parquet file; columns that it lacks are lifted out of its `extra`."""
+    wanted = [str(catalog.dedupe_on), catalog.event_time, PROCESSED_TS]
+    for table in _conformed(entry, catalog, wanted):
+        columns = [_column(table, name) for name in wanted]
+        yield pa.table(
+            [columns[0].cast(pa.string()), *(column.cast(pa.int64()) for column in columns[1:])],
+            schema=_KEYS,
+        )
+
+
+def json_keys(entry: Input, catalog: Catalog) -> Iterator[pa.Table]:
+    """Keys of a JSON file."""
+    kinds = {column.name: column.type for column in catalog.columns}
+    names = [str(catalog.dedupe_on), catalog.event_time, PROCESSED_TS]
+
+    def value(fields: dict[str, msgspec.Raw], name: str) -> Any:  # noqa: ANN401 - by its column
+        raw = fields.get(name)
+        if raw is None or name not in kinds:
+            return None
+        found, _ = coerce(kinds[name], bytes(raw))
+        return None if found is MISMATCH else found
+
+    with entry.open() as stream:
+        for text in JsonLines(stream):
+            rows = [_FIELDS.decode(line) for line in text.split(b"\n")[:-1]]
+            columns = [[value(row, name) for row in rows] for name in names]
+            columns[0] = [None if key is None else _key_text(key) for key in columns[0]]
+            yield pa.table(columns, schema=_KEYS)
+
+
+class Content:
+    """Whole rows in a form that both formats share, so that they can be compared."""
+
+    def __init__(self, fmt: Format, inputs: Sequence[Input], catalog: Catalog) -> None:
+        """Take the inputs that rows will be asked of."""
+        self._fmt = fmt
+        self._inputs = inputs
+        self._catalog = catalog
+        self._kinds = {c.name: c.type for c in catalog.columns if c.name != EXTRA}
+
+    def of(self, file: int, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """The content of some rows of a file, row numbers ascending."""
+        read = self._json if self._fmt == "json" else self._parquet
+        yield from read(self._inputs[file], rows)
+
+    def _parquet(self, entry: Input, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        first = at = 0
+        for table in _conformed(entry, self._catalog, None):
+            end = first + len(table)
+            until = at
+            while until < len(rows) and rows[until] < end:
+                until += 1
+            picked = table.take(pa.array([row - first for row in rows[at:until]], pa.int64()))
+            times = [n for n, kind in self._kinds.items() if kind == "timestamp"]
+            for name in times:
+                column = picked.schema.get_field_index(name)
+                picked = picked.set_column(column, name, picked.column(name).cast(pa.int64()))
+            for row, values in zip(rows[at:until], picked.to_pylist(), strict=True):
+                extra = values.pop(EXTRA)
+                yield row, _text(values, {} if extra is None else _ANY.decode(extra))
+            first, at = end, until
+
+    def _json(self, entry: Input, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        wanted = set(rows)
+        first = 0
+        with entry.open() as stream:
+            for text in JsonLines(stream):
+                lines = text.split(b"\n")[:-1]
+                for row, line in enumerate(lines, first):
+                    if row in wanted:
+                        yield row, self._line(line)
+                first += len(lines)
+
+    def _line(self, line: bytes) -> bytes:
+        fields = _FIELDS.decode(line)
+        extra = _ANY.decode(fields.pop(EXTRA, b"{}"))
+        values: dict[str, Any] = {}
+        for name, raw in fields.items():
+            kind = self._kinds.get(name)
+            found = MISMATCH if kind is None else coerce(kind, bytes(raw))[0]
+            if found is MISMATCH:
+                extra[name] = _ANY.decode(raw)
+            else:
+                values[name] = found
+        return _text(values, extra)
+
+
+def _text(values: dict[str, Any], extra: object) -> bytes:
+    return _canonical([{k: v for k, v in values.items() if v is not None}, extra])
+
+
+def _key_text(key: object) -> str:
+    """What Arrow's cast to text makes of it."""
+    return str(key).lower() if isinstance(key, bool) else str(key)
+
+
+def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    if name in table.column_names:
+        return table.column(name)
+    return pa.chunked_array([pa.nulls(len(table))])
+
+
+def _conformed(entry: Input, catalog: Catalog, names: Sequence[str] | None) -> Iterator[pa.Table]:
+    """The rows of a Parquet file in today's schema; only some columns where that is enough."""
+    with entry.open() as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
+        conformer = Conformer(catalog, file.schema_arrow)
+        columns = list(dict.fromkeys(names)) if names and conformer.is_aligned else None
+        for batch in file.iter_batches(READ_ROWS, columns=columns, use_threads=False):
+            table = pa.Table.from_batches([batch])
+            yield table if columns else conformer.apply(table)

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Generic, Protocol, Self, TypeVar
 
-MIB: Final = 1024 * 1024
+from clickstream_lake.lake.units import MIB
+
 TARGET_BYTES: Final = 256 * MIB
 
 Source = Path | Callable[[], BinaryIO]
@@ -88,6 +89,11 @@ class MergeCounters:
     lifted: int = 0
     returned: int = 0
 
+    def add(self, other: "MergeCounters") -> None:
+        """Count what another merge did, too."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
@@ -95,3 +101,55 @@ class MergeResult:
 
     files: list[MergedFile] = field(default_factory=list)
     counters: MergeCounters = field(default_factory=MergeCounters)
+
+
+class OutFile(Protocol):
+    """A file while a merge writes it."""
+
+    path: Path
+    rows: int
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+F = TypeVar("F", bound=OutFile)
+
+
+class OutFiles(Generic[F]):
+    """The files that a merge writes, one after the other; after an error none is left behind."""
+
+    def __init__(self, out_dir: Path, stem: str, suffix: str) -> None:
+        """Write to `out_dir/{stem}-NNNNN.{suffix}`; nothing is opened before the first rows."""
+        self._name = f"{out_dir / stem}-{{:05}}.{suffix}"
+        self._paths: list[Path] = []
+        self.open: F | None = None
+        self.done: list[MergedFile] = []
+
+    def __enter__(self) -> Self:
+        """Remove the files if an error follows."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the last file, or remove all of them after an error."""
+        try:
+            self.finish()
+        except BaseException:
+            kind = kind or BaseException
+            raise
+        finally:
+            if kind is not None:
+                for path in self._paths:
+                    path.unlink(missing_ok=True)
+
+    def next_path(self) -> Path:
+        """The path of one more file."""
+        self._paths.append(Path(self._name.format(len(self._paths))))
+        return self._paths[-1]
+
+    def finish(self) -> None:
+        """End the file that is open, if one is."""
+        if self.open is not None:
+            file, self.open = self.open, None
+            file.close()
+            self.done.append(MergedFile(file.path, file.rows, file.path.stat().st_size))

@@ -49,11 +49,6 @@ class Plan:
         """How many files the bins hold."""
         return sum(len(group) for group in self.bins)
 
-    @property
-    def bytes_merged(self) -> int:
-        """How many bytes the bins read."""
-        return sum(file.size for group in self.bins for file in group)
-
 
 def plan(files: Iterable[File], *, target_bytes: int, near: float = NEAR_TARGET) -> Plan:
     """Choose what to carry over and what to merge.

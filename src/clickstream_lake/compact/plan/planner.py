@@ -2,15 +2,12 @@
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Final
+from datetime import datetime, timedelta
 
 from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.layout import Partition
-
-_DATE_KEYS: Final = ("year", "month", "day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +78,6 @@ def within(partitions: Iterable[Partition], *, now: datetime, days: int) -> list
     A partition without a readable year, month and day is always among them.
     """
     first = now.date() - timedelta(days=days)
-    dated = [(_date(partition), partition) for partition in partitions]
+    dated = [(partition.date, partition) for partition in partitions]
     recent = [(day or now.date(), partition) for day, partition in dated if not day or day >= first]
     return [partition for _, partition in sorted(recent, reverse=True)]
-
-
-def _date(partition: Partition) -> date | None:
-    values = dict(partition.keys)
-    try:
-        year, month, day = (int(values[key]) for key in _DATE_KEYS)
-        return date(year, month, day)
-    except (KeyError, ValueError):
-        return None

@@ -14,8 +14,8 @@ from enum import StrEnum
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.aws.partitions import PartitionState
 from clickstream_lake.lake.errors import ManifestError, PartitionMovedError
-from clickstream_lake.lake.lake import Generation, Generations
-from clickstream_lake.lake.layout import MANIFEST_NAME, Format, Partition, parse_uri, source_id_of
+from clickstream_lake.lake.lake import Generation, Lake
+from clickstream_lake.lake.layout import MANIFEST_NAME, Format, Slot, parse_uri, source_id_of
 
 
 class CleanupOutcome(StrEnum):
@@ -67,11 +67,11 @@ class Cleaner:
         grace: longer than any query plus any function run.
     """
 
-    lake: Generations
+    lake: Lake
     grace: timedelta
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def clean(self, fmt: Format, partition: Partition, *, dry_run: bool) -> CleanupResult:
+    def clean(self, slot: Slot, *, dry_run: bool) -> CleanupResult:
         """Delete a partition's replaced files, or only say which.
 
         Raises:
@@ -79,28 +79,28 @@ class Cleaner:
                 was rightly deleted.
         """
         try:
-            return self._clean(fmt, partition, dry_run=dry_run)
+            return self._clean(slot, dry_run=dry_run)
         except PartitionMovedError as error:
-            return _skipped(fmt, partition, str(error))
+            return _skipped(slot, str(error))
 
-    def _clean(self, fmt: Format, partition: Partition, *, dry_run: bool) -> CleanupResult:
-        state = self.lake.state(fmt, partition)
+    def _clean(self, slot: Slot, *, dry_run: bool) -> CleanupResult:
+        state = self.lake.state(slot)
         if state is None:
-            return _skipped(fmt, partition, "not registered")
-        current = self.lake.at(fmt, partition, state.location)
+            return _skipped(slot, "not registered")
+        current = self.lake.at(slot, state.location)
         objection = self._objection(state, current)
         if objection:
-            return _skipped(fmt, partition, objection)
-        rubbish = self._rubbish(fmt, partition, state, current)
+            return _skipped(slot, objection)
+        rubbish = self._rubbish(slot, state, current)
         outcome = CleanupOutcome.WOULD_CLEAN if dry_run else CleanupOutcome.CLEANED
         if not rubbish.landing and not rubbish.generations:
             outcome = CleanupOutcome.NOTHING
         elif not dry_run:
-            self._delete(fmt, partition, state, rubbish)
+            self._delete(slot, state, rubbish)
         doomed = [*rubbish.landing, *(f for files in rubbish.generations.values() for f in files)]
         return CleanupResult(
-            format=fmt,
-            partition=partition.path,
+            format=slot.format,
+            partition=slot.partition.path,
             outcome=outcome,
             landing_files=len(rubbish.landing),
             generations=tuple(rubbish.generations),
@@ -122,16 +122,14 @@ class Cleaner:
             return f"its generation became current at {since.isoformat()}, within the grace period"
         return ""
 
-    def _rubbish(
-        self, fmt: Format, partition: Partition, state: PartitionState, current: Generation | None
-    ) -> _Rubbish:
-        landing = self.lake.landing_files(fmt, partition)
+    def _rubbish(self, slot: Slot, state: PartitionState, current: Generation | None) -> _Rubbish:
+        landing = self.lake.landing_files(slot)
         safe = {source_id_of(found.key) for found in landing}
         if current is not None:
             safe |= current.manifest.sources.keys()
         generations, kept = {}, []
-        for name, files in self._unused(fmt, partition, state).items():
-            reason = self._reason_to_keep(fmt, partition, name, files, safe)
+        for name, files in self._unused(slot, state).items():
+            reason = self._reason_to_keep(slot, name, files, safe)
             if reason:
                 kept.append(f"{name}: {reason}")
             else:
@@ -139,11 +137,9 @@ class Cleaner:
         merged = [found for found in landing if current is not None and current.names(found.key)]
         return _Rubbish(merged, generations, tuple(kept))
 
-    def _unused(
-        self, fmt: Format, partition: Partition, state: PartitionState
-    ) -> dict[str, list[ObjectInfo]]:
+    def _unused(self, slot: Slot, state: PartitionState) -> dict[str, list[ObjectInfo]]:
         """The files of every generation that is neither current nor announced, by its id."""
-        base = self.lake.layout.generations_dir(fmt, partition)
+        base = self.lake.layout.generations_dir(slot)
         found: dict[str, list[ObjectInfo]] = {}
         for file in self.lake.store.list(base):
             name, slash, _ = file.key.removeprefix(base).partition("/")
@@ -151,14 +147,13 @@ class Cleaner:
                 found.setdefault(name, []).append(file)
         for location in (state.location, state.next_location):
             if location is not None:
-                used = self.lake.layout.generation_id(fmt, partition, parse_uri(location)[1])
+                used = self.lake.layout.generation_id(slot, parse_uri(location)[1])
                 found.pop(used or "", None)
         return found
 
     def _reason_to_keep(
         self,
-        fmt: Format,
-        partition: Partition,
+        slot: Slot,
         name: str,
         files: Sequence[ObjectInfo],
         safe: set[str | None],
@@ -169,16 +164,14 @@ class Cleaner:
         if not any(found.key.endswith(f"/{name}/{MANIFEST_NAME}") for found in files):
             return ""  # abandoned before it was complete
         try:
-            manifest = self.lake.manifests.read(fmt, partition, name)
+            manifest = self.lake.manifests.read(slot, name)
         except ManifestError as error:
             return str(error)
         lost = manifest.sources.keys() - safe
         return f"holds {len(lost)} sources that are nowhere else" if lost else ""
 
-    def _delete(
-        self, fmt: Format, partition: Partition, state: PartitionState, rubbish: _Rubbish
-    ) -> None:
-        now = self.lake.state(fmt, partition)
+    def _delete(self, slot: Slot, state: PartitionState, rubbish: _Rubbish) -> None:
+        now = self.lake.state(slot)
         if now is None or (now.location, now.next_location) != (
             state.location,
             state.next_location,
@@ -191,5 +184,5 @@ class Cleaner:
             self.lake.store.delete(keys)
 
 
-def _skipped(fmt: Format, partition: Partition, reason: str) -> CleanupResult:
-    return CleanupResult(fmt, partition.path, CleanupOutcome.SKIPPED, reason)
+def _skipped(slot: Slot, reason: str) -> CleanupResult:
+    return CleanupResult(slot.format, slot.partition.path, CleanupOutcome.SKIPPED, reason)

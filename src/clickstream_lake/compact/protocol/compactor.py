@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from secrets import token_hex
 
-from clickstream_lake.compact.merge.build import Builder
-from clickstream_lake.compact.merge.duplicates import DuplicateFinder, Duplicates
+from clickstream_lake.compact.merge.build import Builder, Built
+from clickstream_lake.compact.merge.dedupe import DuplicateFinder, Duplicates
 from clickstream_lake.compact.plan.planner import Decision, decide
 from clickstream_lake.compact.protocol.survey import Survey, replaced, survey
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError
-from clickstream_lake.lake.lake import Generation, Generations
-from clickstream_lake.lake.layout import Format, Partition, uri
+from clickstream_lake.lake.lake import Generation, Lake
+from clickstream_lake.lake.layout import Format, Slot, uri
 
 
 class CompactionOutcome(StrEnum):
@@ -43,6 +43,9 @@ class CompactionResult:
         carried: merged files taken over as they were.
         healed: files that were missing from the generation before.
         loose: landing files that arrived meanwhile, or are foreign, copied as they are.
+        merged: files that this time's merges read.
+        lifted: values moved out of `extra`, into a column that the catalog declares by now.
+        returned: values moved into `extra`, out of a column that is gone or changed type.
         dropped_duplicates: rows left out as duplicates, this time.
         foreign: landing files that no transform wrote: left alone.
         stale: raw keys that were replaced after they had been merged: the tables show the old
@@ -63,6 +66,9 @@ class CompactionResult:
     carried: int = 0
     healed: int = 0
     loose: int = 0
+    merged: int = 0
+    lifted: int = 0
+    returned: int = 0
     dropped_duplicates: int = 0
     foreign: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
@@ -79,7 +85,7 @@ def new_generation_id(now: datetime) -> str:
 class Compactor:
     """Compacts partitions, one at a time."""
 
-    lake: Generations
+    lake: Lake
     builder: Builder
     duplicates: DuplicateFinder
     settings: CompactSettings
@@ -88,8 +94,7 @@ class Compactor:
 
     def compact(
         self,
-        fmt: Format,
-        partition: Partition,
+        slot: Slot,
         *,
         force: bool = False,
         out_of_time: Callable[[], bool] = lambda: False,
@@ -97,8 +102,7 @@ class Compactor:
         """Compact a partition if it is worth it.
 
         Args:
-            fmt: the format.
-            partition: the partition.
+            slot: the partition and the format.
             force: compact even if there is little to gain.
             out_of_time: asked between merges; once it says yes, the rest waits for the next run.
 
@@ -108,25 +112,24 @@ class Compactor:
         """
         started = time.monotonic()
         try:
-            result = self._compact(fmt, partition, force=force, out_of_time=out_of_time)
+            result = self._compact(slot, force=force, out_of_time=out_of_time)
         except PartitionMovedError as error:
             outcome = CompactionOutcome.ABANDONED
-            result = CompactionResult(fmt, partition.path, outcome, str(error))
+            result = CompactionResult(slot.format, slot.partition.path, outcome, str(error))
         return replace(result, seconds=round(time.monotonic() - started, 3))
 
     def _compact(
         self,
-        fmt: Format,
-        partition: Partition,
+        slot: Slot,
         *,
         force: bool,
         out_of_time: Callable[[], bool],
     ) -> CompactionResult:
         # 1. Read the partition, and heal what it reads.
-        found = survey(self.lake, fmt, partition)
+        found = survey(self.lake, slot)
         if found is None:
             outcome = CompactionOutcome.SKIPPED
-            return CompactionResult(fmt, partition.path, outcome, "not registered")
+            return CompactionResult(slot.format, slot.partition.path, outcome, "not registered")
         healed = self._heal(found)
         # 2. Choose the inputs, or leave it.
         decision = self._decide(found, force=force)
@@ -137,24 +140,25 @@ class Compactor:
         if duplicates.drops:
             decision = self._decide(found, force=force, rewrite=duplicates.drops)
         # 3. Build a new generation, its manifest last.
-        generation = self._build(found, decision, duplicates, out_of_time)
-        if generation is None:
+        built = self._build(found, decision, duplicates, out_of_time)
+        if built is None:
             return replace(before, reason="nothing but foreign files to merge")
+        generation = built.generation
         # 4. Announce it: from here on every writer publishes there too.
         self._announce(found, generation)
         # 5. Copy what landed before they knew; give up if what was merged is outdated by now.
-        loose = self.lake.copy_missing(fmt, partition, generation)
+        loose = self.lake.copy_missing(slot, generation)
         self._check_replaced(found, generation)
         # 6. Swap: queries read it from now on.
         self._swap(found, generation)
         # 7. Once more, for what only a racing compactor can have left out.
-        loose += self.lake.copy_missing(fmt, partition, generation)
-        return self._result(before, found, generation, loose)
+        loose += self.lake.copy_missing(slot, generation)
+        return self._result(before, found, built, loose)
 
     def _heal(self, found: Survey) -> int:
         if found.current is None or not found.missing:
             return 0
-        return len(self.lake.copy_missing(found.format, found.partition, found.current))
+        return len(self.lake.copy_missing(found.slot, found.current))
 
     def _decide(self, found: Survey, *, force: bool, rewrite: Container[str] = ()) -> Decision:
         return decide(
@@ -171,7 +175,7 @@ class Compactor:
         decision: Decision,
         duplicates: Duplicates,
         out_of_time: Callable[[], bool],
-    ) -> Generation | None:
+    ) -> Built | None:
         now = self.now()
         return self.builder.build(
             found,
@@ -184,8 +188,8 @@ class Compactor:
 
     def _announce(self, found: Survey, generation: Generation) -> None:
         self.lake.partitions.announce(
-            self.lake.tables[found.format],
-            found.partition,
+            self.lake.tables[found.slot.format],
+            found.slot.partition,
             current=found.state.location,
             next_location=self._location(generation),
         )
@@ -195,15 +199,15 @@ class Compactor:
 
         From the announcement on, the writer itself finds its source merged, and reports it.
         """
-        landing = self.lake.landing_files(found.format, found.partition)
+        landing = self.lake.landing_files(found.slot)
         outdated = replaced(self.lake, generation, landing)
         if outdated:
             raise PartitionMovedError(f"{outdated[0]!r} was replaced while it was merged")
 
     def _swap(self, found: Survey, generation: Generation) -> None:
         self.lake.partitions.swap(
-            self.lake.tables[found.format],
-            found.partition,
+            self.lake.tables[found.slot.format],
+            found.slot.partition,
             location=self._location(generation),
             now=self.now(),
         )
@@ -215,8 +219,8 @@ class Compactor:
         """The result as long as nothing has changed."""
         oldest = found.oldest_input
         return CompactionResult(
-            format=found.format,
-            partition=found.partition.path,
+            format=found.slot.format,
+            partition=found.slot.partition.path,
             outcome=CompactionOutcome.SKIPPED,
             reason=decision.reason,
             files_before=found.visible_files,
@@ -232,10 +236,10 @@ class Compactor:
         )
 
     def _result(
-        self, before: CompactionResult, found: Survey, generation: Generation, loose: list[str]
+        self, before: CompactionResult, found: Survey, built: Built, loose: list[str]
     ) -> CompactionResult:
+        generation, counters = built.generation, built.counters
         manifest, shown = generation.manifest, self.lake.files_of(generation)
-        old = found.current.manifest if found.current else None
         return replace(
             before,
             outcome=CompactionOutcome.COMPACTED,
@@ -246,5 +250,8 @@ class Compactor:
             sources=len(manifest.sources),
             carried=len({file.name for file in manifest.files} & {f.name for f in found.merged}),
             loose=len(set(loose)),
-            dropped_duplicates=manifest.dropped_duplicates - (old.dropped_duplicates if old else 0),
+            merged=counters.inputs,
+            lifted=counters.lifted,
+            returned=counters.returned,
+            dropped_duplicates=counters.duplicates,
         )

@@ -6,8 +6,9 @@ from typing import Final
 
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.aws.partitions import PartitionState
-from clickstream_lake.lake.lake import Generation, Generations, is_copy
-from clickstream_lake.lake.layout import Format, Partition, source_id_of
+from clickstream_lake.lake.lake import Generation, Lake, is_copy
+from clickstream_lake.lake.landing import LandingMetadata
+from clickstream_lake.lake.layout import Slot, source_id_of
 from clickstream_lake.lake.manifest import MergedFile
 
 # Between S3's clock, which stamps files, and this machine's, which stamps manifests.
@@ -30,8 +31,7 @@ class Survey:
         visible_bytes: their bytes as stored.
     """
 
-    format: Format
-    partition: Partition
+    slot: Slot
     state: PartitionState
     current: Generation | None
     inputs: tuple[ObjectInfo, ...]
@@ -52,25 +52,24 @@ class Survey:
         return min((found.last_modified for found in self.inputs), default=None)
 
 
-def survey(lake: Generations, fmt: Format, partition: Partition) -> Survey | None:
+def survey(lake: Lake, slot: Slot) -> Survey | None:
     """Look at a partition; None if it is not registered.
 
     Raises:
         PartitionMovedError: somebody swapped it meanwhile.
         LakeError: S3 or Glue failed, or the partition is damaged.
     """
-    state = lake.state(fmt, partition)
+    state = lake.state(slot)
     if state is None:
         return None
-    current = lake.at(fmt, partition, state.location)
-    landing = lake.landing_files(fmt, partition)
+    current = lake.at(slot, state.location)
+    landing = lake.landing_files(slot)
     unmerged = [found for found in landing if not (current and current.names(found.key))]
     shown = lake.files_of(current) if current else landing
     held = {found.key.removeprefix(current.directory): found for found in shown} if current else {}
-    names = {found.key: lake.name_of(fmt, partition, found.key) for found in unmerged}
+    names = {found.key: lake.name_of(slot, found.key) for found in unmerged}
     return Survey(
-        format=fmt,
-        partition=partition,
+        slot=slot,
         state=state,
         current=current,
         inputs=tuple(one_per_source(unmerged)),
@@ -100,7 +99,7 @@ def one_per_source(landing: list[ObjectInfo]) -> list[ObjectInfo]:
     return list(found.values())
 
 
-def replaced(lake: Generations, generation: Generation, landing: list[ObjectInfo]) -> list[str]:
+def replaced(lake: Lake, generation: Generation, landing: list[ObjectInfo]) -> list[str]:
     """Raw keys whose landing file holds another content than the one that was merged.
 
     Only a landing file written since the generation was begun can, so there is seldom one to look
@@ -113,6 +112,9 @@ def replaced(lake: Generations, generation: Generation, landing: list[ObjectInfo
             continue
         merged = generation.manifest.sources[str(source_id_of(entry.key))]
         head = lake.store.head(entry.key)
-        if head is not None and head.metadata.get("raw-etag") != merged.raw_etag:
+        if head is None:
+            continue
+        figures = LandingMetadata.from_s3(head.metadata)
+        if figures is None or figures.raw_etag != merged.raw_etag:
             found.append(merged.raw_key)
     return found

@@ -1,6 +1,5 @@
 """How both functions open the lake: AWS clients with a chosen retry policy, and what uses them."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import boto3
@@ -10,8 +9,7 @@ from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.lake import Generations
-from clickstream_lake.lake.publish import Publisher
+from clickstream_lake.lake.lake import Lake
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient
@@ -32,32 +30,16 @@ CLIENT_CONFIG: Final = ClientConfig(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Lake:
-    """One lake, opened.
-
-    Attributes:
-        tables: Glue table name by "json", "parquet" and "rejects".
-    """
-
-    store: ObjectStore
-    partitions: PartitionCatalog
-    generations: Generations
-    publisher: Publisher
-    tables: dict[str, str]
-
-
 def open_lake(config: Config, catalog: Catalog) -> Lake:
     """Open the lake that the configuration names, with the credentials of the environment."""
     store = ObjectStore(s3_client(), config.bucket)
     partitions = PartitionCatalog(glue_client(), config.database)
     tables = {
-        "json": config.json_table or catalog.table("json").name,
-        "parquet": config.parquet_table or catalog.table("parquet").name,
-        "rejects": config.rejects_table or catalog.table("rejects").name,
+        "json": config.json_table or catalog.tables["json"].name,
+        "parquet": config.parquet_table or catalog.tables["parquet"].name,
+        "rejects": config.rejects_table or catalog.tables["rejects"].name,
     }
-    generations = Generations(store, partitions, config.layout, tables)
-    return Lake(store, partitions, generations, Publisher(generations), tables)
+    return Lake(store, partitions, config.layout, tables)
 
 
 def s3_client() -> "S3Client":

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from clickstream_lake.lake.units import MIB
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 # S3 takes at most 10,000 parts, so this is enough for 5 TB, the biggest object there can be.
-PART_BYTES: Final = 512 * 1024 * 1024
+PART_BYTES: Final = 512 * MIB
 
 
 class _Upload:

@@ -22,13 +22,13 @@ from clickstream_lake.lake.errors import (
     ObjectMissingError,
     StorageError,
 )
+from clickstream_lake.lake.units import GIB, MIB
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-MIB: Final = 1024 * 1024
 # S3 takes at most 5 GiB in one PutObject or CopyObject.
-SINGLE_CALL_BYTES: Final = 5 * 1024 * MIB
+SINGLE_CALL_BYTES: Final = 5 * GIB
 _READ_BYTES: Final = MIB
 _DELETE_BATCH: Final = 1000
 _CONFLICT_ATTEMPTS: Final = 5
@@ -95,19 +95,6 @@ class ObjectStore:
             ObjectMissingError: there is no such object.
         """
         with self.open(key) as (_, stream):
-            return stream.read()
-
-    def read_range(self, key: str, start: int, length: int) -> bytes:
-        """`length` bytes from `start`; fewer at the end of the object.
-
-        Raises:
-            ObjectMissingError: there is no such object.
-        """
-        with _lake_errors("read", key):
-            answer = self._client.get_object(
-                Bucket=self.bucket, Key=key, Range=f"bytes={start}-{start + length - 1}"
-            )
-        with io.BufferedReader(_Body(key, answer["Body"])) as stream:
             return stream.read()
 
     def download(self, key: str, path: Path) -> ObjectInfo:

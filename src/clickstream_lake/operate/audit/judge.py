@@ -114,7 +114,11 @@ def _table(view: PartitionView, fmt: Format) -> Iterator[Breach]:
     if table.drift:
         yield breach(Kind.SCHEMA_DRIFT, "", table.drift)
     for file in table.foreign:
-        yield breach(Kind.FOREIGN_FILE, file, "queries read it, but no transform wrote it")
+        detail = (
+            "queries read it, but no transform wrote it: move it away, from the landing directory "
+            "too; if its events belong here, send them through Firehose"
+        )
+        yield breach(Kind.FOREIGN_FILE, file, detail)
     for broken in table.broken:
         yield breach(Kind.BROKEN_FILE, broken.split(": ")[0], broken.split(": ", 1)[1])
 

@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.errors import LakeError, LayoutError, PartitionMovedError
-from clickstream_lake.lake.lake import Generation, Generations, is_copy
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, source_id_of
+from clickstream_lake.lake.lake import Generation, Lake, is_copy
+from clickstream_lake.lake.landing import LandingMetadata
+from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot, source_id_of
+from clickstream_lake.lake.manifest import MergedSource
 from clickstream_lake.operate.audit.views import PartitionView, Raw, Shown, TableView
 
 _AT_A_TIME: Final = 16
@@ -25,7 +27,7 @@ class AuditReader:
     """Reads partitions of one lake; changes nothing."""
 
     def __init__(
-        self, lake: Generations, catalog: Catalog, *, deep: bool = False, workers: int = _AT_A_TIME
+        self, lake: Lake, catalog: Catalog, *, deep: bool = False, workers: int = _AT_A_TIME
     ) -> None:
         """Read `lake`; `deep` counts the rows in every file instead of believing what it says."""
         self._lake = lake
@@ -48,7 +50,7 @@ class AuditReader:
                 found.add(layout.source(info.key).partition)
             except LayoutError:
                 continue  # no raw object of this lake: a stranger's file, a directory marker
-        return sorted(p for p in found if since is None or (_date(p) or since) >= since)
+        return sorted(p for p in found if since is None or (p.date or since) >= since)
 
     def read(self, partition: Partition) -> PartitionView:
         """Look at one partition.
@@ -58,7 +60,9 @@ class AuditReader:
             LakeError: S3 or Glue failed.
         """
         # The tables first: a raw object that arrives in between is young, and so is pending.
-        tables: dict[Format, TableView] = {fmt: self._table(fmt, partition) for fmt in FORMATS}
+        tables: dict[Format, TableView] = {
+            fmt: self._table(Slot(fmt, partition)) for fmt in FORMATS
+        }
         raws = dict(self._raws(partition))
         rejects = list(self._lake.store.list(self._lake.layout.reject_dir(partition)))
         absent = {s for s in raws if not any(s in tables[fmt].shown for fmt in FORMATS)}
@@ -81,43 +85,43 @@ class AuditReader:
             if source.partition == partition:
                 yield source.source_id, Raw(info.key, info.etag, info.last_modified)
 
-    def _table(self, fmt: Format, partition: Partition) -> TableView:
+    def _table(self, slot: Slot) -> TableView:
         for _ in range(_STARTS):
-            before = self._lake.state(fmt, partition)
+            before = self._lake.state(slot)
             try:
-                view = self._look(fmt, partition)
+                view = self._look(slot)
             except PartitionMovedError:
                 continue
-            if before == self._lake.state(fmt, partition):
+            if before == self._lake.state(slot):
                 return view
-        raise PartitionMovedError(f"{fmt} {partition.path} kept moving: audit it again later")
+        raise PartitionMovedError(f"{slot.path} kept moving: audit it again later")
 
-    def _look(self, fmt: Format, partition: Partition) -> TableView:
+    def _look(self, slot: Slot) -> TableView:
         lake = self._lake
-        state = lake.state(fmt, partition)
-        landing = lake.landing_files(fmt, partition)
+        state = lake.state(slot)
+        landing = lake.landing_files(slot)
         landed = frozenset(s for info in landing if (s := source_id_of(info.key)))
         if state is None:
-            return TableView(fmt, registered=False, hidden=landed)
+            return TableView(slot.format, registered=False, hidden=landed)
         try:
-            current = lake.at(fmt, partition, state.location)
+            current = lake.at(slot, state.location)
         except PartitionMovedError:
             raise
         except LakeError as error:
-            return TableView(fmt, registered=True, damage=str(error), hidden=landed)
+            return TableView(slot.format, registered=True, damage=str(error), hidden=landed)
         files = lake.files_of(current) if current else landing
         merged = {file.name for file in current.manifest.files} if current else set[str]()
-        base = current.directory if current else lake.layout.landing_dir(fmt, partition)
+        base = current.directory if current else lake.layout.landing_dir(slot)
         loose = [info for info in files if info.key.removeprefix(base) not in merged]
         shown = self._shown(loose, current)
         return TableView(
-            format=fmt,
+            format=slot.format,
             registered=True,
             shown=shown,
-            hidden=self._hidden(fmt, partition, current, landing, loose),
+            hidden=self._hidden(slot, current, landing, loose),
             foreign=tuple(info.key for info in loose if source_id_of(info.key) is None),
-            broken=tuple(self._broken(fmt, files, current, shown)),
-            drift=self._drift(fmt, partition),
+            broken=tuple(self._broken(slot.format, files, current, shown)),
+            drift=self._drift(slot),
         )
 
     def _shown(
@@ -125,29 +129,19 @@ class AuditReader:
     ) -> dict[str, tuple[Shown, ...]]:
         shown: dict[str, tuple[Shown, ...]] = {}
         for source, entry in current.manifest.sources.items() if current else ():
-            shown[source] = (
-                Shown(
-                    raw_etag=entry.raw_etag,
-                    processed_ts=entry.processed_ts,
-                    rows=entry.rows,
-                    lines=entry.lines,
-                    blank=entry.blank,
-                    rejected=entry.rejected,
-                ),
-            )
+            shown[source] = (_shown(entry),)
         own = [info for info in loose if source_id_of(info.key)]
         with ThreadPoolExecutor(self._workers) as pool:
             heads = pool.map(lambda info: self._lake.store.head(info.key), own)
             for info, head in zip(own, heads, strict=True):
                 source = str(source_id_of(info.key))
-                metadata = head.metadata if head else {}
-                shown[source] = (*shown.get(source, ()), _of_metadata(info.key, metadata))
+                figures = LandingMetadata.from_s3(head.metadata) if head else None
+                shown[source] = (*shown.get(source, ()), _shown(figures, info.key))
         return shown
 
     def _hidden(
         self,
-        fmt: Format,
-        partition: Partition,
+        slot: Slot,
         current: Generation | None,
         landing: Iterable[ObjectInfo],
         loose: Iterable[ObjectInfo],
@@ -160,7 +154,7 @@ class AuditReader:
             for info in landing
             if (source := source_id_of(info.key)) is not None
             and not current.names(info.key)
-            and not is_copy(held.get(self._lake.name_of(fmt, partition, info.key)), info)
+            and not is_copy(held.get(self._lake.name_of(slot, info.key)), info)
         )
 
     def _broken(
@@ -195,13 +189,13 @@ class AuditReader:
             if counted != rows:
                 yield f"{key}: it has {counted} rows, and {rows} by its figures"
 
-    def _drift(self, fmt: Format, partition: Partition) -> str:
-        table = self._lake.tables[fmt]
+    def _drift(self, slot: Slot) -> str:
+        table = self._lake.tables[slot.format]
         columns = _names_and_types(self._lake.partitions.columns(table))
-        wanted = _names_and_types(self._catalog.glue_columns(fmt))
+        wanted = _names_and_types(self._catalog.tables[slot.format].glue_columns())
         if columns != wanted:
             return f"{table} has other columns than the catalog: {_difference(columns, wanted)}"
-        own = _names_and_types(self._lake.partitions.columns(table, partition))
+        own = _names_and_types(self._lake.partitions.columns(table, slot.partition))
         if own != columns:
             return f"the partition has other columns than {table}: {_difference(own, columns)}"
         return ""
@@ -221,19 +215,17 @@ class AuditReader:
                     yield str(source)
 
 
-def _of_metadata(key: str, metadata: Any) -> Shown:  # noqa: ANN401 - texts by name
-    def number(name: str) -> int | None:
-        text = metadata.get(name, "")
-        return int(text) if text.isdecimal() else None
-
+def _shown(figures: LandingMetadata | MergedSource | None, file: str = "") -> Shown:
+    if figures is None:
+        return Shown(file)
     return Shown(
-        file=key,
-        raw_etag=metadata.get("raw-etag"),
-        processed_ts=metadata.get("processed-ts"),
-        rows=number("rows"),
-        lines=number("lines"),
-        blank=number("blank"),
-        rejected=number("rejected"),
+        file=file,
+        raw_etag=figures.raw_etag,
+        processed_ts=figures.processed_ts,
+        rows=figures.rows,
+        lines=figures.lines,
+        blank=figures.blank,
+        rejected=figures.rejected,
     )
 
 
@@ -251,11 +243,3 @@ def _difference(found: list[tuple[str, str]], wanted: list[tuple[str, str]]) -> 
     extra = [" ".join(column) for column in found if column not in wanted]
     missing = [" ".join(column) for column in wanted if column not in found]
     return f"more: {', '.join(extra) or 'none'}; missing: {', '.join(missing) or 'none'}"
-
-
-def _date(partition: Partition) -> date | None:
-    values = dict(partition.keys)
-    try:
-        return date(int(values["year"]), int(values["month"]), int(values["day"]))
-    except (KeyError, ValueError):
-        return None

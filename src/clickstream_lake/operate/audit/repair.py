@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from clickstream_lake.lake.errors import ManifestError
-from clickstream_lake.lake.lake import Generation, Generations
-from clickstream_lake.lake.layout import FORMATS, MANIFEST_NAME, Format, Partition, uri
+from clickstream_lake.lake.lake import Generation, Lake
+from clickstream_lake.lake.layout import FORMATS, MANIFEST_NAME, Partition, Slot, uri
 from clickstream_lake.operate.audit.judge import Breach, Kind
 
 
@@ -26,7 +26,7 @@ class Repairer:
         requeue: sends raw keys through the transform once more.
     """
 
-    lake: Generations
+    lake: Lake
     requeue: Callable[[Sequence[str]], object]
 
     def repair(self, breaches: Sequence[Breach]) -> Repairs:
@@ -51,19 +51,19 @@ class Repairer:
     def _register(self, partition: Partition) -> list[str]:
         """Register a lost partition where its rows are."""
         lake, done = self.lake, []
-        for fmt in FORMATS:
-            if lake.state(fmt, partition) is not None:
+        for slot in (Slot(fmt, partition) for fmt in FORMATS):
+            if lake.state(slot) is not None:
                 continue
-            generation = self._latest_generation(fmt, partition)
-            directory = (
-                generation.directory if generation else lake.layout.landing_dir(fmt, partition)
-            )
-            if generation is None and not lake.landing_files(fmt, partition):
+            generation = self._latest_generation(slot)
+            directory = generation.directory if generation else lake.layout.landing_dir(slot)
+            if generation is None and not lake.landing_files(slot):
                 continue
             if generation is not None:
-                lake.copy_missing(fmt, partition, generation)
-            lake.partitions.create(lake.tables[fmt], partition, uri(lake.store.bucket, directory))
-            done.append(f"registered {fmt} {partition.path} at {directory}")
+                lake.copy_missing(slot, generation)
+            lake.partitions.create(
+                lake.tables[slot.format], partition, uri(lake.store.bucket, directory)
+            )
+            done.append(f"registered {slot.path} at {directory}")
         rejects, directory = lake.tables["rejects"], lake.layout.reject_dir(partition)
         if any(lake.store.list(directory)) and lake.partitions.create(
             rejects, partition, uri(lake.store.bucket, directory)
@@ -71,18 +71,18 @@ class Repairer:
             done.append(f"registered rejects {partition.path}")
         return done
 
-    def _latest_generation(self, fmt: Format, partition: Partition) -> Generation | None:
+    def _latest_generation(self, slot: Slot) -> Generation | None:
         """The complete generation with the most sources: each one takes over the one before.
 
         What it does not name is in the landing directory, or in the raw zone: asked for again.
         """
-        base = self.lake.layout.generations_dir(fmt, partition)
+        base = self.lake.layout.generations_dir(slot)
         found = []
         for info in self.lake.store.list(base):
             name, _, file = info.key.removeprefix(base).partition("/")
             if file == MANIFEST_NAME:
                 with suppress(ManifestError):
-                    manifest = self.lake.manifests.read(fmt, partition, name)
+                    manifest = self.lake.manifests.read(slot, name)
                     found.append(Generation(name, base + name + "/", manifest))
         key = lambda generation: (len(generation.manifest.sources), generation.generation_id)  # noqa: E731 - shorter than a function
         return max(filter(self._is_whole, found), key=key, default=None)
@@ -95,13 +95,13 @@ class Repairer:
         )
 
     def _heal(self, breach: Breach) -> list[str]:
-        partition, fmt = Partition.parse(breach.partition), breach.format
-        assert fmt is not None  # noqa: S101 - the caller chose such breaches
-        state = self.lake.state(fmt, partition)
+        assert breach.format is not None  # noqa: S101 - the caller chose such breaches
+        slot = Slot(breach.format, Partition.parse(breach.partition))
+        state = self.lake.state(slot)
         if state is None:
             return []
         return [
             f"copied {name} into {generation.directory}"
-            for generation in self.lake.in_use(fmt, partition, state)
-            for name in self.lake.copy_missing(fmt, partition, generation)
+            for generation in self.lake.in_use(slot, state)
+            for name in self.lake.copy_missing(slot, generation)
         ]

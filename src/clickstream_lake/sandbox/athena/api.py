@@ -4,14 +4,12 @@ Only the operations around query executions are answered here; workgroups, named
 rest stay with whatever serves the other operations.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 from clickstream_lake.sandbox.athena.dialect import bind_parameters
-from clickstream_lake.sandbox.athena.errors import QueryError
 from clickstream_lake.sandbox.athena.executions import Execution, Executions
 from clickstream_lake.sandbox.athena.results import page, publish
+from clickstream_lake.sandbox.errors import ApiError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,27 +27,10 @@ _PRIMARY = "primary"
 Payload = dict[str, Any]
 
 
-class AthenaApiError(Exception):
-    """A request that Athena would refuse.
-
-    Attributes:
-        code: the exception's name in the API, such as `InvalidRequestException`.
-        message: what is wrong.
-        status: of the HTTP answer.
-    """
-
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        """Refuse a request."""
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.status = status
-
-
 class AthenaApi:
     """Answers Athena's query operations; safe to use from several threads."""
 
-    def __init__(self, *, engine: QueryEngine, s3: S3Client, athena: AthenaClient) -> None:
+    def __init__(self, *, engine: "QueryEngine", s3: "S3Client", athena: "AthenaClient") -> None:
         """Serve one engine.
 
         Args:
@@ -77,7 +58,7 @@ class AthenaApi:
         """Answer one request.
 
         Raises:
-            AthenaApiError: Athena would refuse it.
+            ApiError: Athena would refuse it.
         """
         return self._operations[target.removeprefix(_PREFIX)](payload)
 
@@ -197,8 +178,8 @@ class AthenaApi:
         return execution
 
 
-def _invalid(message: str) -> AthenaApiError:
-    return AthenaApiError("InvalidRequestException", message)
+def _invalid(message: str) -> ApiError:
+    return ApiError("InvalidRequestException", message)
 
 
 def _position(token: str | None) -> int:

@@ -1,7 +1,5 @@
 """What Athena charges for a query, from the bytes it scanned."""
 
-from __future__ import annotations
-
 MEGABYTE = 1 << 20
 TERABYTE = 1 << 40
 DOLLARS_PER_TERABYTE = 5.0

@@ -3,8 +3,6 @@
 awswrangler reads queries this way unless it is told otherwise.
 """
 
-from __future__ import annotations
-
 import uuid
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlglot import exp
 
-from clickstream_lake.sandbox.athena.errors import QueryError, not_supported
+from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 if TYPE_CHECKING:
     from clickstream_lake.sandbox.athena.storage import TableStorage
@@ -84,7 +82,7 @@ def read_create(tree: exp.Expr, database: str, location: str | None) -> NewTable
     )
 
 
-def check_free(new: NewTable, catalog: GlueCatalog, storage: TableStorage) -> None:
+def check_free(new: NewTable, catalog: "GlueCatalog", storage: "TableStorage") -> None:
     """Refuse a name that is taken, and a location that holds something.
 
     Raises:
@@ -97,7 +95,7 @@ def check_free(new: NewTable, catalog: GlueCatalog, storage: TableStorage) -> No
 
 
 def store(
-    new: NewTable, names: list[str], rows: pa.Table, catalog: GlueCatalog, storage: TableStorage
+    new: NewTable, names: list[str], rows: pa.Table, catalog: "GlueCatalog", storage: "TableStorage"
 ) -> list[str]:
     """Write the rows, register the table, and say which files it has.
 

@@ -3,21 +3,16 @@
 Approximate functions are computed exactly, so that equal data gives equal answers in any layout.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import duckdb
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 
-from clickstream_lake.sandbox.athena.errors import QueryError, not_supported
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 # Functions that differ from DuckDB's of the same meaning, or that DuckDB lacks.
 _MACROS = (

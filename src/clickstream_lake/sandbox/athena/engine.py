@@ -1,10 +1,9 @@
 """Runs Athena's statements over the tables that Glue describes, and says what Athena would bill."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -17,12 +16,9 @@ from clickstream_lake.sandbox.athena.plan import SelectPlan, plan_select
 from clickstream_lake.sandbox.athena.scan import ScanPlan, ScanPlanner, load
 from clickstream_lake.sandbox.athena.statements import read_statement, run_metadata
 from clickstream_lake.sandbox.athena.storage import TableStorage
-from clickstream_lake.sandbox.athena.tables import GlueCatalog
-from clickstream_lake.sandbox.athena.types import result_type
+from clickstream_lake.sandbox.athena.tables import GlueCatalog, result_type
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from sqlglot import exp
@@ -94,7 +90,9 @@ class QueryEngine:
     A query that reads no table is free here; every other SELECT is billed 10 MB at the least.
     """
 
-    def __init__(self, *, s3: S3Client, glue: GlueClient, cache_dir: Path | None = None) -> None:
+    def __init__(
+        self, *, s3: "S3Client", glue: "GlueClient", cache_dir: Path | None = None
+    ) -> None:
         """Keep what has been read in `cache_dir`, or in a temporary directory.
 
         Args:
@@ -172,7 +170,7 @@ class QueryEngine:
         return Estimate(scans)
 
     def _plan(
-        self, connection: duckdb.DuckDBPyConnection, tree: exp.Expr, database: str
+        self, connection: duckdb.DuckDBPyConnection, tree: "exp.Expr", database: str
     ) -> tuple[SelectPlan, list[ScanPlan]]:
         select = plan_select(tree, database, self._catalog.table)
         planner = ScanPlanner(self._catalog, self._storage, connection)
@@ -184,7 +182,7 @@ class QueryEngine:
 
 def _run(connection: duckdb.DuckDBPyConnection, select: SelectPlan) -> pa.Table:
     names = [f"c{index}" for index in range(len(select.names))]
-    sql = f"SELECT * FROM ({to_duckdb(select.tree)}) AS answer({', '.join(names)})"  # noqa: S608  # built from a parsed tree
+    sql = f"SELECT * FROM ({to_duckdb(select.tree)}) AS answer({', '.join(names)})"  # noqa: S608 - built from a parsed tree
     try:
         answer = connection.sql(sql)
         outputs = ", ".join(map(_as_trino, names, answer.types))

@@ -1,22 +1,19 @@
 """Query executions: started, run in the background, watched and kept for the Athena API."""
 
-from __future__ import annotations
-
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clickstream_lake.sandbox.athena.errors import QueryError
+from clickstream_lake.sandbox.athena.results import as_text, column_info
 from clickstream_lake.sandbox.athena.statements import read_statement
-from clickstream_lake.sandbox.athena.text import as_text, column_info
+from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
 
     from clickstream_lake.sandbox.athena.engine import QueryEngine, QueryResult
@@ -44,7 +41,7 @@ class Execution:
     submitted: float = field(default_factory=time.time)
     started: float = 0.0
     completed: float | None = None
-    result: QueryResult | None = None
+    result: "QueryResult | None" = None
     manifest: str | None = None
 
     @property
@@ -69,14 +66,14 @@ class Execution:
         return f"{self.output}{self.id}.{'csv' if self.kind == 'DML' else 'txt'}"
 
     @cached_property
-    def text(self) -> pa.Table:
+    def text(self) -> "pa.Table":
         """The result's values as Athena prints them; only once it has succeeded."""
-        assert self.result is not None  # noqa: S101  # callers look at the state first
+        assert self.result is not None  # noqa: S101 - callers look at the state first
         return as_text(self.result.table)
 
     def columns(self) -> list[dict[str, Any]]:
         """Describe the result's columns."""
-        assert self.result is not None  # noqa: S101  # callers look at the state first
+        assert self.result is not None  # noqa: S101 - callers look at the state first
         return [
             column_info(name, kind)
             for name, kind in zip(self.result.columns, self.result.types, strict=True)
@@ -133,7 +130,7 @@ class Execution:
 class Executions:
     """All executions of one API, newest last; safe to use from several threads."""
 
-    def __init__(self, engine: QueryEngine, publish: Callable[[Execution], None]) -> None:
+    def __init__(self, engine: "QueryEngine", publish: Callable[[Execution], None]) -> None:
         """Run statements on `engine`, and let `publish` write the files of each result."""
         self._engine = engine
         self._publish = publish
@@ -197,7 +194,7 @@ class Executions:
                 self._publish(execution)
         except QueryError as error:
             self._finish(execution, "FAILED", str(error), user=error.user)
-        except Exception as error:  # noqa: BLE001  # whatever goes wrong, the client must hear of it
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong, the client must hear of it
             reason = f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}"
             self._finish(execution, "FAILED", reason, user=False)
         else:

@@ -6,8 +6,6 @@ an integer one. It fails the whole query on a line that is no JSON object, on an
 where a scalar is declared and on text in a number column. Lines end at LF, CR or both.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass
@@ -18,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 
-from clickstream_lake.sandbox.athena.errors import QueryError, bad_data, not_supported
-from clickstream_lake.sandbox.athena.types import arrow_type, is_nested, trino_type
+from clickstream_lake.sandbox.athena.tables import arrow_type, is_nested, trino_type
+from clickstream_lake.sandbox.errors import QueryError, bad_data, not_supported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +35,7 @@ Row = dict[str, Any]
 class JsonReader:
     """Turns JSON lines into Arrow columns; one reader serves all files of one scan."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: "Sequence[Column]") -> None:
         """Read just these columns.
 
         Raises:
@@ -109,7 +107,7 @@ class JsonReader:
         return True
 
     def _array(
-        self, column: Column, rows: list[Row], lines: list[bytes], first: int, origin: str
+        self, column: "Column", rows: list[Row], lines: list[bytes], first: int, origin: str
     ) -> pa.Array:
         """Pick one column out of a batch, and make odd values fit by the SerDe's rules."""
         arrow = arrow_type(column.type)
@@ -134,7 +132,7 @@ class JsonReader:
 
     def _take(self, parsed: object) -> Row:
         if not isinstance(parsed, _Object):
-            raise ValueError("start of object expected")  # noqa: TRY004  # bad data, not a bug
+            raise ValueError("start of object expected")  # noqa: TRY004 - bad data, not a bug
         row: Row = {}
         for key, value in parsed.pairs:
             column = self._by_name.get(key.lower())
@@ -176,11 +174,11 @@ def _parse(line: bytes) -> object:
     return value
 
 
-def _scalar(value: object, column: Column) -> Any:  # noqa: ANN401  # the value of any column type
+def _scalar(value: object, column: "Column") -> Any:  # noqa: ANN401 - the value of any column type
     if value is None:
         return None
     if isinstance(value, (_Object, list)):
-        raise ValueError(  # noqa: TRY004  # bad data, not a bug
+        raise ValueError(  # noqa: TRY004 - bad data, not a bug
             f"column {column.name}: {trino_type(column.type)} value must be a scalar json value"
         )
     try:
@@ -202,11 +200,11 @@ def _text(value: object) -> str:
 
 def _digits(value: object) -> str:
     if not isinstance(value, _Number):
-        raise ValueError("not a number")  # noqa: TRY004  # bad data, not a bug
+        raise ValueError("not a number")  # noqa: TRY004 - bad data, not a bug
     return value.text
 
 
-def _integer(value: object, column: Column) -> int:
+def _integer(value: object, column: "Column") -> int:
     number = int(Decimal(_digits(value)))
     bits = arrow_type(column.type).bit_width
     if not -(1 << (bits - 1)) <= number < 1 << (bits - 1):
@@ -214,7 +212,7 @@ def _integer(value: object, column: Column) -> int:
     return number
 
 
-def _timestamp(value: object, _column: Column) -> datetime:
+def _timestamp(value: object, _column: "Column") -> datetime:
     """Parse `yyyy-MM-dd HH:mm:ss[.fff]`: the SerDe takes no ISO 8601 in a timestamp column."""
     text = _text(value)
     if "T" in text:
@@ -222,12 +220,12 @@ def _timestamp(value: object, _column: Column) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def _decimal(value: object, column: Column) -> Decimal:
+def _decimal(value: object, column: "Column") -> Decimal:
     scale = Decimal(1).scaleb(-arrow_type(column.type).scale)
     return Decimal(_text(value)).quantize(scale)
 
 
-_CONVERTERS: dict[str, Callable[[object, Column], Any]] = {
+_CONVERTERS: "dict[str, Callable[[object, Column], Any]]" = {
     "text": lambda value, _column: _text(value),
     "integer": _integer,
     "floating": lambda value, _column: float(_digits(value)),
@@ -252,7 +250,7 @@ for _family_name in ("integer", "timestamp", "date", "decimal", "binary"):
 _CONVERTERS["bigint"] = _integer
 
 
-def _family(column: Column) -> str:
+def _family(column: "Column") -> str:
     arrow = arrow_type(column.type)
     if pa.types.is_string(arrow):
         return "text"

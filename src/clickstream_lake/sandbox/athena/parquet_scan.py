@@ -1,20 +1,17 @@
 """Parquet files as Athena reads them: the footer, then the chunks it needs and no other byte."""
 
-from __future__ import annotations
-
 import io
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream_lake.sandbox.athena.errors import bad_data
-from clickstream_lake.sandbox.athena.types import arrow_type, is_nested, trino_type
+from clickstream_lake.sandbox.athena.tables import arrow_type, is_nested, trino_type
+from clickstream_lake.sandbox.errors import bad_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from clickstream_lake.sandbox.athena.storage import DataFile
     from clickstream_lake.sandbox.athena.tables import Column
 
@@ -31,7 +28,7 @@ class Footer:
     length: int
 
 
-def read_footer(file: DataFile, read: Callable[[int, int], bytes]) -> Footer:
+def read_footer(file: "DataFile", read: Callable[[int, int], bytes]) -> Footer:
     """Read a file's footer.
 
     Raises:
@@ -76,10 +73,10 @@ def chunk_ranges(
 
 
 def read_columns(
-    file: DataFile,
+    file: "DataFile",
     metadata: pq.FileMetaData,
     row_groups: Sequence[int],
-    columns: Sequence[Column],
+    columns: "Sequence[Column]",
     read: Callable[[int, int], bytes],
 ) -> pa.Table:
     """Read the columns of some row groups; a column that the file lacks is NULL.
@@ -106,11 +103,11 @@ def read_columns(
     return pa.table(arrays) if arrays else stored.select([])
 
 
-def _type_of_absent(column: Column) -> pa.DataType:
+def _type_of_absent(column: "Column") -> pa.DataType:
     return pa.null() if is_nested(column.type) else arrow_type(column.type)
 
 
-def _declared(values: pa.ChunkedArray, column: Column, file: DataFile) -> pa.ChunkedArray:
+def _declared(values: pa.ChunkedArray, column: "Column", file: "DataFile") -> pa.ChunkedArray:
     if is_nested(column.type):
         return values
     target = arrow_type(column.type)

@@ -5,15 +5,10 @@ of its partition keys, and the least and greatest value of its columns. The new 
 only where no row of the set can satisfy the old one. DuckDB evaluates it, constants included.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _INVERSE: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.EQ: exp.NEQ,

@@ -1,14 +1,17 @@
-"""Result files, at the places and in the formats where Athena's clients look for them."""
-
-from __future__ import annotations
+"""Results as Athena shows them: values as text, pages of `GetQueryResults`, and result files."""
 
 import io
 import json
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
-from clickstream_lake.sandbox.athena.errors import QueryError
+from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -16,14 +19,114 @@ if TYPE_CHECKING:
     from clickstream_lake.sandbox.athena.executions import Execution
 
 
-def publish(execution: Execution, s3: S3Client) -> None:
+_PLAIN_FROM, _PLAIN_BELOW = 1e-3, 1e7  # where Java turns to scientific notation
+_UNLIMITED = 2**31 - 1
+# Precision and scale as Athena's ColumnInfo states them; what is not here has 0 and 0.
+_PRECISION = {
+    "varchar": _UNLIMITED,
+    "tinyint": 3,
+    "smallint": 5,
+    "integer": 10,
+    "bigint": 19,
+    "float": 17,
+    "double": 17,
+    "timestamp": 3,
+    "timestamp with time zone": 3,
+    "varbinary": 1 << 30,
+    "string": 0,
+}
+
+
+def column_info(name: str, kind: str) -> dict[str, Any]:
+    """Describe a result column as `ResultSetMetadata.ColumnInfo` does."""
+    precision, scale = _PRECISION.get(kind, 0), 0
+    if kind.startswith("decimal("):
+        precision, scale = map(int, kind[len("decimal(") : -1].split(","))
+        kind = "decimal"
+    return {
+        "CatalogName": "hive",
+        "SchemaName": "",
+        "TableName": "",
+        "Name": name,
+        "Label": name,
+        "Type": kind,
+        "Precision": precision,
+        "Scale": scale,
+        "Nullable": "UNKNOWN",
+        "CaseSensitive": kind in {"varchar", "char"},
+    }
+
+
+def as_text(table: pa.Table) -> pa.Table:
+    """Turn every column into text; NULL stays NULL. Column names are made unique."""
+    return pa.table({f"c{i}": _column(column) for i, column in enumerate(table.columns)})
+
+
+def _column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        text = column.cast(pa.timestamp("ms"), safe=False).cast(pa.string())
+        return pc.binary_join_element_wise(text, " UTC", "") if kind.tz else text
+    if pa.types.is_nested(kind) or pa.types.is_floating(kind) or pa.types.is_binary(kind):
+        values = (None if value is None else _value(value) for value in column.to_pylist())
+        return pa.chunked_array([pa.array(values, pa.string())])
+    return column.cast(pa.string())
+
+
+def _value(value: object) -> str:
+    """Print one value, nested or not."""
+    for kind, show in _SHOW:
+        if isinstance(value, kind):
+            return show(value)
+    if hasattr(value, "isoformat"):
+        stamp = pa.chunked_array([[value]])
+        return str(_column(stamp)[0].as_py())
+    return str(value)
+
+
+def java_double(value: float) -> str:
+    """Print a double as Java does: `1.0E10`, `0.001`, `NaN`, `-Infinity`."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == 0 or _PLAIN_FROM <= abs(value) < _PLAIN_BELOW:
+        plain = repr(value)
+        return format(Decimal(plain), "f") if "e" in plain else plain
+    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    text = "".join(map(str, digits)).rstrip("0")
+    power = len(digits) + int(exponent) - 1
+    return f"{'-' if sign else ''}{text[0]}.{text[1:] or '0'}E{power}"
+
+
+def _entries(pairs: Sequence[tuple[object, object]]) -> str:
+    return "{" + ", ".join(f"{_value(key)}={_value(value)}" for key, value in pairs) + "}"
+
+
+def _list(value: Sequence[object]) -> str:
+    if value and all(isinstance(item, tuple) for item in value):
+        return _entries([(item[0], item[1]) for item in value if isinstance(item, tuple)])
+    return "[" + ", ".join(map(_value, value)) + "]"
+
+
+_SHOW: Sequence[tuple[type, Callable[[Any], str]]] = (
+    (type(None), lambda _: "null"),
+    (bool, lambda value: "true" if value else "false"),
+    (float, java_double),
+    (bytes, lambda value: " ".join(f"{byte:02x}" for byte in value)),
+    (dict, lambda value: _entries(list(value.items()))),
+    (list, _list),
+)
+
+
+def publish(execution: "Execution", s3: "S3Client") -> None:
     """Write the result file, and the file that describes its columns.
 
     Raises:
         QueryError: the output location does not take it.
     """
     bucket, _, key = execution.location.removeprefix("s3://").partition("/")
-    assert execution.result is not None  # noqa: S101  # a result is what is published
+    assert execution.result is not None  # noqa: S101 - a result is what is published
     if execution.result.written:
         execution.manifest = f"{execution.output}{execution.id}-manifest.csv"
         key = execution.manifest.removeprefix(f"s3://{bucket}/")
@@ -34,7 +137,7 @@ def publish(execution: Execution, s3: S3Client) -> None:
     _put(s3, execution, bucket, {key: body, f"{key}.metadata": metadata})
 
 
-def _put(s3: S3Client, execution: Execution, bucket: str, files: dict[str, bytes]) -> None:
+def _put(s3: "S3Client", execution: "Execution", bucket: str, files: dict[str, bytes]) -> None:
     try:
         for key, body in files.items():
             s3.put_object(Bucket=bucket, Key=key, Body=body)
@@ -44,7 +147,7 @@ def _put(s3: S3Client, execution: Execution, bucket: str, files: dict[str, bytes
         ) from error
 
 
-def page(execution: Execution, start: int, count: int) -> tuple[dict[str, Any], int | None]:
+def page(execution: "Execution", start: int, count: int) -> tuple[dict[str, Any], int | None]:
     """Cut one page out of a result, and say where the next one starts.
 
     The header of a query's result is its first row, as it is in Athena.
@@ -70,7 +173,7 @@ def _datum(value: str | None) -> dict[str, str]:
     return {} if value is None else {"VarCharValue": value}
 
 
-def _csv(execution: Execution) -> bytes:
+def _csv(execution: "Execution") -> bytes:
     """Quote every value, and leave NULL empty without quotes."""
     target = io.BytesIO()
     names = (column["Name"].replace('"', '""') for column in execution.columns())
@@ -80,7 +183,7 @@ def _csv(execution: Execution) -> bytes:
     return target.getvalue()
 
 
-def _plain(execution: Execution) -> bytes:
+def _plain(execution: "Execution") -> bytes:
     values = [column.to_pylist() for column in execution.text.columns]
     lines = ("\t".join(value or "" for value in row) for row in zip(*values, strict=True))
     return "".join(f"{line}\n" for line in lines).encode()

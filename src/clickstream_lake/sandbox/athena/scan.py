@@ -1,10 +1,9 @@
 """From a scan of a table to the files, row groups and bytes that it reads, and then to its rows."""
 
-from __future__ import annotations
-
 import functools
 import gzip
 import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ import pyarrow as pa
 from sqlglot import exp
 
 from clickstream_lake.sandbox.athena.dialect import to_duckdb
-from clickstream_lake.sandbox.athena.errors import bad_data
 from clickstream_lake.sandbox.athena.hive_json import JsonReader
 from clickstream_lake.sandbox.athena.parquet_scan import (
     chunk_ranges,
@@ -29,11 +27,10 @@ from clickstream_lake.sandbox.athena.prune import (
     null_rows,
 )
 from clickstream_lake.sandbox.athena.storage import in_parallel
-from clickstream_lake.sandbox.athena.types import arrow_type, is_nested
+from clickstream_lake.sandbox.athena.tables import arrow_type, is_nested
+from clickstream_lake.sandbox.errors import bad_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     import duckdb
     import pyarrow.parquet as pq
 
@@ -55,10 +52,10 @@ class FileScan:
         requests: GETs that reading it takes at the least.
     """
 
-    file: DataFile
+    file: "DataFile"
     values: tuple[str, ...]
     bytes_scanned: int
-    metadata: pq.FileMetaData | None = None
+    metadata: "pq.FileMetaData | None" = None
     row_groups: tuple[int, ...] = ()
     row_group_count: int = 0
     requests: int = 1
@@ -68,7 +65,7 @@ class FileScan:
 class ScanPlan:
     """All that one scan reads."""
 
-    scan: Scan
+    scan: "Scan"
     partitions: int
     files: tuple[FileScan, ...]
 
@@ -82,14 +79,17 @@ class ScanPlanner:
     """Resolves scans against Glue and S3, for one query."""
 
     def __init__(
-        self, catalog: GlueCatalog, storage: TableStorage, connection: duckdb.DuckDBPyConnection
+        self,
+        catalog: "GlueCatalog",
+        storage: "TableStorage",
+        connection: "duckdb.DuckDBPyConnection",
     ) -> None:
         """Evaluate predicates on `connection`."""
         self._catalog = catalog
         self._storage = storage
         self._connection = connection
 
-    def plan(self, scan: Scan) -> ScanPlan:
+    def plan(self, scan: "Scan") -> ScanPlan:
         """Choose partitions, list their files, and choose row groups by the files' footers."""
         partitions = self._surviving(scan, list(self._catalog.partitions(scan.table)))
         listings = in_parallel(lambda one: list(self._storage.list(one.location)), partitions)
@@ -103,7 +103,7 @@ class ScanPlanner:
             return ScanPlan(scan, len(partitions), tuple(text))
         return ScanPlan(scan, len(partitions), tuple(self._parquet(scan, files)))
 
-    def _surviving(self, scan: Scan, partitions: list[Partition]) -> list[Partition]:
+    def _surviving(self, scan: "Scan", partitions: "list[Partition]") -> "list[Partition]":
         keys = [key.name for key in scan.table.partition_keys]
         known = {
             name: [partition.values[index] for partition in partitions]
@@ -113,7 +113,7 @@ class ScanPlanner:
         return [partitions[index] for index in keep]
 
     def _parquet(
-        self, scan: Scan, files: Sequence[tuple[DataFile, tuple[str, ...]]]
+        self, scan: "Scan", files: "Sequence[tuple[DataFile, tuple[str, ...]]]"
     ) -> Iterable[FileScan]:
         footers = list(in_parallel(lambda one: self._footer(one[0]), files))
         groups = [
@@ -152,7 +152,7 @@ class ScanPlanner:
                 requests=1 + len(joined(chunks)),
             )
 
-    def _footer(self, file: DataFile) -> Footer:
+    def _footer(self, file: "DataFile") -> "Footer":
         return read_footer(file, functools.partial(self._storage.read, file))
 
     def _keep(
@@ -161,7 +161,7 @@ class ScanPlanner:
         known: dict[str, list[str]] | dict[str, list[object]],
         knowledge: Knowledge,
         count: int,
-        bounded: dict[str, Column] | None = None,
+        bounded: "dict[str, Column] | None" = None,
     ) -> list[int]:
         """Evaluate predicates over what is known, and give the places that survive."""
         tests = [may_match(predicate, knowledge) for predicate in predicates]
@@ -172,14 +172,14 @@ class ScanPlanner:
         arrays = {name: pa.array(values, types[name]) for name, values in known.items()}
         table = pa.table({**arrays, "place": pa.array(range(count))})
         self._connection.register("known", table)
-        sql = f"SELECT place FROM known WHERE {to_duckdb(exp.and_(*tests))} ORDER BY place"  # noqa: S608  # built from a parsed tree
+        sql = f"SELECT place FROM known WHERE {to_duckdb(exp.and_(*tests))} ORDER BY place"  # noqa: S608 - built from a parsed tree
         try:
             return [place for (place,) in self._connection.execute(sql).fetchall()]
         finally:
             self._connection.unregister("known")
 
 
-def load(plan: ScanPlan, storage: TableStorage) -> pa.Table:
+def load(plan: ScanPlan, storage: "TableStorage") -> pa.Table:
     """Read all rows of a planned scan: its data columns, and its partition keys as text."""
     scan = plan.scan
     parts = [
@@ -189,7 +189,7 @@ def load(plan: ScanPlan, storage: TableStorage) -> pa.Table:
     return pa.concat_tables([_empty(scan), *parts], promote_options="permissive")
 
 
-def _file_rows(plan: ScanPlan, storage: TableStorage) -> Iterable[pa.Table]:
+def _file_rows(plan: ScanPlan, storage: "TableStorage") -> Iterable[pa.Table]:
     columns = plan.scan.columns
     if plan.scan.table.format == "parquet":
 
@@ -206,7 +206,7 @@ def _file_rows(plan: ScanPlan, storage: TableStorage) -> Iterable[pa.Table]:
     )
 
 
-def _uncompressed(file: DataFile, body: bytes) -> bytes:
+def _uncompressed(file: "DataFile", body: bytes) -> bytes:
     """Choose the codec by the file's name, as Hive does."""
     if not file.key.endswith(".gz"):
         return body
@@ -216,7 +216,7 @@ def _uncompressed(file: DataFile, body: bytes) -> bytes:
         raise bad_data(f"{file.uri} is no valid gzip file: {error}") from error
 
 
-def _with_keys(rows: pa.Table, scan: Scan, values: Sequence[str]) -> pa.Table:
+def _with_keys(rows: pa.Table, scan: "Scan", values: Sequence[str]) -> pa.Table:
     places = {key.name: key.ordinal for key in scan.table.partition_keys}
     count = rows.num_rows
     for key in scan.keys:
@@ -230,7 +230,7 @@ def _with_keys(rows: pa.Table, scan: Scan, values: Sequence[str]) -> pa.Table:
 _NOTHING = "no column"  # carries the number of rows where a query reads no column at all
 
 
-def _empty(scan: Scan) -> pa.Table:
+def _empty(scan: "Scan") -> pa.Table:
     columns = [*scan.columns, *scan.keys]
     fields = [
         (column.name, pa.null() if is_nested(column.type) else arrow_type(column.type))
@@ -240,8 +240,8 @@ def _empty(scan: Scan) -> pa.Table:
 
 
 def _statistics(
-    columns: Iterable[Column],
-    metadata: Sequence[pq.FileMetaData],
+    columns: "Iterable[Column]",
+    metadata: "Sequence[pq.FileMetaData]",
     groups: Sequence[tuple[int, int]],
 ) -> dict[str, list[object]]:
     """Lay out the row groups' statistics in columns, as `prune` names them."""
@@ -261,14 +261,14 @@ def _statistics(
     return known
 
 
-def _places(row_group: pq.RowGroupMetaData) -> dict[str, int]:
+def _places(row_group: "pq.RowGroupMetaData") -> dict[str, int]:
     return {
         row_group.column(place).path_in_schema.lower(): place
         for place in range(row_group.num_columns)
     }
 
 
-def _bounds(row_group: pq.RowGroupMetaData, place: int | None) -> tuple[object, object, object]:
+def _bounds(row_group: "pq.RowGroupMetaData", place: int | None) -> tuple[object, object, object]:
     if place is None:
         return None, None, row_group.num_rows  # the file lacks the column: all its rows are NULL
     statistics = row_group.column(place).statistics
@@ -280,7 +280,7 @@ def _bounds(row_group: pq.RowGroupMetaData, place: int | None) -> tuple[object, 
     return statistics.min, statistics.max, nulls
 
 
-def _known_types(known: Iterable[str], bounded: dict[str, Column]) -> dict[str, pa.DataType]:
+def _known_types(known: Iterable[str], bounded: "dict[str, Column]") -> dict[str, pa.DataType]:
     types = dict.fromkeys(known, pa.string())
     if ROWS in types:
         types[ROWS] = pa.int64()

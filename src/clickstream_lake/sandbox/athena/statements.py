@@ -1,19 +1,16 @@
 """Statements about tables rather than over them: SHOW, DESCRIBE and MSCK REPAIR TABLE."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from clickstream_lake.sandbox.athena.errors import QueryError, not_supported
 from clickstream_lake.sandbox.athena.tables import Partition
+from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from clickstream_lake.sandbox.athena.storage import TableStorage
     from clickstream_lake.sandbox.athena.tables import GlueCatalog, Table
 
@@ -69,7 +66,7 @@ def read_statement(sql: str) -> Statement | None:
 
 
 def run_metadata(
-    statement: Statement, catalog: GlueCatalog, storage: TableStorage, default_database: str
+    statement: Statement, catalog: "GlueCatalog", storage: "TableStorage", default_database: str
 ) -> tuple[list[str], pa.Table]:
     """Answer a statement about tables: its column names, and its rows as text."""
     database = statement.database or default_database
@@ -94,14 +91,14 @@ def _column(name: str, values: Sequence[str]) -> tuple[list[str], pa.Table]:
     return [name], pa.table({"c0": pa.array(values, pa.string())})
 
 
-def _describe(table: Table) -> tuple[list[str], pa.Table]:
+def _describe(table: "Table") -> tuple[list[str], pa.Table]:
     columns = (*table.columns, *table.partition_keys)
     fields = ([c.name for c in columns], [c.type for c in columns], [c.comment for c in columns])
     arrays = {f"c{index}": pa.array(values, pa.string()) for index, values in enumerate(fields)}
     return ["col_name", "data_type", "comment"], pa.table(arrays)
 
 
-def _repair(table: Table, catalog: GlueCatalog, storage: TableStorage) -> list[str]:
+def _repair(table: "Table", catalog: "GlueCatalog", storage: "TableStorage") -> list[str]:
     """Register the `key=value` directories under the table's location that Glue lacks."""
     known = {partition.values for partition in catalog.partitions(table)}
     missing = [one for one in _on_storage(table, storage) if one.values not in known]
@@ -116,7 +113,7 @@ def _repair(table: Table, catalog: GlueCatalog, storage: TableStorage) -> list[s
     ]
 
 
-def _on_storage(table: Table, storage: TableStorage) -> Iterator[Partition]:
+def _on_storage(table: "Table", storage: "TableStorage") -> Iterator[Partition]:
     found = [Partition((), table.location.rstrip("/"))]
     for key in table.partition_keys:
         found = [

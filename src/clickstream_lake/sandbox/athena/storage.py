@@ -1,23 +1,19 @@
 """Objects of a table in S3: which ones a query sees, and their bytes through a cache by ETag."""
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from clickstream_lake.sandbox.athena.errors import QueryError
+from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future
-
     from mypy_boto3_s3 import S3Client
 
 _CACHE_LIMIT_BYTES = 4 << 30
@@ -63,7 +59,7 @@ class TableStorage:
     """
 
     def __init__(
-        self, client: S3Client, cache_dir: Path | None = None, limit: int = _CACHE_LIMIT_BYTES
+        self, client: "S3Client", cache_dir: Path | None = None, limit: int = _CACHE_LIMIT_BYTES
     ) -> None:
         """Cache in `cache_dir`, or in a temporary directory that goes with this object."""
         self._client = client

@@ -12,25 +12,28 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from isal import igzip
 
 from clickstream_lake.sandbox.errors import ApiError
-from clickstream_lake.sandbox.firehose.buffer import Buffer, Chunk
-from clickstream_lake.sandbox.firehose.requests import read_request
 from clickstream_lake.sandbox.firehose.stream import Stream, read_stream
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
 
 FIREHOSE_TARGET = "Firehose_20150804."
 
 ACCOUNT = "123456789012"
 """The one account of the sandbox: moto's default."""
 
+_MAX_RECORDS = 500
+_MAX_RECORD_BYTES = 1_024_000
+_MAX_BATCH_BYTES = 4 * 1024 * 1024
 _GZIP_LEVEL = 2  # of ISA-L's 0 to 3
 _TICK_SECONDS = 0.05
 _DELIVERY_ATTEMPTS = 5
@@ -41,6 +44,122 @@ Describe = Callable[[str, str], dict[str, Any] | None]
 
 Refuse = Callable[[bytes], bool]
 """Says whether a record is refused with `ServiceUnavailableException`: Firehose's throttling."""
+
+
+class _Record(msgspec.Struct):
+    Data: bytes  # msgspec decodes the base64
+
+
+class _PutRecord(msgspec.Struct):
+    DeliveryStreamName: str
+    Record: _Record
+
+
+class _PutRecordBatch(msgspec.Struct):
+    DeliveryStreamName: str
+    Records: list[_Record]
+
+
+_PUT_RECORD = msgspec.json.Decoder(_PutRecord)
+_PUT_RECORD_BATCH = msgspec.json.Decoder(_PutRecordBatch)
+
+
+def read_request(operation: str, body: bytes) -> tuple[str, list[bytes]]:
+    """The stream's name and the records of a call.
+
+    Raises:
+        ApiError: the body is no such call, or is over a limit; as Firehose would say it.
+    """
+    try:
+        if operation == "PutRecord":
+            single = _PUT_RECORD.decode(body)
+            name, records = single.DeliveryStreamName, [single.Record.Data]
+        else:
+            batch = _PUT_RECORD_BATCH.decode(body)
+            name, records = batch.DeliveryStreamName, [each.Data for each in batch.Records]
+    except msgspec.DecodeError as error:
+        raise ApiError("SerializationException", str(error)) from None
+    _check_limits(operation, records)
+    return name, records
+
+
+def _check_limits(operation: str, records: Sequence[bytes]) -> None:
+    batch = operation == "PutRecordBatch"
+    problems: list[str] = []
+    if not 1 <= len(records) <= _MAX_RECORDS:
+        bound = "less than or equal to 500" if records else "greater than or equal to 1"
+        problems.append(
+            f"Value at 'records' failed to satisfy constraint: Member must have length {bound}"
+        )
+    for number, record in enumerate(records, start=1):
+        if len(record) > _MAX_RECORD_BYTES:
+            where = f"records.{number}.member.data" if batch else "record.data"
+            size = len(record)
+            problems.append(
+                f"Value 'java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]' at '{where}' failed "
+                "to satisfy constraint: Member must have length less than or equal to 1024000"
+            )
+    if problems:
+        count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
+        raise ApiError("ValidationException", count + "; ".join(problems))
+    if sum(map(len, records)) > _MAX_BATCH_BYTES:
+        raise ApiError("InvalidArgumentException", "Records size exceeds 4 MB limit")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Records that become one object: their bytes, how many, and when the oldest arrived."""
+
+    records: list[bytes]
+    size: int
+    arrived: datetime
+
+
+@dataclass(slots=True)
+class Buffer:
+    """One stream's waiting records.
+
+    Attributes:
+        size_bytes: deliver when this many bytes wait, before compression.
+        interval: deliver when the oldest record has waited this long.
+    """
+
+    size_bytes: int
+    interval: timedelta
+    _records: list[bytes] = field(default_factory=list, init=False)
+    _size: int = field(default=0, init=False)
+    _arrived: datetime | None = field(default=None, init=False)
+
+    def add(self, records: Sequence[bytes], now: datetime) -> list[Chunk]:
+        """Take records in and return the chunks that are full now."""
+        full: list[Chunk] = []
+        for record in records:
+            if self._arrived is None:
+                self._arrived = now
+            self._records.append(record)
+            self._size += len(record)
+            if self._size >= self.size_bytes:
+                full += self.flush()
+        return full
+
+    def due(self, now: datetime) -> list[Chunk]:
+        """The waiting records, if the oldest of them has waited long enough."""
+        if self._arrived is not None and now - self._arrived >= self.interval:
+            return self.flush()
+        return []
+
+    def flush(self) -> list[Chunk]:
+        """The waiting records, whatever their number; an empty list when there are none."""
+        if self._arrived is None:
+            return []
+        chunk = Chunk(self._records, self._size, self._arrived)
+        self._records, self._size, self._arrived = [], 0, None
+        return [chunk]
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait."""
+        return len(self._records)
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
-"""A Lambda function as its definition in moto describes it, and what an invocation came to."""
+"""A Lambda function as its definition in moto describes it, and the two sides of an invocation."""
 
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,3 +65,25 @@ class Request:
     def of(cls, payload: bytes) -> "Request":
         """A request with an id of its own."""
         return cls(payload, str(uuid.uuid4()))
+
+
+@dataclass(frozen=True)
+class Context:
+    """The attributes and the method of Lambda's own context object."""
+
+    function_name: str
+    invoked_function_arn: str
+    aws_request_id: str
+    memory_limit_in_mb: int
+    deadline: float
+    function_version: str = "$LATEST"
+    log_stream_name: str = "sandbox"
+
+    @property
+    def log_group_name(self) -> str:
+        """The log group that the function would write to."""
+        return f"/aws/lambda/{self.function_name}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the invocation is ended."""
+        return max(0, int((self.deadline - time.monotonic()) * 1000))

@@ -1,20 +1,122 @@
-"""Invoke functions by name, each in a warm process of its own, as many at once as are asked for."""
+"""Invoke functions by name, each in a warm process of its own, as many at once as are asked for.
 
+A worker that cannot start (its handler cannot be imported, or built from its environment) fails
+the invocation as on Lambda, where the message would come back for hours. Here a person waits: the
+reason is kept, and whoever waits for the functions raises it.
+"""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from clickstream_lake.sandbox.errors import ApiError
-from clickstream_lake.sandbox.runtime.call import Handler, call_handler
+from clickstream_lake.sandbox.errors import ApiError, SandboxError
 from clickstream_lake.sandbox.runtime.function import Function, Outcome, Request
-from clickstream_lake.sandbox.runtime.process import Worker
+from clickstream_lake.sandbox.runtime.worker import Handler, call_handler
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+
+
+# What a handler's process inherits from ours. Everything else comes from the function itself.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+_WORKER = "clickstream_lake.sandbox.runtime.worker"
+_EXIT_SECONDS = 5
+
+
+class Worker:
+    """One warm execution environment of one function."""
+
+    def __init__(self, function: Function, environment: Mapping[str, str], log: Path) -> None:
+        """Start the process; its standard output and error are appended to `log`."""
+        self.function = function
+        self._connection, theirs = multiprocessing.Pipe()
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        with log.open("ab") as sink:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", _WORKER, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=inherited | dict(environment),
+                pass_fds=(theirs.fileno(),),
+                process_group=0,  # a Ctrl-C in the terminal is not meant for it
+            )
+        theirs.close()
+        self._ready = False
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another invocation."""
+        return self._process.poll() is None and not self._connection.closed
+
+    def start(self, seconds: float) -> Outcome | None:
+        """Wait until the handler is imported, but no longer than `seconds`.
+
+        Returns:
+            None, or why the worker could not start. It is gone then.
+        """
+        with self._lock:
+            if self._ready:
+                return None
+            try:
+                self._connection.send(self.function)
+                if not self._connection.poll(seconds):
+                    message = f"the handler's import takes longer than {seconds:g} seconds"
+                    return self._lost("Sandbox.InitTimeout", message)
+                failure = self._connection.recv()
+            except (EOFError, OSError):
+                return self._lost("Runtime.ExitError", "the process exited during the import")
+            if failure is not None:
+                self.stop()
+                return Outcome(*failure)
+            self._ready = True
+            return None
+
+    def invoke(self, request: Request) -> Outcome:
+        """Run one invocation; after a timeout or a crash the worker is gone."""
+        with self._lock:
+            try:
+                self._connection.send((request.payload, request.request_id))
+                if not self._connection.poll(self.function.timeout):
+                    seconds = self.function.timeout
+                    return self._lost(
+                        "Sandbox.Timedout", f"Task timed out after {seconds}.00 seconds"
+                    )
+                return Outcome(*self._connection.recv())
+            except (EOFError, OSError):
+                return self._lost("Runtime.ExitError", "the handler's process exited")
+
+    def stop(self) -> None:
+        """End the process: by closing its pipe, and by force if it does not go."""
+        self._connection.close()
+        try:
+            self._process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _lost(self, kind: str, message: str) -> Outcome:
+        self._process.kill()
+        self.stop()
+        return Outcome(
+            json.dumps({"errorType": kind, "errorMessage": message}).encode(), failed=True
+        )
 
 
 @dataclass(slots=True)
@@ -35,6 +137,7 @@ class LambdaService:
         environment: Mapping[str, str],
         log_dir: Path,
         entry_point: Callable[[Function], str] = lambda function: function.handler,
+        start_seconds: float = 60.0,
         handlers: Mapping[str, Handler] | None = None,
     ) -> None:
         """Run what `client` knows.
@@ -44,18 +147,51 @@ class LambdaService:
             environment: variables that every function gets: the endpoint and credentials.
             log_dir: a log file per function goes here.
             entry_point: the import path of what a function runs.
+            start_seconds: how long a worker may take to import its handler.
             handlers: run in this process instead of a worker, by handler path. For tests.
         """
         self._client = client
         self._environment = dict(environment)
         self._log_dir = log_dir
         self._entry_point = entry_point
+        self._start_seconds = start_seconds
         self._handlers = dict(handlers or {})
         self._idle: dict[Function, list[Worker]] = {}
         self._busy: set[Worker] = set()
+        self._cannot_start: dict[Function, str] = {}
         self._lock = threading.Lock()
         self._stopped = False
         self.stats: dict[str, InvocationStats] = {}
+
+    def start_workers(self) -> None:
+        """Start a worker for each function that there is, all at once, and keep them warm.
+
+        Raises:
+            SandboxError: one of them cannot start; says why, and where its log is.
+        """
+        pages = self._client().get_paginator("list_functions").paginate()
+        functions = [self._runnable(each) for page in pages for each in page["Functions"]]
+        with ThreadPoolExecutor(max_workers=len(functions) or 1) as pool:
+            started = [pool.submit(self._warm_up, function) for function in functions]
+            try:
+                for each in as_completed(started):
+                    each.result()
+                    self.check()
+            except SandboxError:
+                self.stop()  # nobody waits for the others
+                raise
+
+    def check(self) -> None:
+        """Say if a function, as it is configured now, cannot start.
+
+        Raises:
+            SandboxError: says which, why, and where its log is.
+        """
+        with self._lock:
+            known = dict(self._cannot_start)
+        for function, reason in known.items():
+            if self._is_current(function):
+                raise SandboxError(reason)
 
     def invoke(self, name: str, payload: bytes) -> Outcome:
         """Invoke a function by name or ARN and wait for its answer.
@@ -101,15 +237,46 @@ class LambdaService:
         except ClientError as error:
             details = error.response["Error"]
             raise ApiError(details["Code"], details["Message"], 404) from None
+        return self._runnable(configuration)
+
+    def _runnable(self, configuration: Mapping[str, Any]) -> Function:
         function = Function.from_configuration(configuration)
         return replace(function, handler=self._entry_point(function))
+
+    def _is_current(self, function: Function) -> bool:
+        try:
+            return self.find(function.name) == function
+        except ApiError:
+            return False
+
+    def _warm_up(self, function: Function) -> None:
+        worker = self._take(function)
+        try:
+            self._start(worker)
+        finally:
+            self._give_back(worker)
 
     def _in_worker(self, function: Function, request: Request) -> Outcome:
         worker = self._take(function)
         try:
-            return worker.invoke(request)
+            return self._start(worker) or worker.invoke(request)
         finally:
             self._give_back(worker)
+
+    def _start(self, worker: Worker) -> Outcome | None:
+        """Have a worker started, and keep in mind what kept it from it."""
+        function = worker.function
+        failure = worker.start(self._start_seconds)
+        with self._lock:
+            if failure is None or self._stopped:
+                self._cannot_start.pop(function, None)
+                return failure
+            error = json.loads(failure.payload)
+            self._cannot_start[function] = (
+                f"function {function.name} cannot start: {error['errorType']}: "
+                f"{error['errorMessage']}; its log is {self._log_file(function)}"
+            )
+        return failure
 
     def _take(self, function: Function) -> Worker:
         with self._lock:
@@ -119,8 +286,7 @@ class LambdaService:
                 if worker.alive:
                     self._busy.add(worker)
                     return worker
-            log = self._log_dir / f"{function.name}.log"
-            worker = Worker(function, self._variables(function), log)
+            worker = Worker(function, self._variables(function), self._log_file(function))
             self._busy.add(worker)
             return worker
 
@@ -129,6 +295,9 @@ class LambdaService:
             self._busy.discard(worker)
             if worker.alive and not self._stopped:
                 self._idle.setdefault(worker.function, []).append(worker)
+
+    def _log_file(self, function: Function) -> Path:
+        return self._log_dir / f"{function.name}.log"
 
     def _variables(self, function: Function) -> dict[str, str]:
         return (

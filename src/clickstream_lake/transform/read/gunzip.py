@@ -12,7 +12,7 @@ from isal import igzip_lib, isal_zlib
 
 from clickstream_lake.lake.config import Limits
 from clickstream_lake.lake.errors import CorruptObjectError
-from clickstream_lake.transform.rules.reasons import OBJECT_REASONS, ObjectReason
+from clickstream_lake.transform.rules.reasons import ObjectReason
 
 _MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # 15 bits of window, with a gzip header and trailer
@@ -46,15 +46,48 @@ def gunzip(raw: Readable, limits: Limits) -> Iterator[bytes]:
     for piece in members.pieces():
         total += len(piece)
         if total > limits.max_object_bytes:
-            raise corrupt("object_too_large")
+            raise corrupt(ObjectReason.OBJECT_TOO_LARGE)
         if total > max(members.read_bytes * limits.max_ratio, _RATIO_FROM_BYTES):
-            raise corrupt("ratio_too_high")
+            raise corrupt(ObjectReason.RATIO_TOO_HIGH)
         yield piece
+
+
+def gunzip_or_plain(raw: Readable, limits: Limits) -> Iterator[bytes]:
+    """As `gunzip`, but text that is not compressed is taken as it is. For files on a disk.
+
+    Raises:
+        CorruptObjectError: with an `ObjectReason`.
+    """
+    start = raw.read(len(_MAGIC))
+    while 0 < len(start) < len(_MAGIC) and (more := raw.read(1)):
+        start += more
+    again = _Ahead(start, raw)
+    if start == _MAGIC:
+        yield from gunzip(again, limits)
+        return
+    total = 0
+    while piece := again.read(PIECE_BYTES):
+        total += len(piece)
+        if total > limits.max_object_bytes:
+            raise corrupt(ObjectReason.OBJECT_TOO_LARGE)
+        yield piece
+
+
+class _Ahead:
+    """A file whose first bytes have been looked at."""
+
+    def __init__(self, start: bytes, raw: Readable) -> None:
+        self._start = start
+        self._raw = raw
+
+    def read(self, size: int, /) -> bytes:
+        start, self._start = self._start, b""
+        return start or self._raw.read(size)
 
 
 def corrupt(reason: ObjectReason) -> CorruptObjectError:
     """The error of a raw object that is rejected whole."""
-    return CorruptObjectError(reason, OBJECT_REASONS[reason])
+    return CorruptObjectError(reason, reason.meaning)
 
 
 class _Members:
@@ -72,7 +105,8 @@ class _Members:
     def pieces(self) -> Iterator[bytes]:
         data = self._magic(b"")
         if data is None:
-            raise corrupt("not_gzip" if self.read_bytes else "gzip_truncated")
+            empty = self.read_bytes == 0
+            raise corrupt(ObjectReason.GZIP_TRUNCATED if empty else ObjectReason.NOT_GZIP)
         while data is not None:
             rest = yield from self._member(data)
             data = self._magic(rest)
@@ -84,7 +118,7 @@ class _Members:
             try:
                 piece = member.decompress(data, PIECE_BYTES)
             except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub names an instance
-                raise corrupt("gzip_corrupt") from error
+                raise corrupt(ObjectReason.GZIP_CORRUPT) from error
             if piece:
                 yield piece
             if member.eof:
@@ -94,7 +128,7 @@ class _Members:
             if not data and len(piece) < PIECE_BYTES:
                 data = self._read()
                 if not data:
-                    raise corrupt("gzip_truncated")
+                    raise corrupt(ObjectReason.GZIP_TRUNCATED)
 
     def _magic(self, data: bytes) -> bytes | None:
         """Stand at the start of the next member; None where the object ends.
@@ -111,11 +145,11 @@ class _Members:
         if data.startswith(_MAGIC):
             return data
         if data and _MAGIC.startswith(data):
-            raise corrupt("gzip_truncated")
+            raise corrupt(ObjectReason.GZIP_TRUNCATED)
         if first:
             return None
         while data:
             if data.strip(b"\0"):
-                raise corrupt("gzip_trailing_garbage")
+                raise corrupt(ObjectReason.GZIP_TRAILING_GARBAGE)
             data = self._read()
         return None

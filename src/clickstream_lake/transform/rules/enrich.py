@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
 from clickstream_lake.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
+from clickstream_lake.lake.config import Limits
 from clickstream_lake.transform.read.lines import WHITESPACE, split_values
 from clickstream_lake.transform.rules.reasons import LineReason
-from clickstream_lake.transform.rules.rules import Rules
 from clickstream_lake.transform.rules.strict import ParsedEvent, RejectedError, parse_event
 
 _encode = msgspec.json.encode
@@ -32,6 +33,25 @@ _KNOWN_KEYS: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides how the events of one raw object come out: the same for every event.
+
+    Attributes:
+        catalog: columns and PII keys.
+        limits: what one event may ask for.
+        processed_ts: UTC milliseconds.
+        processed_ts_text: the same instant as ISO-8601 text.
+        partition_keys: names that would be read as a partition column.
+    """
+
+    catalog: Catalog
+    limits: Limits
+    processed_ts: int
+    processed_ts_text: str
+    partition_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RejectedLine:
     """Which text of a raw object was not published, and why; never the text itself.
 
@@ -46,20 +66,24 @@ class RejectedLine:
 
 
 @dataclass(slots=True)
-class EnrichedLines:
-    """What became of some lines.
+class Enriched:
+    """What became of some lines in a row.
 
     Attributes:
-        json: the published events, each a JSON line with its newline.
-        rows: the same events as Parquet rows, in the order of the catalog's Parquet columns.
+        json: the published events as NDJSON, whole lines with their newlines, in the order sent.
+        batches: the same events as Parquet rows, in the same order.
         mismatched: column -> values that did not fit it.
     """
 
-    json: list[bytes] = field(default_factory=list)
-    rows: list[list[Any]] = field(default_factory=list)
+    json: list[bytes | memoryview] = field(default_factory=list)
+    batches: list[pa.RecordBatch] = field(default_factory=list)
     blank: int = 0
     rejects: list[RejectedLine] = field(default_factory=list)
     mismatched: dict[str, int] = field(default_factory=dict)
+
+
+Event = tuple[bytes, list[Any]]
+"""A published event: its JSON line, and its cells in the order of the catalog's Parquet columns."""
 
 
 class Enricher:
@@ -70,8 +94,9 @@ class Enricher:
         catalog = rules.catalog
         self._catalog = catalog
         self._limits = rules.limits
+        self._schema = catalog.arrow_schema()
         self._partition_keys = rules.partition_keys
-        columns = catalog.table("parquet").columns
+        columns = catalog.tables["parquet"].columns
         self._width = len(columns)
         index = {column.name: position for position, column in enumerate(columns)}
         self._extra_index = index[EXTRA]
@@ -86,47 +111,60 @@ class Enricher:
         self._pii_needles = tuple(b'"%s"' % key.encode() for key in sorted(catalog.pii_keys))
         self._prefixes = {name: b',"%s":' % name.encode() for name in self._columns}
 
-    def line(self, line: bytes, number: int, offset: int, done: EnrichedLines) -> None:
-        """Enrich one line, without its newline, and add what became of it to `done`.
+    def line(self, line: bytes, number: int, offset: int, done: Enriched) -> list[Event]:
+        """Enrich one line, without its newline.
 
         Args:
             line: any bytes.
             number: of the line, counted from 1.
             offset: where it starts in the decompressed object.
-            done: what became of the lines so far.
+            done: what is not published of the line is accounted for there.
+
+        Returns:
+            Its events, for the caller to publish in their turn.
         """
         text = line.strip(WHITESPACE)
         if not text:
             done.blank += 1
-            return
+            return []
         start = offset + len(line) - len(line.lstrip(WHITESPACE))
-        reason = self._publish(text, done)
-        if reason is None:
-            return
-        values = split_values(text)
-        if len(values) == 1:
-            done.rejects.append(RejectedLine(number, start, reason))
-            return
-        for position, value in values:
-            reason = self._publish(value, done)
-            if reason is not None:
-                done.rejects.append(RejectedLine(number, start + position, reason))
-
-    def _publish(self, text: bytes, done: EnrichedLines) -> LineReason | None:
-        """Add one event, or say why not."""
-        if len(text) > self._limits.max_line_bytes:
-            return "line_too_long"
         try:
-            event = parse_event(text, self._limits)
+            return [self._event(text, done)]
         except RejectedError as rejected:
-            return rejected.reason
-        self._rewrite_nested(event)
-        line, row = self._apply(event, done.mismatched)
-        done.json.append(line)
-        done.rows.append(row)
-        return None
+            values = split_values(text)
+            if len(values) == 1:
+                done.rejects.append(RejectedLine(number, start, rejected.reason))
+                return []
+        events = []
+        for position, value in values:
+            try:
+                events.append(self._event(value, done))
+            except RejectedError as rejected:
+                done.rejects.append(RejectedLine(number, start + position, rejected.reason))
+        return events
 
-    def _apply(self, event: ParsedEvent, mismatched: dict[str, int]) -> tuple[bytes, list[Any]]:
+    def batch(self, events: list[Event]) -> pa.RecordBatch:
+        """The Parquet rows of some events, at least one."""
+        rows = (row for _, row in events)
+        arrays = [
+            pa.array(column, type=kind.type)
+            for column, kind in zip(zip(*rows, strict=True), self._schema, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+    def _event(self, text: bytes, done: Enriched) -> Event:
+        """Enrich the text of one event.
+
+        Raises:
+            RejectedError: it is not published.
+        """
+        if len(text) > self._limits.max_line_bytes:
+            raise RejectedError(LineReason.LINE_TOO_LONG)
+        event = parse_event(text, self._limits)
+        self._rewrite_nested(event)
+        return self._apply(event, done.mismatched)
+
+    def _apply(self, event: ParsedEvent, mismatched: dict[str, int]) -> Event:
         """Type the columns of one event: its JSON line and its Parquet row."""
         columns, prefixes, values = self._columns, self._prefixes, event.values
         row: list[Any] = [None] * self._width

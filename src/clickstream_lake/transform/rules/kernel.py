@@ -8,15 +8,15 @@ hostile input.
 
 import ctypes
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
 from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS
+from clickstream_lake.transform.rules.enrich import Rules
 from clickstream_lake.transform.rules.native import library
-from clickstream_lake.transform.rules.rules import Rules
 from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 
 # The same numbers as in native/kernel.h.
@@ -28,6 +28,10 @@ _MOST_STAMP_BYTES: Final = 64
 
 # More than the keys of any sane catalog and its producers; a stranger's keys only fill it once.
 _MOST_KEYS: Final = 4_096
+
+# Without a kernel, the bytes from which on a part ends: small events take far more memory than
+# their text.
+_PART_BYTES: Final = 128 * 1024
 
 
 class KernelError(RuntimeError):
@@ -72,6 +76,30 @@ class ScannedPart:
     lines: int
 
 
+def scanner(rules: Rules) -> Callable[[bytes], Iterator[ScannedPart]]:
+    """What scans the blocks of one raw object: the kernel, or, without one, what declines all.
+
+    Raises:
+        KernelError: there is no memory.
+    """
+    return decline_all if library.missing() else Kernel(rules).scan
+
+
+def decline_all(data: bytes) -> Iterator[ScannedPart]:
+    """Leave every line of a block to others, as a kernel may; the last one may lack its end."""
+    start = 0
+    while start < len(data):
+        first = start
+        declined: list[DeclinedLine] = []
+        while start < len(data) and start - first < _PART_BYTES:
+            end = data.find(b"\n", start)
+            end = len(data) if end < 0 else end
+            declined.append(DeclinedLine(start, end, line=len(declined), row=0, json=0))
+            start = end + 1
+        lines = len(declined) - (start > len(data))
+        yield ScannedPart(memoryview(b""), None, tuple(declined), blank=0, lines=lines)
+
+
 class Kernel:
     """Scans the blocks of one raw object."""
 
@@ -87,7 +115,7 @@ class Kernel:
         self._schema = catalog.arrow_schema()
         self._columns = {name: index for index, name in enumerate(self._schema.names)}
         own = {EXTRA: _EXTRA, PROCESSED_TS: _PROCESSED}
-        columns = catalog.table("parquet").columns
+        columns = catalog.tables["parquet"].columns
         kinds = bytes(own.get(column.name, _KINDS[column.type]) for column in columns)
         self._native = library.load()
         self._kernel = self._native.kernel_new(len(kinds), kinds, _MOST_KEYS)

@@ -1,45 +1,52 @@
 """Why something was not published. These words stand in the rejects table and in metrics."""
 
-from typing import Final, Literal
+from enum import StrEnum
+from typing import Self
 
-LineReason = Literal[
-    "not_json",
-    "not_object",
-    "non_finite_number",
-    "number_overflow",
-    "invalid_utf8",
-    "lone_surrogate",
-    "too_deep",
-    "too_many_keys",
-    "key_too_long",
-    "line_too_long",
-]
-ObjectReason = Literal[
-    "not_gzip",
-    "gzip_truncated",
-    "gzip_corrupt",
-    "gzip_trailing_garbage",
-    "object_too_large",
-    "ratio_too_high",
-]
 
-LINE_REASONS: Final[dict[LineReason, str]] = {
-    "not_json": "the text is no JSON value",
-    "not_object": "the JSON value is no object",
-    "non_finite_number": "a number is NaN or Infinity",
-    "number_overflow": "a number is too large for a double",
-    "invalid_utf8": "the bytes are no UTF-8",
-    "lone_surrogate": "an escape gives half of a surrogate pair",
-    "too_deep": "objects and arrays are nested deeper than LAKE_MAX_DEPTH",
-    "too_many_keys": "the event has more keys than LAKE_MAX_KEYS",
-    "key_too_long": "a key is longer than 10,000 bytes",
-    "line_too_long": "the event is longer than LAKE_MAX_LINE_BYTES",
-}
-OBJECT_REASONS: Final[dict[ObjectReason, str]] = {
-    "not_gzip": "the object does not start with a gzip header",
-    "gzip_truncated": "the gzip stream ends too early",
-    "gzip_corrupt": "the gzip stream fails its own checks",
-    "gzip_trailing_garbage": "something that is no gzip member follows the last one",
-    "object_too_large": "the object decompresses to more than LAKE_MAX_OBJECT_BYTES",
-    "ratio_too_high": "the object decompresses to more than LAKE_MAX_RATIO times its size",
-}
+class Reason(StrEnum):
+    """A word, and what it means."""
+
+    meaning: str
+
+    def __new__(cls, word: str, meaning: str = "") -> Self:
+        """Make a word that is equal to its text; looking one up takes no meaning."""
+        reason = str.__new__(cls, word)
+        reason._value_ = word
+        reason.meaning = meaning
+        return reason
+
+
+class LineReason(Reason):
+    """Why an event was not published."""
+
+    NOT_JSON = "not_json", "the text is no JSON value"
+    NOT_OBJECT = "not_object", "the JSON value is no object"
+    NON_FINITE_NUMBER = "non_finite_number", "a number is NaN or Infinity"
+    NUMBER_OVERFLOW = "number_overflow", "a number is too large for a double"
+    INVALID_UTF8 = "invalid_utf8", "the bytes are no UTF-8"
+    LONE_SURROGATE = "lone_surrogate", "an escape gives half of a surrogate pair"
+    TOO_DEEP = "too_deep", "objects and arrays are nested deeper than LAKE_MAX_DEPTH"
+    TOO_MANY_KEYS = "too_many_keys", "the event has more keys than LAKE_MAX_KEYS"
+    KEY_TOO_LONG = "key_too_long", "a key is longer than 10,000 bytes"
+    LINE_TOO_LONG = "line_too_long", "the event is longer than LAKE_MAX_LINE_BYTES"
+
+
+class ObjectReason(Reason):
+    """Why a raw object was rejected whole."""
+
+    NOT_GZIP = "not_gzip", "the object does not start with a gzip header"
+    GZIP_TRUNCATED = "gzip_truncated", "the gzip stream ends too early"
+    GZIP_CORRUPT = "gzip_corrupt", "the gzip stream fails its own checks"
+    GZIP_TRAILING_GARBAGE = (
+        "gzip_trailing_garbage",
+        "something that is no gzip member follows the last one",
+    )
+    OBJECT_TOO_LARGE = (
+        "object_too_large",
+        "the object decompresses to more than LAKE_MAX_OBJECT_BYTES",
+    )
+    RATIO_TOO_HIGH = (
+        "ratio_too_high",
+        "the object decompresses to more than LAKE_MAX_RATIO times its size",
+    )

@@ -63,20 +63,20 @@ def parse_event(text: bytes, limits: Limits) -> ParsedEvent:
         RejectedError: with a `LineReason`.
     """
     if text.count(b"{") + text.count(b"[") > limits.max_depth and depth_of(text) > limits.max_depth:
-        raise RejectedError("too_deep")
+        raise RejectedError(LineReason.TOO_DEEP)
     try:
         values = _parse_values(text)
         if type(values) is not dict:
-            raise RejectedError("not_object")
+            raise RejectedError(LineReason.NOT_OBJECT)
         fields = _parse_fields(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         _explain(text)
     if len(text) > _OVERFLOWING_DIGITS and _has_overflowing_integer(text):
-        raise RejectedError("number_overflow")
+        raise RejectedError(LineReason.NUMBER_OVERFLOW)
     if text.count(b":") > limits.max_keys and _count_keys(values) > limits.max_keys:
-        raise RejectedError("too_many_keys")
+        raise RejectedError(LineReason.TOO_MANY_KEYS)
     if len(text) > MAX_KEY_BYTES and _has_long_key(text):
-        raise RejectedError("key_too_long")
+        raise RejectedError(LineReason.KEY_TOO_LONG)
     return ParsedEvent(values, fields)
 
 
@@ -151,7 +151,7 @@ def _explain(text: bytes) -> NoReturn:
     try:
         decoded = text.decode()
     except UnicodeDecodeError:
-        raise RejectedError("invalid_utf8") from None
+        raise RejectedError(LineReason.INVALID_UTF8) from None
     try:
         # Numbers stay text: here it only matters whether they are well-formed.
         value = json.loads(
@@ -162,14 +162,14 @@ def _explain(text: bytes) -> NoReturn:
             object_pairs_hook=_Pairs,  # duplicate keys count, too
         )
     except _NonFiniteError:
-        raise RejectedError("non_finite_number") from None
+        raise RejectedError(LineReason.NON_FINITE_NUMBER) from None
     except (ValueError, RecursionError):
-        raise RejectedError("not_json") from None
+        raise RejectedError(LineReason.NOT_JSON) from None
     if type(value) is not _Pairs:
-        raise RejectedError("not_object")
+        raise RejectedError(LineReason.NOT_OBJECT)
     if any(_is_lone_surrogate(part) for part in _texts(value)):
-        raise RejectedError("lone_surrogate")
-    raise RejectedError("number_overflow")
+        raise RejectedError(LineReason.LONE_SURROGATE)
+    raise RejectedError(LineReason.NUMBER_OVERFLOW)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clickstream_lake.compact.merge.merge_parquet import merge_parquet
 from clickstream_lake.compact.merge.merging import Input, MergeCounters
+from clickstream_lake.compact.merge.parquet import merge_parquet
 from clickstream_lake.lake.catalog import Catalog
 
 Write = Callable[..., Path]

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clickstream_lake.compact.merge.dedupe import find_duplicates
-from clickstream_lake.compact.merge.merge_json import merge_json
-from clickstream_lake.compact.merge.merge_parquet import merge_parquet
+from clickstream_lake.compact.merge.json import merge_json
 from clickstream_lake.compact.merge.merging import Input
+from clickstream_lake.compact.merge.parquet import merge_parquet
 from clickstream_lake.lake.catalog import Catalog
 
 Newer = Callable[..., Catalog]

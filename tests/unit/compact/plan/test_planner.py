@@ -10,7 +10,7 @@ from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.lake import Generation
 from clickstream_lake.lake.layout import Partition
 from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
-from tests.protocol.lake import DAY
+from tests.protocol.lake import DAY, JSON_DAY
 
 NOW = datetime(2025, 11, 26, 12, tzinfo=UTC)
 SETTINGS = CompactSettings(target_file_bytes=1000, min_files=4)
@@ -35,8 +35,7 @@ def surveyed(sizes: list[int], merged: list[int], *, version: int = 1) -> Survey
         files=files,
     )
     return Survey(
-        format="json",
-        partition=DAY,
+        slot=JSON_DAY,
         state=PartitionState("s3://b/x/"),
         current=Generation("g", "x/", manifest) if merged else None,
         inputs=tuple(landing(*sizes)),

@@ -6,9 +6,9 @@ import pytest
 
 from clickstream_lake.compact.protocol.cleanup import CleanupResult
 from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from tests.protocol.clients import KINDS
-from tests.protocol.lake import BUCKET, DAY, TABLES, Lake
+from tests.protocol.lake import BUCKET, DAY, JSON_DAY, PARQUET_DAY, TABLES, LakeUnderTest
 
 DAYS = timedelta(days=1)
 GENERATIONS = "processed/json/compacted/"
@@ -16,37 +16,37 @@ LANDING = f"processed/json/{DAY.path}/"
 
 
 @pytest.fixture(params=KINDS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTest]:
     """A partition of two sources, compacted once."""
     with KINDS[request.param]() as (s3, glue):
-        made = Lake(s3, glue, tmp_path)
+        made = LakeUnderTest(s3, glue, tmp_path)
         made.create_tables()
         for name in "ab":
             made.publish("json", made.put_raw(name), [name])
-        made.operations().compactor.compact("json", DAY, force=True)
+        made.operations().compactor.compact(JSON_DAY, force=True)
         yield made
 
 
 def clean(
-    lake: Lake, *, after: timedelta, dry_run: bool = False, fmt: Format = "json"
+    lake: LakeUnderTest, *, after: timedelta, dry_run: bool = False, fmt: Format = "json"
 ) -> CleanupResult:
     operations = lake.operations(now=lambda: datetime.now(UTC) + after)
-    return operations.cleaner.clean(fmt, DAY, dry_run=dry_run)
+    return operations.cleaner.clean(Slot(fmt, DAY), dry_run=dry_run)
 
 
-def compact_again(lake: Lake, name: str) -> None:
+def compact_again(lake: LakeUnderTest, name: str) -> None:
     lake.publish("json", lake.put_raw(name), [name])
-    lake.operations().compactor.compact("json", DAY, force=True)
+    lake.operations().compactor.compact(JSON_DAY, force=True)
 
 
-def test_merged_landing_files_go_after_the_grace_period(lake: Lake) -> None:
+def test_merged_landing_files_go_after_the_grace_period(lake: LakeUnderTest) -> None:
     result = clean(lake, after=2 * DAYS)
     assert (result.outcome, result.landing_files, result.files) == ("cleaned", 2, 2)
     assert lake.keys(LANDING) == []
     assert lake.visible("json") == ["a", "b"]
 
 
-def test_nothing_goes_within_the_grace_period(lake: Lake) -> None:
+def test_nothing_goes_within_the_grace_period(lake: LakeUnderTest) -> None:
     keys = lake.keys()
     result = clean(lake, after=timedelta(hours=23))
     assert result.outcome == "skipped"
@@ -54,7 +54,7 @@ def test_nothing_goes_within_the_grace_period(lake: Lake) -> None:
     assert lake.keys() == keys
 
 
-def test_a_dry_run_only_tells(lake: Lake) -> None:
+def test_a_dry_run_only_tells(lake: LakeUnderTest) -> None:
     keys = lake.keys()
     result = clean(lake, after=2 * DAYS, dry_run=True)
     assert (result.outcome, result.landing_files) == ("would_clean", 2)
@@ -62,18 +62,18 @@ def test_a_dry_run_only_tells(lake: Lake) -> None:
     assert lake.keys() == keys
 
 
-def test_a_second_clean_up_finds_nothing(lake: Lake) -> None:
+def test_a_second_clean_up_finds_nothing(lake: LakeUnderTest) -> None:
     clean(lake, after=2 * DAYS)
     assert clean(lake, after=3 * DAYS).outcome == "nothing"
 
 
-def test_unmerged_landing_files_stay(lake: Lake) -> None:
+def test_unmerged_landing_files_stay(lake: LakeUnderTest) -> None:
     lake.publish("json", lake.put_raw("late"), ["late"])
     assert clean(lake, after=2 * DAYS).landing_files == 2
     assert [key for key in lake.keys(LANDING) if "late-" in key]
 
 
-def test_replaced_generations_go(lake: Lake) -> None:
+def test_replaced_generations_go(lake: LakeUnderTest) -> None:
     compact_again(lake, "c")
     result = clean(lake, after=2 * DAYS)
     assert len(result.generations) == 1
@@ -81,7 +81,7 @@ def test_replaced_generations_go(lake: Lake) -> None:
     assert lake.visible("json") == ["a", "b", "c"]
 
 
-def test_the_announced_generation_stays(lake: Lake) -> None:
+def test_the_announced_generation_stays(lake: LakeUnderTest) -> None:
     old = str(lake.location("json"))
     compact_again(lake, "c")
     current = str(lake.location("json"))
@@ -89,15 +89,13 @@ def test_the_announced_generation_stays(lake: Lake) -> None:
     assert clean(lake, after=2 * DAYS).generations == ()
 
 
-def test_a_generation_written_to_lately_stays(lake: Lake) -> None:
-    directory = lake.layout.generation_dir("json", DAY, "under-construction")
+def test_a_generation_written_to_lately_stays(lake: LakeUnderTest) -> None:
+    directory = lake.layout.generation_dir(JSON_DAY, "under-construction")
     lake.store.put_bytes(directory + "merged-0.json", b"{}\n")
     # The present generation is older than the grace period; that one is not.
     operations = lake.operations(grace_seconds=0)
-    assert operations.cleaner.clean("json", DAY, dry_run=True).generations == (
-        "under-construction",
-    )
-    state = lake.generations.state("json", DAY)
+    assert operations.cleaner.clean(JSON_DAY, dry_run=True).generations == ("under-construction",)
+    state = lake.state(JSON_DAY)
     assert state is not None
     old = {"became_current": (datetime.now(UTC) - 5 * DAYS).isoformat()}
     lake.partitions._update(TABLES["json"], DAY, lambda _: (state.location, old))
@@ -106,16 +104,16 @@ def test_a_generation_written_to_lately_stays(lake: Lake) -> None:
     assert lake.keys(directory)
 
 
-def test_an_abandoned_generation_goes_though_nothing_was_ever_swapped(lake: Lake) -> None:
+def test_an_abandoned_generation_goes_though_nothing_was_ever_swapped(lake: LakeUnderTest) -> None:
     lake.publish("parquet", lake.put_raw("a"), ["a"])
-    directory = lake.layout.generation_dir("parquet", DAY, "abandoned")
+    directory = lake.layout.generation_dir(PARQUET_DAY, "abandoned")
     lake.store.put_bytes(directory + "merged-0.parquet", b"half")
     assert clean(lake, after=timedelta(hours=1), fmt="parquet").outcome == "nothing"
     assert clean(lake, after=2 * DAYS, fmt="parquet").generations == ("abandoned",)
     assert lake.visible("parquet") == ["a"]
 
 
-def test_a_generation_that_holds_the_only_copy_stays(lake: Lake) -> None:
+def test_a_generation_that_holds_the_only_copy_stays(lake: LakeUnderTest) -> None:
     """Somebody dropped the partition and registered its landing directory again."""
     clean(lake, after=2 * DAYS)
     lake.glue.delete_partition(
@@ -127,19 +125,19 @@ def test_a_generation_that_holds_the_only_copy_stays(lake: Lake) -> None:
     assert "2 sources that are nowhere else" in result.kept[0]
 
 
-def test_a_partition_turned_back_by_hand_is_left_alone(lake: Lake) -> None:
+def test_a_partition_turned_back_by_hand_is_left_alone(lake: LakeUnderTest) -> None:
     landing = f"s3://{BUCKET}/{LANDING}"
     lake.partitions._update(TABLES["json"], DAY, lambda state: (landing, dict(state.parameters)))
     assert "by hand" in clean(lake, after=5 * DAYS).reason
 
 
-def test_a_generation_without_its_date_is_left_alone(lake: Lake) -> None:
+def test_a_generation_without_its_date_is_left_alone(lake: LakeUnderTest) -> None:
     lake.partitions._update(TABLES["json"], DAY, lambda state: (state.location, {}))
     assert "nobody knows" in clean(lake, after=5 * DAYS).reason
 
 
 def test_a_partition_that_moves_meanwhile_is_left_for_the_next_run(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+    lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listing = ObjectStore.list
     moves = [lambda: compact_again(lake, "c")]
@@ -162,13 +160,13 @@ def test_a_partition_that_moves_meanwhile_is_left_for_the_next_run(
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_a_partition_that_is_not_registered_is_skipped(tmp_path: Path, fmt: Format) -> None:
     with KINDS["memory"]() as (s3, glue):
-        lake = Lake(s3, glue, tmp_path)
+        lake = LakeUnderTest(s3, glue, tmp_path)
         lake.create_tables()
         assert clean(lake, after=2 * DAYS, fmt=fmt).reason == "not registered"
 
 
-def test_a_generation_with_a_damaged_manifest_stays(lake: Lake) -> None:
-    directory = lake.layout.generation_dir("json", DAY, "odd")
+def test_a_generation_with_a_damaged_manifest_stays(lake: LakeUnderTest) -> None:
+    directory = lake.layout.generation_dir(JSON_DAY, "odd")
     lake.store.put_bytes(directory + "_manifest.json", b"{}")
     result = clean(lake, after=2 * DAYS)
     assert result.generations == ()

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,50 +7,50 @@ from typing import Any
 import pytest
 
 from clickstream_lake.compact.merge.build import Builder
-from clickstream_lake.compact.merge.duplicates import DuplicateFinder, Duplicates
+from clickstream_lake.compact.merge.dedupe import DuplicateFinder, Duplicates
 from clickstream_lake.compact.merge.merging import Input, MergedFile, MergeResult
 from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog import Catalog, load_catalog
 from clickstream_lake.lake.errors import ConservationError, LakeError, PartitionMovedError
-from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from tests.protocol.clients import KINDS
-from tests.protocol.lake import DAY, EARLY, LATE, TABLES, Lake
+from tests.protocol.lake import DAY, EARLY, JSON_DAY, LATE, PARQUET_DAY, TABLES, LakeUnderTest
 
 SMALL = 1
 
 
 @pytest.fixture(params=KINDS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTest]:
     with KINDS[request.param]() as (s3, glue):
-        made = Lake(s3, glue, tmp_path)
+        made = LakeUnderTest(s3, glue, tmp_path)
         made.create_tables()
         yield made
 
 
 @pytest.fixture
-def memory_lake(tmp_path: Path) -> Iterator[Lake]:
+def memory_lake(tmp_path: Path) -> Iterator[LakeUnderTest]:
     with KINDS["memory"]() as (s3, glue):
-        made = Lake(s3, glue, tmp_path)
+        made = LakeUnderTest(s3, glue, tmp_path)
         made.create_tables()
         yield made
 
 
-def land(lake: Lake, *names: str, fmt: Format = "json", **options: Any) -> None:  # noqa: ANN401 - Lake.publish's
+def land(lake: LakeUnderTest, *names: str, fmt: Format = "json", **options: Any) -> None:  # noqa: ANN401 - LakeUnderTest.publish's
     for name in names:
         lake.publish(fmt, lake.put_raw(name, name.encode()), [f"{name}-0", f"{name}-1"], **options)
 
 
-def merged_names(lake: Lake, fmt: Format = "json") -> list[str]:
+def merged_names(lake: LakeUnderTest, fmt: Format = "json") -> list[str]:
     prefix = str(lake.location(fmt)).split("/", 3)[3]
     return [key.removeprefix(prefix) for key in lake.keys(prefix) if "/merged-" in key]
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_landing_files_become_one_generation(lake: Lake, fmt: Format) -> None:
+def test_landing_files_become_one_generation(lake: LakeUnderTest, fmt: Format) -> None:
     land(lake, "a", "b", "c", fmt=fmt)
     before = lake.visible(fmt)
-    result = lake.operations(min_files=2).compactor.compact(fmt, DAY)
+    result = lake.operations(min_files=2).compactor.compact(Slot(fmt, DAY))
     assert (result.outcome, result.reason) == ("compacted", "3 landing files")
     assert (result.files_before, result.files_after) == (3, 1)
     assert (result.rows, result.sources) == (6, 3)
@@ -58,12 +58,12 @@ def test_landing_files_become_one_generation(lake: Lake, fmt: Format) -> None:
     assert "/compacted/" in str(lake.location(fmt))
 
 
-def test_the_manifest_names_sources_and_files(lake: Lake) -> None:
+def test_the_manifest_names_sources_and_files(lake: LakeUnderTest) -> None:
     land(lake, "a", "b")
-    lake.operations().compactor.compact("json", DAY, force=True)
-    state = lake.generations.state("json", DAY)
+    lake.operations().compactor.compact(JSON_DAY, force=True)
+    state = lake.state(JSON_DAY)
     assert state is not None
-    generation = lake.generations.at("json", DAY, state.location)
+    generation = lake.at(JSON_DAY, state.location)
     assert generation is not None
     manifest = generation.manifest
     source = lake.layout.source(f"raw/{DAY.path}/a.gz")
@@ -75,101 +75,123 @@ def test_the_manifest_names_sources_and_files(lake: Lake) -> None:
     assert [(file.rows, file.schema_version) for file in manifest.files] == [(4, 1)]
 
 
-def test_a_partition_that_is_not_registered_is_skipped(lake: Lake) -> None:
-    result = lake.operations().compactor.compact("json", DAY)
+def test_a_partition_that_is_not_registered_is_skipped(lake: LakeUnderTest) -> None:
+    result = lake.operations().compactor.compact(JSON_DAY)
     assert (result.outcome, result.reason) == ("skipped", "not registered")
 
 
-def test_too_little_to_gain_is_skipped_unless_forced(lake: Lake) -> None:
+def test_too_little_to_gain_is_skipped_unless_forced(lake: LakeUnderTest) -> None:
     land(lake, "a")
     compactor = lake.operations(min_files=2).compactor
-    assert compactor.compact("json", DAY).outcome == "skipped"
-    assert compactor.compact("json", DAY, force=True).outcome == "compacted"
+    assert compactor.compact(JSON_DAY).outcome == "skipped"
+    assert compactor.compact(JSON_DAY, force=True).outcome == "compacted"
 
 
-def test_forcing_twice_finds_nothing_the_second_time(lake: Lake) -> None:
+def test_forcing_twice_finds_nothing_the_second_time(lake: LakeUnderTest) -> None:
     land(lake, "a", "b")
     compactor = lake.operations().compactor
-    compactor.compact("json", DAY, force=True)
-    result = compactor.compact("json", DAY, force=True)
+    compactor.compact(JSON_DAY, force=True)
+    result = compactor.compact(JSON_DAY, force=True)
     assert (result.outcome, result.reason) == ("skipped", "nothing to merge")
 
 
-def test_small_merged_files_are_merged_again_and_big_ones_carried_over(memory_lake: Lake) -> None:
+def test_small_merged_files_are_merged_again_and_big_ones_carried_over(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
-    size = lake.operations().compactor.compact("json", DAY, force=True).bytes_after
+    size = lake.operations().compactor.compact(JSON_DAY, force=True).bytes_after
     first = merged_names(lake)
     land(lake, "c")
     carrying = lake.operations(target_file_bytes=size).compactor
-    result = carrying.compact("json", DAY, force=True)
+    result = carrying.compact(JSON_DAY, force=True)
     assert (result.outcome, result.carried, result.files_after) == ("compacted", 1, 2)
     assert first[0] in merged_names(lake)
     land(lake, "d")
-    result = lake.operations().compactor.compact("json", DAY, force=True)
+    result = lake.operations().compactor.compact(JSON_DAY, force=True)
     assert (result.carried, result.files_after, result.rows) == (0, 1, 8)
     assert len(lake.visible("json")) == 8
 
 
-def test_merged_files_of_an_older_schema_are_rewritten_with_the_rest(memory_lake: Lake) -> None:
+def test_merged_files_of_an_older_schema_are_rewritten_with_the_rest(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
-    size = lake.operations().compactor.compact("json", DAY, force=True).bytes_after
+    size = lake.operations().compactor.compact(JSON_DAY, force=True).bytes_after
     land(lake, "c")
     catalog = replace(load_catalog(), schema_version=2)
     compactor = lake.operations(catalog=catalog, target_file_bytes=size).compactor
-    result = compactor.compact("json", DAY, force=True)
+    result = compactor.compact(JSON_DAY, force=True)
     assert (result.outcome, result.carried) == ("compacted", 0)
     assert len(lake.visible("json")) == 6
 
 
-def test_files_that_no_transform_wrote_stay_visible_and_are_reported(memory_lake: Lake) -> None:
+def test_what_the_merges_did_is_told(
+    memory_lake: LakeUnderTest, newer: Callable[..., Catalog]
+) -> None:
+    lake = memory_lake
+    land(lake, "a", "b", fmt="parquet")
+    without = lake.operations(catalog=newer(gone=["event_id"])).compactor
+    result = without.compact(PARQUET_DAY, force=True)
+    assert (result.merged, result.lifted, result.returned) == (2, 0, 4)
+    again = lake.operations(catalog=replace(load_catalog(), schema_version=3)).compactor
+    result = again.compact(PARQUET_DAY, force=True)
+    assert (result.merged, result.lifted, result.returned) == (1, 4, 0)
+    assert len(lake.visible("parquet")) == 4
+
+
+def test_files_that_no_transform_wrote_stay_visible_and_are_reported(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     line = b'{"event_id":"guest","processed_ts":"x"}\n'
-    directory = lake.layout.landing_dir("json", DAY)
+    directory = lake.layout.landing_dir(JSON_DAY)
     lake.store.put_bytes(directory + "guest.json", line)
     nameless = lake.put_raw("nameless")
     lake.store.put_bytes(lake.layout.landing_key("json", nameless), line)
     lake.store.put_bytes(directory + "_hidden.json", line)
-    result = lake.operations().compactor.compact("json", DAY, force=True)
+    result = lake.operations().compactor.compact(JSON_DAY, force=True)
     assert result.foreign == ("guest.json",)
     assert (result.outcome, result.loose) == ("compacted", 2)
     assert lake.visible("json") == ["a-0", "a-1", "b-0", "b-1", "guest", "guest"]
 
 
-def test_nothing_but_foreign_files_is_skipped(memory_lake: Lake) -> None:
+def test_nothing_but_foreign_files_is_skipped(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a")
     nameless = lake.layout.landing_key("json", lake.put_raw("a"))
     lake.store.put_bytes(nameless, b"{}\n")
-    result = lake.operations().compactor.compact("json", DAY, force=True)
+    result = lake.operations().compactor.compact(JSON_DAY, force=True)
     assert (result.outcome, result.reason) == ("skipped", "nothing but foreign files to merge")
 
 
-def test_a_source_that_landed_under_both_names_is_merged_once(memory_lake: Lake) -> None:
+def test_a_source_that_landed_under_both_names_is_merged_once(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     source = lake.layout.source(f"raw/{DAY.path}/a.gz")
     landing = lake.landing("json", source, ["a-0", "a-1"], gzipped=True)
     key = lake.layout.landing_key("json", source, gzip=True)
-    lake.store.put_file(key, landing.path, metadata=landing.metadata(source))
-    lake.operations().compactor.compact("json", DAY, force=True)
+    lake.store.put_file(key, landing.path, metadata=landing.metadata.to_s3())
+    lake.operations().compactor.compact(JSON_DAY, force=True)
     assert lake.visible("json") == ["a-0", "a-1", "b-0", "b-1"]
 
 
-def test_a_lost_loose_copy_is_healed_even_if_there_is_little_to_gain(memory_lake: Lake) -> None:
+def test_a_lost_loose_copy_is_healed_even_if_there_is_little_to_gain(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     operations = lake.operations(min_files=2)
-    operations.compactor.compact("json", DAY)
+    operations.compactor.compact(JSON_DAY)
     land(lake, "late")
     directory = str(lake.location("json")).split("/", 3)[3]
     lake.store.delete([key for key in lake.keys(directory) if "late-" in key])
     assert len(lake.visible("json")) == 4
     planned = operations.plan(partitions=[DAY], formats=["json"], dry_run=True).partitions[0]
     assert (planned.queued, planned.reason) == (True, "1 files to heal")
-    result = operations.compactor.compact("json", DAY)
+    result = operations.compactor.compact(JSON_DAY)
     assert (result.outcome, result.healed) == ("skipped", 1)
     assert len(lake.visible("json")) == 6
 
@@ -186,19 +208,21 @@ def lossy(inputs: Sequence[Input], out_dir: Path, *, stem: str) -> MergeResult:
     return result
 
 
-def test_a_generation_whose_rows_do_not_add_up_is_abandoned(memory_lake: Lake) -> None:
+def test_a_generation_whose_rows_do_not_add_up_is_abandoned(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     before = lake.location("json")
     operations = lake.operations()
     builder = replace(operations.compactor.builder, merges={"json": lossy})
     with pytest.raises(ConservationError, match="4 rows"):
-        replace(operations.compactor, builder=builder).compact("json", DAY, force=True)
+        replace(operations.compactor, builder=builder).compact(JSON_DAY, force=True)
     assert lake.location("json") == before
-    assert lake.generations.state("json", DAY).next_location is None  # type: ignore[union-attr]  # it is registered
+    assert lake.state(JSON_DAY).next_location is None  # type: ignore[union-attr]  # it is registered
 
 
-def test_a_landing_file_with_other_rows_than_it_says_is_never_merged(memory_lake: Lake) -> None:
+def test_a_landing_file_with_other_rows_than_it_says_is_never_merged(
+    memory_lake: LakeUnderTest,
+) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     key = lake.layout.landing_key("json", lake.layout.source(f"raw/{DAY.path}/a.gz"))
@@ -206,11 +230,11 @@ def test_a_landing_file_with_other_rows_than_it_says_is_never_merged(memory_lake
     assert head is not None
     lake.store.put_bytes(key, lake.store.read(key) * 2, metadata=head.metadata)
     with pytest.raises(ConservationError):
-        lake.operations().compactor.compact("json", DAY, force=True)
+        lake.operations().compactor.compact(JSON_DAY, force=True)
 
 
 def test_a_partition_that_moved_meanwhile_is_left_alone(
-    memory_lake: Lake, monkeypatch: pytest.MonkeyPatch
+    memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = memory_lake
     land(lake, "a", "b")
@@ -220,16 +244,16 @@ def test_a_partition_that_moved_meanwhile_is_left_alone(
     def overtaken(self: Builder, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - Builder.build's
         monkeypatch.setattr(Builder, "build", build)
         built = build(self, *args, **options)
-        rival.compact("json", DAY, force=True)
+        rival.compact(JSON_DAY, force=True)
         return built
 
     monkeypatch.setattr(Builder, "build", overtaken)
-    result = loser.compact("json", DAY, force=True)
+    result = loser.compact(JSON_DAY, force=True)
     assert result.outcome == "abandoned"
     assert lake.visible("json") == ["a-0", "a-1", "b-0", "b-1"]
 
 
-def test_the_swap_goes_only_to_the_generation_that_is_announced(memory_lake: Lake) -> None:
+def test_the_swap_goes_only_to_the_generation_that_is_announced(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a")
     with pytest.raises(PartitionMovedError):
@@ -238,44 +262,44 @@ def test_the_swap_goes_only_to_the_generation_that_is_announced(memory_lake: Lak
         )
 
 
-def test_running_out_of_time_commits_what_is_merged(memory_lake: Lake) -> None:
+def test_running_out_of_time_commits_what_is_merged(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     land(lake, "a", "b", "c")
     compactor = lake.operations(target_file_bytes=SMALL).compactor
-    result = compactor.compact("json", DAY, force=True, out_of_time=lambda: True)
+    result = compactor.compact(JSON_DAY, force=True, out_of_time=lambda: True)
     assert (result.outcome, result.sources, result.loose) == ("compacted", 1, 2)
     assert len(lake.visible("json")) == 6
-    result = compactor.compact("json", DAY, force=True)
+    result = compactor.compact(JSON_DAY, force=True)
     assert (result.sources, result.carried) == (3, 1)
     assert len(lake.visible("json")) == 6
 
 
-def test_one_source_may_bring_no_rows(memory_lake: Lake) -> None:
+def test_one_source_may_bring_no_rows(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     for fmt in FORMATS:
         lake.publish(fmt, lake.put_raw("empty"), [])
         land(lake, "a", fmt=fmt)
-        result = lake.operations().compactor.compact(fmt, DAY, force=True)
+        result = lake.operations().compactor.compact(Slot(fmt, DAY), force=True)
         assert (result.sources, result.rows) == (2, 2)
 
 
-def test_a_partition_without_any_rows_compacts_to_no_files(memory_lake: Lake) -> None:
+def test_a_partition_without_any_rows_compacts_to_no_files(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     lake.publish("json", lake.put_raw("empty"), [])
-    result = lake.operations().compactor.compact("json", DAY, force=True)
+    result = lake.operations().compactor.compact(JSON_DAY, force=True)
     assert (result.outcome, result.files_after) == ("compacted", 0)
     assert lake.visible("json") == []
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_duplicates_are_dropped_where_the_catalog_asks_for_it(
-    memory_lake: Lake, fmt: Format
+    memory_lake: LakeUnderTest, fmt: Format
 ) -> None:
     lake = memory_lake
     operations = lake.operations(catalog=replace(load_catalog(), dedupe_on="event_id"))
     lake.publish(fmt, lake.put_raw("a"), ["x", "y"], processed_ts=LATE)
     lake.publish(fmt, lake.put_raw("b"), ["y", "z"], processed_ts=EARLY)
-    first = operations.compactor.compact(fmt, DAY, force=True)
+    first = operations.compactor.compact(Slot(fmt, DAY), force=True)
     assert (first.rows, first.dropped_duplicates) == (3, 1)
     assert lake.visible(fmt) == ["x", "y", "z"]
     lake.publish(fmt, lake.put_raw("c"), ["x", "w"], processed_ts="2025-11-26T09:00:00.000Z")
@@ -283,12 +307,12 @@ def test_duplicates_are_dropped_where_the_catalog_asks_for_it(
     settled = lake.operations(
         catalog=replace(load_catalog(), dedupe_on="event_id"), target_file_bytes=SMALL
     )
-    second = settled.compactor.compact(fmt, DAY, force=True)
+    second = settled.compactor.compact(Slot(fmt, DAY), force=True)
     assert (second.rows, second.dropped_duplicates, second.carried) == (4, 1, 0)
     assert lake.visible(fmt) == ["w", "x", "y", "z"]
 
 
-def test_a_replaced_file_is_not_dropped_from(memory_lake: Lake) -> None:
+def test_a_replaced_file_is_not_dropped_from(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     lake.publish("json", lake.put_raw("a", b"1"), ["x", "y"])
     lake.publish("json", lake.put_raw("b", b"1"), ["y", "z"])
@@ -302,26 +326,26 @@ def test_a_replaced_file_is_not_dropped_from(memory_lake: Lake) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DuplicateFinder, "find", overtaken)
-        assert operations.compactor.compact("json", DAY, force=True).outcome == "abandoned"
-    assert operations.compactor.compact("json", DAY, force=True).dropped_duplicates == 1
+        assert operations.compactor.compact(JSON_DAY, force=True).outcome == "abandoned"
+    assert operations.compactor.compact(JSON_DAY, force=True).dropped_duplicates == 1
 
 
-def test_many_files_are_fetched_at_a_time(memory_lake: Lake) -> None:
+def test_many_files_are_fetched_at_a_time(memory_lake: LakeUnderTest) -> None:
     names = [f"s{number}" for number in range(40)]
     land(memory_lake, *names, fmt="parquet")
-    result = memory_lake.operations(downloads=8).compactor.compact("parquet", DAY, force=True)
+    result = memory_lake.operations(downloads=8).compactor.compact(PARQUET_DAY, force=True)
     assert (result.sources, result.rows, result.files_after) == (40, 80, 1)
 
 
-def test_the_age_of_the_oldest_waiting_file_is_told(memory_lake: Lake) -> None:
+def test_the_age_of_the_oldest_waiting_file_is_told(memory_lake: LakeUnderTest) -> None:
     land(memory_lake, "a")
     later = lambda: datetime.now(UTC) + timedelta(hours=1)  # noqa: E731 - a clock
-    result = memory_lake.operations(now=later).compactor.compact("json", DAY)
+    result = memory_lake.operations(now=later).compactor.compact(JSON_DAY)
     assert 3600 <= result.oldest_input_seconds < 3700
 
 
 def test_an_input_that_vanishes_costs_only_this_run(
-    memory_lake: Lake, monkeypatch: pytest.MonkeyPatch
+    memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = memory_lake
     land(lake, "a", "b")
@@ -333,5 +357,5 @@ def test_an_input_that_vanishes_costs_only_this_run(
 
     monkeypatch.setattr(Builder, "build", without_a)
     with pytest.raises(LakeError):
-        lake.operations().compactor.compact("json", DAY, force=True)
+        lake.operations().compactor.compact(JSON_DAY, force=True)
     assert "/compacted/" not in str(lake.location("json"))

@@ -38,7 +38,6 @@ def test_what_is_put_can_be_read(store: ObjectStore, tmp_path: Path) -> None:
     assert store.read("k/1") == b"bytes"
     with store.open("k/1") as (info, stream):
         assert (info.size, info.metadata, stream.read(2)) == (5, {"rows": "1"}, b"by")
-    assert store.read_range("k/1", 1, 3) == b"yte"
     told = store.download("k/1", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == b"bytes"
     assert store.head("k/1") == told
@@ -57,7 +56,6 @@ def test_a_missing_object_is_none_or_an_error(store: ObjectStore, tmp_path: Path
     assert store.head("none") is None
     for call in (
         lambda: store.read("none"),
-        lambda: store.read_range("none", 0, 1),
         lambda: store.download("none", tmp_path / "x"),
         lambda: store.copy("none", "k", size=1),
     ):
@@ -171,7 +169,6 @@ def test_what_s3_refuses_is_a_storage_error_that_names_the_key(
     for call in (
         lambda: store.head("the-key"),
         lambda: store.read("the-key"),
-        lambda: store.read_range("the-key", 0, 1),
         lambda: store.download("the-key", tmp_path / "x"),
         lambda: list(store.list("the-key")),
         lambda: store.put_bytes("the-key", b""),

@@ -11,24 +11,24 @@ import pytest
 
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.layout import Partition
+from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.operate.audit import AuditReader, Repairer, Repairs, Verdict, judge
 from clickstream_lake.transform.process import RawObjectProcessor
 from tests.protocol.clients import KINDS
-from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, Lake
+from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, LakeUnderTest
 
 LINES = b'{"event_id":"1"}\n\nnot json\n{"event_id":"2"}\n'
 SOON = timedelta(hours=1)
 LANDING = f"processed/json/{DAY.path}/"
 
 
-def raw_object(lake: Lake, name: str, text: bytes = LINES) -> str:
+def raw_object(lake: LakeUnderTest, name: str, text: bytes = LINES) -> str:
     key = f"raw/{DAY.path}/{name}.gz"
     lake.store.put_bytes(key, gzip.compress(text, mtime=0))
     return key
 
 
-def transform(lake: Lake, *keys: str) -> None:
+def transform(lake: LakeUnderTest, *keys: str) -> None:
     processor = RawObjectProcessor(
         store=lake.store,
         publisher=lake.publisher,
@@ -41,21 +41,21 @@ def transform(lake: Lake, *keys: str) -> None:
         processor.process(key)
 
 
-def compact(lake: Lake) -> None:
+def compact(lake: LakeUnderTest) -> None:
     for fmt in ("json", "parquet"):
-        lake.operations().compactor.compact(fmt, DAY, force=True)
+        lake.operations().compactor.compact(Slot(fmt, DAY), force=True)
 
 
-def clean_up(lake: Lake) -> None:
+def clean_up(lake: LakeUnderTest) -> None:
     later = datetime.now(UTC) + timedelta(days=2)
     lake.operations(now=lambda: later).clean_up(partitions=[DAY], dry_run=False)
 
 
 @pytest.fixture(params=KINDS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTest]:
     """Two sources merged, one late, one damaged as a whole; each with blank and bad lines."""
     with KINDS[request.param]() as (s3, glue):
-        made = Lake(s3, glue, tmp_path)
+        made = LakeUnderTest(s3, glue, tmp_path)
         made.create_tables()
         transform(made, raw_object(made, "a"), raw_object(made, "b"))
         compact(made)
@@ -65,8 +65,8 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
         yield made
 
 
-def audit(lake: Lake, *, deep: bool = False, after: timedelta = SOON) -> Verdict:
-    view = AuditReader(lake.generations, load_catalog(), deep=deep).read(DAY)
+def audit(lake: LakeUnderTest, *, deep: bool = False, after: timedelta = SOON) -> Verdict:
+    view = AuditReader(lake, load_catalog(), deep=deep).read(DAY)
     return judge(view, now=datetime.now(UTC) + after, settle=timedelta(minutes=15))
 
 
@@ -74,21 +74,21 @@ def kinds(verdict: Verdict) -> set[str]:
     return {f"{breach.kind} {breach.format or ''}".strip() for breach in verdict.breaches}
 
 
-def repair(lake: Lake, verdict: Verdict) -> Repairs:
-    repairer = Repairer(lake.generations, lambda keys: transform(lake, *keys))
+def repair(lake: LakeUnderTest, verdict: Verdict) -> Repairs:
+    repairer = Repairer(lake, lambda keys: transform(lake, *keys))
     return repairer.repair(verdict.breaches)
 
 
-def first_key(lake: Lake, prefix: str, part: str) -> str:
+def first_key(lake: LakeUnderTest, prefix: str, part: str) -> str:
     return next(key for key in lake.keys(prefix) if part in key)
 
 
-def current_directory(lake: Lake) -> str:
+def current_directory(lake: LakeUnderTest) -> str:
     return str(lake.location("json")).split("/", 3)[3]
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_a_clean_lake_has_no_breach(lake: Lake, *, deep: bool) -> None:
+def test_a_clean_lake_has_no_breach(lake: LakeUnderTest, *, deep: bool) -> None:
     verdict = audit(lake, deep=deep)
     assert verdict.breaches == ()
     assert (verdict.sources, verdict.rows, verdict.rejected, verdict.pending) == (4, 6, 4, 0)
@@ -96,13 +96,15 @@ def test_a_clean_lake_has_no_breach(lake: Lake, *, deep: bool) -> None:
     assert audit(lake, deep=deep).breaches == ()
 
 
-def test_a_young_raw_object_is_pending(lake: Lake) -> None:
+def test_a_young_raw_object_is_pending(lake: LakeUnderTest) -> None:
     raw_object(lake, "new")
     verdict = audit(lake, after=timedelta())
     assert (verdict.breaches, verdict.pending) == ((), 1)
 
 
-def test_a_source_that_was_never_transformed_is_a_gap_and_asked_for_again(lake: Lake) -> None:
+def test_a_source_that_was_never_transformed_is_a_gap_and_asked_for_again(
+    lake: LakeUnderTest,
+) -> None:
     raw_object(lake, "forgotten")
     verdict = audit(lake)
     assert kinds(verdict) == {"gap json", "gap parquet"}
@@ -110,7 +112,7 @@ def test_a_source_that_was_never_transformed_is_a_gap_and_asked_for_again(lake: 
     assert audit(lake).breaches == ()
 
 
-def test_a_deleted_output_is_a_gap(lake: Lake) -> None:
+def test_a_deleted_output_is_a_gap(lake: LakeUnderTest) -> None:
     lake.store.delete([key for key in lake.keys("processed/json/") if "late-" in key])
     verdict = audit(lake)
     assert kinds(verdict) == {"gap json"}
@@ -118,7 +120,7 @@ def test_a_deleted_output_is_a_gap(lake: Lake) -> None:
     assert audit(lake).breaches == ()
 
 
-def test_a_deleted_loose_copy_hides_a_source_and_is_healed(lake: Lake) -> None:
+def test_a_deleted_loose_copy_hides_a_source_and_is_healed(lake: LakeUnderTest) -> None:
     lake.store.delete([first_key(lake, current_directory(lake), "late-")])
     verdict = audit(lake)
     assert kinds(verdict) == {"hidden json"}
@@ -126,20 +128,20 @@ def test_a_deleted_loose_copy_hides_a_source_and_is_healed(lake: Lake) -> None:
     assert audit(lake).breaches == ()
 
 
-def test_a_deleted_merged_file_is_broken(lake: Lake) -> None:
+def test_a_deleted_merged_file_is_broken(lake: LakeUnderTest) -> None:
     lake.store.delete([first_key(lake, current_directory(lake), "merged-")])
     verdict = audit(lake)
     assert kinds(verdict) == {"broken file json"}
     assert repair(lake, verdict).left == verdict.breaches
 
 
-def test_a_truncated_merged_file_is_broken(lake: Lake) -> None:
+def test_a_truncated_merged_file_is_broken(lake: LakeUnderTest) -> None:
     key = first_key(lake, current_directory(lake), "merged-")
     lake.store.put_bytes(key, lake.store.read(key)[:-5])
     assert kinds(audit(lake)) == {"broken file json"}
 
 
-def test_a_file_with_other_rows_than_it_says_is_found_by_a_deep_audit(lake: Lake) -> None:
+def test_a_file_with_other_rows_than_it_says_is_found_by_a_deep_audit(lake: LakeUnderTest) -> None:
     key = first_key(lake, current_directory(lake), "late-")
     head = lake.store.head(key)
     assert head is not None
@@ -151,37 +153,37 @@ def test_a_file_with_other_rows_than_it_says_is_found_by_a_deep_audit(lake: Lake
     assert kinds(audit(lake, deep=True)) == {"broken file json"}
 
 
-def test_an_unreadable_file_is_found_by_a_deep_audit(lake: Lake) -> None:
+def test_an_unreadable_file_is_found_by_a_deep_audit(lake: LakeUnderTest) -> None:
     location = str(lake.location("parquet")).split("/", 3)[3]
     key = first_key(lake, location, "merged-")
     lake.store.put_bytes(key, bytes(len(lake.store.read(key))))
     assert kinds(audit(lake, deep=True)) == {"broken file parquet"}
 
 
-def test_a_merged_source_that_is_loose_too_is_doubled(lake: Lake) -> None:
+def test_a_merged_source_that_is_loose_too_is_doubled(lake: LakeUnderTest) -> None:
     landing = first_key(lake, LANDING, "/a-")
     lake.store.copy(landing, current_directory(lake) + landing.rsplit("/", 1)[-1], size=1)
     assert kinds(audit(lake)) == {"doubled json"}
 
 
-def test_a_source_under_two_names_is_doubled(lake: Lake) -> None:
+def test_a_source_under_two_names_is_doubled(lake: LakeUnderTest) -> None:
     key = first_key(lake, current_directory(lake), "late-")
     lake.store.copy(key, key + ".gz", size=1)
     assert kinds(audit(lake)) == {"doubled json"}
 
 
-def test_a_copy_of_a_merged_file_is_foreign(lake: Lake) -> None:
+def test_a_copy_of_a_merged_file_is_foreign(lake: LakeUnderTest) -> None:
     key = first_key(lake, current_directory(lake), "merged-")
     lake.store.copy(key, key.replace("merged-", "again-"), size=1)
     assert kinds(audit(lake)) == {"foreign file json"}
 
 
-def test_a_strangers_file_is_foreign(lake: Lake) -> None:
+def test_a_strangers_file_is_foreign(lake: LakeUnderTest) -> None:
     lake.store.put_bytes(current_directory(lake) + "guest.json", b"{}\n")
     assert kinds(audit(lake)) == {"foreign file json"}
 
 
-def drop_partition(lake: Lake, table: str) -> None:
+def drop_partition(lake: LakeUnderTest, table: str) -> None:
     if hasattr(lake.glue, "delete_partition"):
         lake.glue.delete_partition(
             DatabaseName=DATABASE, TableName=TABLES[table], PartitionValues=DAY.values
@@ -191,7 +193,9 @@ def drop_partition(lake: Lake, table: str) -> None:
 
 
 @pytest.mark.parametrize("cleaned", [False, True])
-def test_a_missing_partition_is_registered_where_its_rows_are(lake: Lake, *, cleaned: bool) -> None:
+def test_a_missing_partition_is_registered_where_its_rows_are(
+    lake: LakeUnderTest, *, cleaned: bool
+) -> None:
     if cleaned:
         clean_up(lake)
     drop_partition(lake, "json")
@@ -201,7 +205,7 @@ def test_a_missing_partition_is_registered_where_its_rows_are(lake: Lake, *, cle
     assert audit(lake).breaches == ()
 
 
-def test_a_missing_partition_of_the_rejects_is_registered(lake: Lake) -> None:
+def test_a_missing_partition_of_the_rejects_is_registered(lake: LakeUnderTest) -> None:
     drop_partition(lake, "rejects")
     verdict = audit(lake)
     assert kinds(verdict) == {"missing partition"}
@@ -210,32 +214,32 @@ def test_a_missing_partition_of_the_rejects_is_registered(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("where", ["s3://elsewhere/x/", f"s3://{BUCKET}/processed/json/"])
-def test_a_wrong_location_is_found(lake: Lake, where: str) -> None:
+def test_a_wrong_location_is_found(lake: LakeUnderTest, where: str) -> None:
     lake.partitions._update(TABLES["json"], DAY, lambda _: (where, {}))
     assert "damaged partition json" in kinds(audit(lake))
 
 
-def test_a_replaced_raw_object_is_stale(lake: Lake) -> None:
+def test_a_replaced_raw_object_is_stale(lake: LakeUnderTest) -> None:
     raw_object(lake, "a", b'{"event_id":"new"}\n')
     assert kinds(audit(lake)) == {"stale json", "stale parquet"}
 
 
-def test_a_source_without_its_raw_object_is_an_orphan(lake: Lake) -> None:
+def test_a_source_without_its_raw_object_is_an_orphan(lake: LakeUnderTest) -> None:
     lake.store.delete([f"raw/{DAY.path}/a.gz"])
     assert kinds(audit(lake)) == {"orphan json", "orphan parquet"}
 
 
-def test_raw_objects_may_expire_all_together(lake: Lake) -> None:
+def test_raw_objects_may_expire_all_together(lake: LakeUnderTest) -> None:
     lake.store.delete(lake.keys("raw/"))
     assert audit(lake).breaches == ()
 
 
-def test_lost_rejects_are_found(lake: Lake) -> None:
+def test_lost_rejects_are_found(lake: LakeUnderTest) -> None:
     lake.store.delete([first_key(lake, "rejected/", "/a-")])
     assert kinds(audit(lake)) == {"conservation json", "conservation parquet"}
 
 
-def test_figures_that_do_not_add_up_are_found(lake: Lake) -> None:
+def test_figures_that_do_not_add_up_are_found(lake: LakeUnderTest) -> None:
     key = first_key(lake, current_directory(lake), "late-")
     head = lake.store.head(key)
     assert head is not None
@@ -244,7 +248,7 @@ def test_figures_that_do_not_add_up_are_found(lake: Lake) -> None:
     assert kinds(audit(lake)) == {"conservation json", "disparity"}
 
 
-def test_two_values_of_processed_ts_are_found(lake: Lake) -> None:
+def test_two_values_of_processed_ts_are_found(lake: LakeUnderTest) -> None:
     key = first_key(lake, current_directory(lake), "late-")
     head = lake.store.head(key)
     assert head is not None
@@ -253,13 +257,13 @@ def test_two_values_of_processed_ts_are_found(lake: Lake) -> None:
     assert kinds(audit(lake)) == {"disparity"}
 
 
-def test_a_file_without_figures_is_found(lake: Lake) -> None:
+def test_a_file_without_figures_is_found(lake: LakeUnderTest) -> None:
     key = first_key(lake, current_directory(lake), "late-")
     lake.store.put_bytes(key, lake.store.read(key))
     assert {"conservation json", "stale json"} <= kinds(audit(lake))
 
 
-def test_a_stale_schema_of_a_partition_is_found(lake: Lake) -> None:
+def test_a_stale_schema_of_a_partition_is_found(lake: LakeUnderTest) -> None:
     for entry in _partition_inputs(lake):
         entry["StorageDescriptor"]["Columns"] = entry["StorageDescriptor"]["Columns"][:-1]
         lake.glue.update_partition(
@@ -273,7 +277,7 @@ def test_a_stale_schema_of_a_partition_is_found(lake: Lake) -> None:
     assert "missing: processed_ts string" in verdict.breaches[0].detail
 
 
-def _partition_inputs(lake: Lake) -> list[dict[str, Any]]:
+def _partition_inputs(lake: LakeUnderTest) -> list[dict[str, Any]]:
     answer = lake.glue.get_partition(
         DatabaseName=DATABASE, TableName=TABLES["json"], PartitionValues=DAY.values
     )
@@ -281,10 +285,10 @@ def _partition_inputs(lake: Lake) -> list[dict[str, Any]]:
     return [json.loads(json.dumps({name: answer["Partition"][name] for name in known}))]
 
 
-def test_every_partition_with_raw_objects_or_in_glue_is_audited(lake: Lake) -> None:
+def test_every_partition_with_raw_objects_or_in_glue_is_audited(lake: LakeUnderTest) -> None:
     older = Partition.parse("year=2024/month=01/day=01")
     lake.store.put_bytes(f"raw/{older.path}/x.gz", b"")
     lake.store.put_bytes("raw/strange.gz", b"")
-    reader = AuditReader(lake.generations, load_catalog())
+    reader = AuditReader(lake, load_catalog())
     assert reader.partitions() == [older, DAY]
     assert reader.partitions(since=date(2025, 1, 1)) == [DAY]

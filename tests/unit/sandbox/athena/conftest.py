@@ -1,9 +1,9 @@
-from __future__ import annotations
-
 import gzip
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pyarrow as pa
@@ -12,10 +12,6 @@ import pytest
 from moto import mock_aws
 
 from clickstream_lake.sandbox.athena.engine import QueryEngine
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 BUCKET = "lake"
 DATABASE = "web"
@@ -27,6 +23,8 @@ SESSION = boto3.Session("testing", "testing", region_name="us-east-1")
 
 class Lake:
     """A bucket and a database in memory, and an engine over them."""
+
+    parquet_serde = PARQUET_SERDE
 
     def __init__(self, cache: Path) -> None:
         self.s3 = SESSION.client("s3")
@@ -84,6 +82,14 @@ class Lake:
 
     def scanned(self, sql: str) -> int:
         return self.engine.execute(sql, DATABASE).bytes_scanned
+
+
+@pytest.fixture(scope="session")
+def tableless() -> Iterator[QueryEngine]:
+    """An engine that is never asked for a table."""
+    opened = QueryEngine(s3=SESSION.client("s3"), glue=SESSION.client("glue"))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

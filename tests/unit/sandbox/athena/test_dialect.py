@@ -1,27 +1,18 @@
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from clickstream_lake.sandbox.athena.engine import QueryEngine
-from clickstream_lake.sandbox.athena.errors import QueryError
-from tests.unit.sandbox.athena.conftest import SESSION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from clickstream_lake.sandbox.errors import QueryError
 
 JSON = """'{"a": {"b": "x", "n": 1.5, "l": [1, 2]}, "t": true, "z": null}'"""
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[QueryEngine]:
-    """An engine that is never asked for a table."""
-    opened = QueryEngine(s3=SESSION.client("s3"), glue=SESSION.client("glue"))
-    yield opened
-    opened.close()
+@pytest.fixture
+def engine(tableless: QueryEngine) -> QueryEngine:
+    return tableless
 
 
 def rows(engine: QueryEngine, sql: str) -> list[tuple[Any, ...]]:

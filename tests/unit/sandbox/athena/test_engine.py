@@ -1,22 +1,20 @@
-# ruff: noqa: S608  # tests write statements for a table name of their own
-from __future__ import annotations
+# ruff: noqa: S608 - tests write statements for a table name of their own
 
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
-from clickstream_lake.sandbox.athena.errors import QueryError
-from tests.unit.sandbox.athena.conftest import PARQUET_SERDE
+from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
-    from tests.unit.sandbox.athena.conftest import Lake
+    from conftest import Lake
 
 BOTH = pytest.mark.parametrize("table", ["events", "events_parquet"])
 
 
 @BOTH
-def test_counts_by_type_alike_in_both_formats(events: Lake, table: str) -> None:
+def test_counts_by_type_alike_in_both_formats(events: "Lake", table: str) -> None:
     result = events.engine.execute(
         f"SELECT event_type, COUNT(*) FROM {table} WHERE year='2025' AND month='11' AND day='26' "
         "GROUP BY event_type ORDER BY 2 DESC",
@@ -28,7 +26,7 @@ def test_counts_by_type_alike_in_both_formats(events: Lake, table: str) -> None:
 
 
 @BOTH
-def test_reads_only_the_partitions_that_the_where_clause_leaves(events: Lake, table: str) -> None:
+def test_reads_only_the_partitions_that_the_where_clause_leaves(events: "Lake", table: str) -> None:
     whole = events.scanned(f"SELECT event_id FROM {table}")
     half = events.scanned(f"SELECT event_id FROM {table} WHERE day = '27'")
     assert half * 2 == whole
@@ -38,7 +36,9 @@ def test_reads_only_the_partitions_that_the_where_clause_leaves(events: Lake, ta
 
 
 @BOTH
-def test_pushes_partition_predicates_through_subqueries_and_with(events: Lake, table: str) -> None:
+def test_pushes_partition_predicates_through_subqueries_and_with(
+    events: "Lake", table: str
+) -> None:
     half = events.scanned(f"SELECT event_id FROM {table} WHERE day = '27'")
     sql = f"WITH e AS (SELECT * FROM {table}), f AS (SELECT day AS d, event_id FROM e)"
     assert events.scanned(f"{sql} SELECT event_id FROM f WHERE d = '27'") == half
@@ -47,7 +47,7 @@ def test_pushes_partition_predicates_through_subqueries_and_with(events: Lake, t
 
 
 @BOTH
-def test_an_outer_join_keeps_the_rows_that_it_must_keep(events: Lake, table: str) -> None:
+def test_an_outer_join_keeps_the_rows_that_it_must_keep(events: "Lake", table: str) -> None:
     sql = (
         f"SELECT a.event_id, b.event_id FROM {table} a LEFT JOIN {table} b "
         "ON a.event_id = b.event_id AND b.day = '26' WHERE b.day IS NULL ORDER BY 1"
@@ -55,7 +55,7 @@ def test_an_outer_join_keeps_the_rows_that_it_must_keep(events: Lake, table: str
     assert events.rows(sql) == [("27-0", None), ("27-1", None), ("27-2", None)]
 
 
-def test_reads_partitions_where_glue_says_they_are_and_nowhere_else(events: Lake) -> None:
+def test_reads_partitions_where_glue_says_they_are_and_nowhere_else(events: "Lake") -> None:
     events.put_json("elsewhere/deep/er/b.json", {"event_id": "moved"})
     events.put_json("events/year=2025/month=11/day=28/a.json", {"event_id": "unregistered"})
     events.glue.update_partition(
@@ -70,14 +70,14 @@ def test_reads_partitions_where_glue_says_they_are_and_nowhere_else(events: Lake
     assert events.rows("SELECT event_id FROM events WHERE day >= '27'") == [("moved",)]
 
 
-def test_ignores_hidden_files(events: Lake) -> None:
+def test_ignores_hidden_files(events: "Lake") -> None:
     before = events.rows("SELECT COUNT(*) FROM events")
     for name in ("_manifest.json", ".tmp.json"):
         events.put(f"events/year=2025/month=11/day=26/{name}", b"not json\n")
     assert events.rows("SELECT COUNT(*) FROM events") == before
 
 
-def test_text_is_billed_by_whole_compressed_files(lake: Lake) -> None:
+def test_text_is_billed_by_whole_compressed_files(lake: "Lake") -> None:
     lake.table("t", {"a": "string", "b": "string"})
     size = lake.put_json("t/x.json.gz", *({"a": "x", "b": "y" * 100} for _ in range(1000)))
     size += lake.put_json("t/y.json", {"a": "z"})
@@ -88,22 +88,22 @@ def test_text_is_billed_by_whole_compressed_files(lake: Lake) -> None:
     assert result.dollars == pytest.approx(5 * 10 / 1024 / 1024)
 
 
-def test_a_parquet_column_missing_in_a_file_is_null(lake: Lake) -> None:
-    lake.table("t", {"a": "string", "b": "double"}, serde=PARQUET_SERDE)
+def test_a_parquet_column_missing_in_a_file_is_null(lake: "Lake") -> None:
+    lake.table("t", {"a": "string", "b": "double"}, serde=lake.parquet_serde)
     lake.put_parquet("t/old.parquet", pa.table({"a": ["old"]}))
     lake.put_parquet("t/new.parquet", pa.table({"A": ["new"], "b": [1.5]}))
     assert lake.rows("SELECT a, b FROM t ORDER BY a") == [("new", 1.5), ("old", None)]
     assert lake.rows("SELECT a FROM t WHERE b IS NULL") == [("old",)]
 
 
-def test_a_parquet_type_that_the_declared_one_cannot_hold_fails_the_query(lake: Lake) -> None:
-    lake.table("t", {"a": "string"}, serde=PARQUET_SERDE)
+def test_a_parquet_type_that_the_declared_one_cannot_hold_fails_the_query(lake: "Lake") -> None:
+    lake.table("t", {"a": "string"}, serde=lake.parquet_serde)
     lake.put_parquet("t/x.parquet", pa.table({"a": [1]}))
     with pytest.raises(QueryError, match=r"HIVE_BAD_DATA.*a's type int64.*type varchar"):
         lake.rows("SELECT a FROM t")
 
 
-def test_a_self_join_sees_each_row(events: Lake) -> None:
+def test_a_self_join_sees_each_row(events: "Lake") -> None:
     sql = "SELECT COUNT(*) FROM events a JOIN events_parquet b ON a.event_id = b.event_id"
     assert events.rows(sql) == [(6,)]
     sql = (
@@ -130,12 +130,12 @@ def test_a_self_join_sees_each_row(events: Lake) -> None:
         ("SELECT event_type AS t, COUNT(*) FROM events GROUP BY t", "COLUMN_NOT_FOUND"),
     ],
 )
-def test_says_why_a_statement_fails(events: Lake, sql: str, reason: str) -> None:
+def test_says_why_a_statement_fails(events: "Lake", sql: str, reason: str) -> None:
     with pytest.raises(QueryError, match=reason):
         events.rows(sql)
 
 
-def test_estimates_what_a_query_then_scans(events: Lake) -> None:
+def test_estimates_what_a_query_then_scans(events: "Lake") -> None:
     for sql in (
         "SELECT COUNT(*) FROM events",
         "SELECT COUNT(*) FROM events_parquet",
@@ -146,14 +146,14 @@ def test_estimates_what_a_query_then_scans(events: Lake) -> None:
     assert events.engine.estimate("SHOW TABLES", "web").billed_bytes == 0
 
 
-def test_a_query_without_tables_is_answered(lake: Lake) -> None:
+def test_a_query_without_tables_is_answered(lake: "Lake") -> None:
     result = lake.engine.execute("SELECT 1 AS one, 'x', ARRAY[1,2]")
     assert result.rows == [(1, "x", [1, 2])]
     assert result.columns == ["one", "_col1", "_col2"]
     assert result.types == ["integer", "varchar", "array"]
 
 
-def test_a_file_that_goes_away_while_the_query_runs_fails_it(events: Lake) -> None:
+def test_a_file_that_goes_away_while_the_query_runs_fails_it(events: "Lake") -> None:
     storage = events.engine._storage
     listed = list(storage.list("s3://lake/events/"))
     events.s3.delete_object(Bucket="lake", Key=listed[0].key)

@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import json
 from typing import Any
 
 import pytest
 
-from clickstream_lake.sandbox.athena.errors import QueryError
 from clickstream_lake.sandbox.athena.hive_json import JsonReader
 from clickstream_lake.sandbox.athena.tables import Column
+from clickstream_lake.sandbox.errors import QueryError
 
 
 def read(data: bytes, **types: str) -> list[dict[str, Any]]:

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,19 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.sandbox.athena.conftest import PARQUET_SERDE
-
 if TYPE_CHECKING:
-    from tests.unit.sandbox.athena.conftest import Lake
+    from conftest import Lake
 
-FIRST = datetime(2025, 11, 26)  # noqa: DTZ001  # Parquet's timestamp without a zone
+FIRST = datetime(2025, 11, 26)  # noqa: DTZ001 - Parquet's timestamp without a zone
 ROWS = 40
 
 
 @pytest.fixture
-def grouped(lake: Lake) -> Lake:
+def grouped(lake: "Lake") -> "Lake":
     """Forty rows in ten row groups of four, sorted by time; the last group's text is all NULL."""
-    lake.table("t", {"n": "bigint", "at": "timestamp", "word": "string"}, serde=PARQUET_SERDE)
+    lake.table("t", {"n": "bigint", "at": "timestamp", "word": "string"}, serde=lake.parquet_serde)
     table = pa.table(
         {
             "n": list(range(ROWS)),
@@ -35,7 +31,7 @@ def grouped(lake: Lake) -> Lake:
     return lake
 
 
-def groups(lake: Lake, where: str) -> int:
+def groups(lake: "Lake", where: str) -> int:
     (scan,) = lake.engine.estimate(f"SELECT n FROM t WHERE {where}", "web").scans  # noqa: S608
     return len(scan.files[0].row_groups)
 
@@ -73,11 +69,11 @@ def groups(lake: Lake, where: str) -> int:
         ("length(word) = 3", 10),
     ],
 )
-def test_statistics_rule_out_row_groups(grouped: Lake, where: str, kept: int) -> None:
+def test_statistics_rule_out_row_groups(grouped: "Lake", where: str, kept: int) -> None:
     assert groups(grouped, where) == kept
 
 
-def test_ruled_out_chunks_are_neither_read_nor_counted(grouped: Lake) -> None:
+def test_ruled_out_chunks_are_neither_read_nor_counted(grouped: "Lake") -> None:
     body = grouped.s3.get_object(Bucket="lake", Key="t/x.parquet")["Body"].read()
     metadata = pq.ParquetFile(pa.BufferReader(body)).metadata
     chunks = [metadata.row_group(i).column(0).total_compressed_size for i in range(10)]
@@ -120,7 +116,7 @@ PREDICATE = st.recursive(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(where=PREDICATE)
-def test_pruning_never_changes_the_answer(grouped: Lake, where: str) -> None:
+def test_pruning_never_changes_the_answer(grouped: "Lake", where: str) -> None:
     pruned = grouped.rows(f"SELECT n FROM t WHERE {where} ORDER BY n")  # noqa: S608
     # Inside COALESCE, the predicate is out of the planner's sight.
     plain = grouped.rows(f"SELECT n FROM t WHERE COALESCE({where}, false) ORDER BY n")  # noqa: S608

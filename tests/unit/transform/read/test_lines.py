@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream_lake.transform.read.lines import BOM, MOST_VALUES, Block, blocks
-from clickstream_lake.transform.read.values import split_values
+from clickstream_lake.transform.read.lines import BOM, MOST_VALUES, Block, blocks, split_values
 
 Text = tuple[int, int, bytes, bool]
 

@@ -6,14 +6,12 @@ import random
 from collections import Counter
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from clickstream_lake.lake.config import Limits
 from clickstream_lake.transform.read.lines import Block
 from clickstream_lake.transform.rules.block import BlockEnricher
-from clickstream_lake.transform.rules.enrich import EnrichedLines, Enricher
-from clickstream_lake.transform.rules.rules import Rules
+from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Event, Rules
 from tests.corpus.cases import CASES
 from tests.corpus.lake_files import CATALOG
 from tests.fuzz.hostile import Hostile
@@ -50,18 +48,16 @@ def by_block(data: bytes) -> dict[str, Any]:
 
 def by_line(data: bytes) -> dict[str, Any]:
     enricher = Enricher(RULES)
-    done = EnrichedLines()
+    done = Enriched()
+    events: list[Event] = []
     offset = 0
     lines = data.split(b"\n")
     for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
-        enricher.line(line, number, offset, done)
+        events += enricher.line(line, number, offset, done)
         offset += len(line) + 1
-    schema = CATALOG.arrow_schema()
-    columns = list(zip(*done.rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(cells, field.type) for cells, field in zip(columns, schema, strict=True)]
-    rows = pa.RecordBatch.from_arrays(arrays, schema=schema).to_pylist()
+    rows = enricher.batch(events).to_pylist() if events else []
     return {
-        "json": b"".join(done.json),
+        "json": b"".join(line for line, _ in events),
         "rows": [exact(row) for row in rows],
         "rejects": done.rejects,
         "blank": done.blank,

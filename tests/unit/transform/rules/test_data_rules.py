@@ -4,17 +4,17 @@ import gzip
 import itertools
 import json
 import re
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import fields
 
 from clickstream_lake.lake.catalog import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
-from clickstream_lake.transform.rules.reasons import LINE_REASONS, OBJECT_REASONS
+from clickstream_lake.transform.rules.reasons import LineReason, ObjectReason
 
 if TYPE_CHECKING:
     from tests.unit.transform.conftest import Transform
@@ -377,7 +377,7 @@ def test_the_order_sent_is_the_order_published(transform: "Transform") -> None:
 
 def test_the_documented_reasons_are_the_reasons() -> None:
     documented = set(re.findall(r"^\| `(\w+)` \| [^|]+ \|$", DOCS.read_text(), re.MULTILINE))
-    assert documented == set(LINE_REASONS) | set(OBJECT_REASONS)
+    assert documented == {*LineReason, *ObjectReason}
 
 
 def test_the_documented_limits_are_the_defaults() -> None:

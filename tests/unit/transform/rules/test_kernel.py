@@ -3,15 +3,14 @@
 import dataclasses
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clickstream_lake.lake.config import Limits
-from clickstream_lake.transform.rules.kernel import Kernel, ScannedPart
+from clickstream_lake.transform.rules.enrich import Rules
+from clickstream_lake.transform.rules.kernel import Kernel, ScannedPart, decline_all
 from clickstream_lake.transform.rules.native import library
-from clickstream_lake.transform.rules.rules import Rules
 from tests.corpus.lake_files import CATALOG
 
 STAMP = "2025-11-26T12:00:00.123Z"
@@ -184,10 +183,28 @@ def test_lines_are_counted_whatever_their_length() -> None:
             assert library.count_lines(memoryview(bytearray(text))) == text.count(b"\n")
 
 
-def test_a_missing_kernel_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(library, "path", lambda: tmp_path / "kernel-linux-none.so")
-    with pytest.raises(library.KernelMissingError, match=r"kernel-linux-none.*`make setup`"):
-        library.load.__wrapped__()
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"", []),
+        (b"a", [b"a"]),
+        (b"a\n", [b"a"]),
+        (b"\n", [b""]),
+        (b"a\n\n b\r\nc", [b"a", b"", b" b\r", b"c"]),
+        (b"x\n" * 100_000 + b"yz", [*[b"x"] * 100_000, b"yz"]),
+    ],
+    ids=range(6),
+)
+def test_without_a_kernel_every_line_is_declined(data: bytes, lines: list[bytes]) -> None:
+    declined, ends = [], 0
+    for part in decline_all(data):
+        assert part.batch is None
+        declined += [data[line.start : line.end] for line in part.declined]
+        assert [line.line for line in part.declined] == list(range(len(part.declined)))
+        assert part.declined[-1].end - part.declined[0].start < 200_000
+        ends += part.lines
+    assert declined == lines
+    assert ends == data.count(b"\n")
 
 
 def test_many_new_keys_of_a_long_line_do_not_make_it_start_again_for_each() -> None:

@@ -1,21 +1,53 @@
-/* The kernel's state, and what it tells its caller: see src/clickstream_lake/transform/rules/kernel.py. */
+/* The kernel's state, what its files offer each other, and what it tells its caller: see
+ * src/clickstream_lake/transform/rules/kernel.py. */
 #ifndef CLICKSTREAM_KERNEL_H
 #define CLICKSTREAM_KERNEL_H
 
+#define _GNU_SOURCE /* strtod_l */
 #include <locale.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#define EXPORTED __declspec(dllexport)
+typedef _locale_t locale_t;
+#define newlocale(mask, name, base) _create_locale(LC_ALL, name)
+#define freelocale _free_locale
+#define strtod_l _strtod_l
+#else
+#define EXPORTED __attribute__((visibility("default")))
+#endif
 #if defined(__APPLE__)
 #include <xlocale.h>
 #endif
 
-#include "scan.h"
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef uint64_t u64;
 
-#if defined(_WIN32)
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken apart from the low end");
+
+/* --- checks, each of which a test leaves out by -DWITHOUT_<its name>: see test_kernel_proofs.py */
+
+#define SECOND_OF(first, second, ...) second
+#define COMMA_1 0,
+#define IS_COMMA(comma) SECOND_OF(comma 1, 0, 0)
+#define IS_ONE(value) IS_COMMA(COMMA_##value)
+#define IS_DEFINED_AS_1(value) IS_ONE(value)
+/* Whether a check is left out. */
+#define WITHOUT(name) IS_DEFINED_AS_1(WITHOUT_##name)
+/* Whether something is wrong, by a check that is not left out. */
+#define CHECK(name, wrong) (!IS_DEFINED_AS_1(WITHOUT_##name) && (wrong))
+
+/* --- the interface */
+
+/* Of what is exported and the structs that the caller reads: goes up with each change of them, and
+ * with it `ABI` of library.py. */
+#define KERNEL_ABI 1
 
 /* Rows, and declined lines, of one call at most: what the caller's loop makes of a larger block. */
 #define MOST_ROWS 8192
@@ -37,6 +69,8 @@ enum { DROPPED = -1, UNDECLARED = -2, REFUSED = -3, UNKNOWN = -4 };
 
 /* Where the bytes of a cell are. */
 enum { NOTHING, INPUT, DECODED, GATHERED, VALUE };
+
+/* --- the state */
 
 typedef struct {
     u8 *text; /* in its quotes */
@@ -122,6 +156,102 @@ typedef struct {
     bool has_extra;
 } Kernel;
 
-void layout_columns(Kernel *k);
+EXPORTED u32 kernel_abi(void);
+EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys);
+EXPORTED void kernel_free(Kernel *k);
+EXPORTED void kernel_limit(Kernel *k, u64 line_bytes, u32 depth, u32 keys, u32 key_bytes);
+EXPORTED int kernel_stamp(Kernel *k, int64_t processed_ts, const u8 *tail, u32 size);
+EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes);
+EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column);
+EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json,
+                         int ignore_unknown);
+EXPORTED const Scanned *kernel_scanned(const Kernel *k);
+EXPORTED const Declined *kernel_declined(const Kernel *k);
+EXPORTED const Span *kernel_unknown(const Kernel *k);
+EXPORTED const Layout *kernel_layouts(const Kernel *k);
+EXPORTED void kernel_fill(const Kernel *k, u8 *out);
+EXPORTED u64 kernel_count_lines(const u8 *data, u64 size);
+
+/* --- scan.c: strict JSON, token by token */
+
+/* What a text has beside plain characters. */
+enum {
+    ESCAPES = 1,     /* a backslash */
+    HIDDEN_NAME = 2, /* an escape, or a letter, that a PII name could be hidden behind */
+};
+
+/* A number as it is written: (-1)^negative * digits / 10^fraction, if `exact`. */
+typedef struct {
+    u64 digits;
+    unsigned fraction; /* digits behind the point */
+    bool negative;
+    bool whole; /* neither a fraction nor an exponent */
+    bool exact; /* no exponent, and `digits` holds them all */
+} Number;
+
+typedef int8_t bytes16 __attribute__((vector_size(16)));
+typedef u8 ubytes16 __attribute__((vector_size(16)));
+typedef u64 words2 __attribute__((vector_size(16)));
+
+static inline bool is_digit(u8 c) { return (u8)(c - '0') < 10; }
+
+/* Carriage returns are white space where lines are taken apart, and nowhere inside values. */
+static inline bool is_space(u8 c) {
+    return c == ' ' || c == '\t' || (WITHOUT(CARRIAGE_RETURN) && c == '\r');
+}
+
+/* Behind spaces and tabs. */
+static inline const u8 *skip_space(const u8 *p, bool *seen) {
+    if (!is_space(*p)) return p;
+    *seen = true;
+    do p++;
+    while (is_space(*p));
+    return p;
+}
+
+static inline const u8 *skip_white(const u8 *p) {
+    while (*p == ' ' || *p == '\t' || *p == '\r') p++;
+    return p;
+}
+
+static inline const u8 *scan_text(const u8 *p, const u8 *end, unsigned *has);
+static const u8 *scan_number(const u8 *p, Number *number);
+static inline const u8 *scan_word(const u8 *p, const char *word);
+static u8 *decode_text(const u8 *p, const u8 *end, u8 *out);
+static u8 *compact_value(const u8 *p, const u8 *end, u8 *out);
+
+/* --- nested.c: values of any kind */
+
+static const u8 *scan_value(Kernel *k, const u8 *p, bool *space);
+
+/* --- instant.c: timestamps */
+
+static bool parse_instant(const u8 *p, const u8 *end, int64_t *millis);
+
+/* --- cells.c: fields */
+
+static inline void set_text(Kernel *k, size_t cell, u8 tag, u64 start, u64 size) {
+    k->tags[cell] = tag;
+    k->cells[cell].text.start = (u32)start;
+    k->cells[cell].text.size = (u32)size;
+}
+
+static void put_literal(Kernel *k, const void *text, size_t size);
+static inline void put(Kernel *k, const u8 *start, const u8 *end);
+static const u8 *take_value(Kernel *k, const u8 *p, const Key *key);
+
+/* --- events.c: keys, events and lines */
+
+static u32 hash_of(const u8 *text, size_t size);
+static u32 find_key(const Kernel *k, const u8 *text, size_t size);
+static Mark mark(const Kernel *k, const u8 *p);
+static void go_back(Kernel *k, const Mark *mark);
+static const u8 *scan_line(Kernel *k, const u8 *p, Mark *plain);
+static void count_cells(Kernel *k, u32 first);
+
+/* --- columns.c: Arrow's buffers */
+
+static void layout_columns(Kernel *k);
+static void fill_column(const Kernel *k, u32 column, u8 *out);
 
 #endif

@@ -1,19 +1,27 @@
 """The kernel's C interface: see `kernel.c` and `kernel.h`.
 
-`make setup` compiles the shared object for this machine, `make package` for Lambda.
+`make setup` compiles the shared object for this machine, `make package` for Lambda. Without one the
+transform works line by line.
 """
 
 import ctypes
+import os
 import platform
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+ABI: Final = 1
+"""Of this interface, as `KERNEL_ABI` in kernel.h: goes up when what is declared here changes."""
+
+SETTING: Final = "CLICKSTREAM_KERNEL"
+"""Environment variable: `off` makes the transform work without the kernel."""
+
 _MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64", "ARM64": "aarch64"}
 
 
 class KernelMissingError(ImportError):
-    """There is no kernel for this machine, or it cannot be loaded."""
+    """There is no kernel that fits this machine and this version; the message says what to do."""
 
 
 class Scanned(ctypes.Structure):
@@ -63,6 +71,7 @@ _KERNEL, _TEXT = ctypes.c_void_p, ctypes.c_char_p
 _U32, _U64 = ctypes.c_uint32, ctypes.c_uint64
 # Name -> result and arguments.
 _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
+    "kernel_abi": (_U32,),
     "kernel_new": (_KERNEL, _U32, _TEXT, _U32),
     "kernel_free": (None, _KERNEL),
     "kernel_limit": (None, _KERNEL, _U64, _U32, _U32, _U32),
@@ -100,15 +109,33 @@ def load() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(place))
     except OSError as error:
-        raise KernelMissingError(
-            f"{place.name} cannot be loaded ({error}). In a checkout, `make setup` compiles it; a "
-            "package has it for Lambda's architectures"
-        ) from None
+        raise _missing(f"{place.name} cannot be loaded ({error})") from None
+    abi = library.kernel_abi() if hasattr(library, "kernel_abi") else 0
+    if abi != ABI:
+        raise _missing(f"{place.name} is of another version (its ABI is {abi}, not {ABI})")
     for name, (result, *arguments) in _FUNCTIONS.items():
         function = getattr(library, name)
         function.restype = result
         function.argtypes = arguments
     return library
+
+
+def missing() -> str | None:
+    """Why there is no kernel to work with, and what to do; None where there is one."""
+    if os.environ.get(SETTING) == "off":
+        return f"{SETTING}=off: events are transformed line by line, in ten times as much CPU time"
+    try:
+        load()
+    except KernelMissingError as error:
+        return str(error)
+    return None
+
+
+def _missing(why: str) -> KernelMissingError:
+    return KernelMissingError(
+        f"{why}: events are transformed line by line, in ten times as much CPU time. In a "
+        "checkout, `make setup` compiles it; wheels and Lambda packages hold it for their platform"
+    )
 
 
 def count_lines(data: bytes | memoryview) -> int:

@@ -1,0 +1,64 @@
+/* Has the kernel scan one text, as kernel.py does: for callgrind to count what that takes.
+ *
+ * usage: driver TEXT NAME:NUMBER... - a number from 0 on is the kind of the column of that name, one
+ * below it is what becomes of fields of that name.
+ */
+#include "kernel.h"
+
+static u8 *read_file(const char *path, u64 *size) {
+    FILE *file = fopen(path, "rb");
+    u8 *data;
+    if (!file || fseek(file, 0, SEEK_END)) return NULL;
+    *size = (u64)ftell(file);
+    rewind(file);
+    data = calloc(*size + 1, 1);
+    if (data && fread(data, 1, *size, file) != *size) return NULL;
+    fclose(file);
+    return data;
+}
+
+int main(int argc, char **argv) {
+    static const u8 tail[] = ",\"processed_ts\":\"2025-11-26T12:00:00.000Z\"}\n";
+    u8 kinds[64], *text = NULL, *json, *arrow;
+    u32 columns = 0, rows = 0;
+    u64 size = 0, position = 0;
+    Kernel *k;
+    const Scanned *scanned;
+    if (argc > 1) text = read_file(argv[1], &size);
+    if (!text) return 1;
+    for (int i = 2; i < argc; i++) {
+        int number = atoi(strchr(argv[i], ':') + 1);
+        if (number >= 0) kinds[columns++] = (u8)number;
+    }
+    k = kernel_new(columns, kinds, 4096);
+    json = malloc(size + size / 2 + 64 * MOST_ROWS);
+    if (!k || !json || !kernel_stamp(k, 1764158400000, tail, sizeof tail - 1)) return 1;
+    kernel_limit(k, 4 << 20, 100, 10000, 10000);
+    if (!kernel_names(k, 1, (const u8 *)"user_id", (const u8 *)"\7")) return 1;
+    columns = 0;
+    for (int i = 2; i < argc; i++) {
+        int length = (int)(strchr(argv[i], ':') - argv[i]), number = atoi(argv[i] + length + 1);
+        char key[LONGEST_KEY + 1];
+        snprintf(key, sizeof key, "\"%.*s\"", length, argv[i]);
+        if (number >= 0) {
+            int column = (int)columns++;
+            number = number >= EXTRA ? REFUSED : column;
+        }
+        if (!kernel_learn(k, (const u8 *)key, (u32)strlen(key), number)) return 1;
+    }
+    scanned = kernel_scanned(k);
+    for (; position < size; position = scanned->consumed) {
+        if (!kernel_scan(k, text, size, position, json, 0)) return 1;
+        if (scanned->declined || scanned->unknown) return 2;
+        arrow = malloc(scanned->arrow);
+        if (!arrow) return 1;
+        kernel_fill(k, arrow);
+        free(arrow);
+        rows += scanned->rows;
+    }
+    printf("%u\n", rows);
+    kernel_free(k);
+    free(json);
+    free(text);
+    return 0;
+}

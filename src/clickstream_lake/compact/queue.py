@@ -1,0 +1,130 @@
+"""What the compact function is asked, by a schedule, by hand or by its queue; and that queue.
+
+One message per slot. The queue is FIFO and the message group is the slot, so AWS itself keeps one
+compactor per partition and many partitions in parallel.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import msgspec
+
+from clickstream_lake.lake.errors import EventError, LayoutError
+from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+_GROUP_LENGTH: Final = 128  # what SQS takes
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A schedule tick, or the same by hand. Other keys, as EventBridge sends them, are ignored.
+
+    Attributes:
+        action: "plan" finds partitions worth compacting; "cleanup" deletes replaced files.
+        partitions: which, as paths such as `year=2025/month=11/day=26`; None for recent ones.
+        formats: in which formats.
+        force: compact whatever there is to merge.
+        dry_run: only tell what would be done.
+    """
+
+    action: Literal["plan", "cleanup"] = "plan"
+    partitions: list[str] | None = None
+    formats: Annotated[list[Format], msgspec.Meta(min_length=1)] | None = None
+    force: bool = False
+    dry_run: bool = False
+
+    def chosen_partitions(self) -> list[Partition] | None:
+        """The partitions named, or None for recent ones."""
+        if self.partitions is None:
+            return None
+        return [Partition.parse(path) for path in self.partitions]
+
+    def chosen_formats(self) -> list[Format]:
+        """The formats named, or all."""
+        return list(self.formats or FORMATS)
+
+
+def parse_request(event: Mapping[str, Any]) -> Request:
+    """Read a schedule tick or a request by hand.
+
+    Raises:
+        EventError: says which entry is wrong.
+    """
+    try:
+        request = msgspec.convert(event, Request)
+        request.chosen_partitions()
+    except (msgspec.ValidationError, LayoutError) as error:
+        raise EventError(
+            f"{error}; expected something like "
+            '{"partitions": ["year=2025/month=11/day=26"], "formats": ["parquet"], "force": true} '
+            'or {"action": "cleanup", "dry_run": true}'
+        ) from error
+    return request
+
+
+class CompactMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The order to compact one slot.
+
+    Attributes:
+        partition: as a path, `year=2025/month=11/day=26`.
+        force: compact even if there is little to gain.
+    """
+
+    format: Format
+    partition: str
+    force: bool = False
+
+    @property
+    def slot(self) -> Slot:
+        """What to compact."""
+        return Slot(self.format, Partition.parse(self.partition))
+
+    @property
+    def group(self) -> str:
+        """The message group: no two of one group are worked on at once."""
+        name = f"{self.format}/{self.partition}"
+        if len(name) <= _GROUP_LENGTH and name.isascii():
+            return name
+        return f"{self.format}/{sha256(name.encode()).hexdigest()}"
+
+
+def parse_message(body: str) -> CompactMessage:
+    """Read a message.
+
+    Raises:
+        EventError: it is none that the planner writes.
+    """
+    try:
+        message = msgspec.json.decode(body, type=CompactMessage)
+        Partition.parse(message.partition)
+    except (msgspec.DecodeError, LayoutError) as error:
+        raise EventError(f"this is no compact message: {error}") from error
+    return message
+
+
+class CompactQueue:
+    """The sending side of the queue."""
+
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        """Send to the FIFO queue at `url`."""
+        self._client = client
+        self._url = url
+
+    def send(self, message: CompactMessage, *, occasion: str) -> None:
+        """Queue a message, once per occasion.
+
+        Args:
+            message: what to compact.
+            occasion: names what made it worth compacting; a repeated send within SQS's five
+                minutes, such as by a retried schedule tick, is dropped.
+        """
+        once = sha256(f"{message.group} {message.force} {occasion}".encode()).hexdigest()
+        self._client.send_message(
+            QueueUrl=self._url,
+            MessageBody=msgspec.json.encode(message).decode(),
+            MessageGroupId=message.group,
+            MessageDeduplicationId=once,
+        )

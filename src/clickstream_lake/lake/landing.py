@@ -1,0 +1,71 @@
+"""A landing file, and what it says of its raw object: as object metadata, on all its copies too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from clickstream_lake.lake.layout import Format
+from clickstream_lake.lake.manifest import Count, Name
+
+CONTENT_TYPES: Final[Mapping[Format, str]] = {
+    "json": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+class LandingMetadata(msgspec.Struct, frozen=True, rename="kebab"):
+    """The figures that travel with a landing file.
+
+    Attributes:
+        raw_key: the raw object.
+        raw_etag: ETag, without quotes, of the raw content that was read.
+        rows: published rows in the file.
+        lines: lines of the raw object: blank + rejected + rows.
+        processed_ts: ISO 8601, UTC, as in every row.
+        schema_version: the catalog's when the file was written.
+    """
+
+    raw_key: Name
+    raw_etag: Name
+    rows: Count
+    lines: Count
+    blank: Count
+    rejected: Count
+    processed_ts: Name
+    schema_version: int
+
+    def to_s3(self) -> dict[str, str]:
+        """The `x-amz-meta-*` texts of the landing file."""
+        texts = {name: str(value) for name, value in msgspec.to_builtins(self).items()}
+        return {**texts, "raw-key": quoted(self.raw_key)}
+
+    @classmethod
+    def from_s3(cls, metadata: Mapping[str, str]) -> "LandingMetadata | None":
+        """Read the texts; None unless every figure is there: then no transform wrote the file."""
+        try:
+            found = msgspec.convert(metadata, cls, strict=False)
+        except msgspec.ValidationError:
+            return None
+        return msgspec.structs.replace(found, raw_key=unquote(found.raw_key))
+
+
+@dataclass(frozen=True, slots=True)
+class LandingFile:
+    """One finished landing file on disk.
+
+    Attributes:
+        gzip: the file is gzip-compressed JSON (named `.json.gz`).
+    """
+
+    path: Path
+    metadata: LandingMetadata
+    gzip: bool = False
+
+
+def quoted(raw_key: str) -> str:
+    """A raw key in the ASCII that object metadata is limited to."""
+    return quote(raw_key, safe="/=")

@@ -1,0 +1,189 @@
+/* Fields -> cells of the columns, and the same fields of the JSON line. */
+#include "kernel.h"
+
+/* --- JSON lines: runs of the block's own bytes, and what has to stand between them */
+
+static void put_literal(Kernel *k, const void *text, size_t size) {
+    size_t run = (size_t)(k->run_end - k->run);
+    memcpy(k->json_end, k->run, run);
+    k->json_end += run;
+    k->run = k->run_end = k->data;
+    memcpy(k->json_end, text, size);
+    k->json_end += size;
+}
+
+static inline void put(Kernel *k, const u8 *start, const u8 *end) {
+    if (start != k->run_end) {
+        put_literal(k, "", 0);
+        k->run = start;
+    }
+    k->run_end = end;
+}
+
+/* --- cells: each function answers the end of the value, having put it into row and JSON line */
+
+static const u8 *take_text(Kernel *k, const u8 *p, size_t cell) {
+    const u8 *start = p;
+    Number number;
+    unsigned has = 0;
+    if (*p == '"') {
+        p = scan_text(++start, k->end, &has);
+        if (!p) return NULL;
+        if (has & ESCAPES) {
+            u8 *out = k->decoded + k->decoded_size;
+            u64 size = (u64)(decode_text(start, p, out) - out);
+            set_text(k, cell, DECODED, k->decoded_size, size);
+            k->decoded_size += size;
+        } else {
+            set_text(k, cell, INPUT, (u64)(start - k->data), (u64)(p - start));
+        }
+        put(k, start - 1, p + 1);
+        return p + 1;
+    }
+    if (*p == 't') p = scan_word(p, "true");
+    else if (*p == 'f') p = scan_word(p, "false");
+    else p = scan_number(p, &number);
+    if (!p) return NULL;
+    /* Its own JSON text is the text. */
+    set_text(k, cell, INPUT, (u64)(start - k->data), (u64)(p - start));
+    put_literal(k, "\"", 1);
+    put(k, start, p);
+    put_literal(k, "\"", 1);
+    return p;
+}
+
+static const u8 *take_json(Kernel *k, const u8 *p, size_t cell) {
+    const u8 *start = p;
+    bool space = false;
+    p = scan_value(k, p, &space);
+    if (!p) return NULL;
+    if (space) {
+        u8 *out = k->decoded + k->decoded_size;
+        u64 size = (u64)(compact_value(start, p, out) - out);
+        set_text(k, cell, DECODED, k->decoded_size, size);
+        k->decoded_size += size;
+    } else {
+        set_text(k, cell, INPUT, (u64)(start - k->data), (u64)(p - start));
+    }
+    put(k, start, p);
+    return p;
+}
+
+/* Up to here every whole number is a double of its own. */
+#define MOST_EXACT (1ull << 53)
+
+/* The double nearest to a number. Up to 2^53 and 10^22 both parts are exact, so that one division
+ * rounds once: W. D. Clinger, How to read floating point numbers accurately, 1990. */
+static double as_double(const Kernel *k, const u8 *p, const Number *number) {
+    double found;
+    if (number->exact && !CHECK(ROUNDED_DIGITS, number->digits > MOST_EXACT)) {
+        found = (double)number->digits / (double)powers_of_ten[number->fraction];
+        return number->negative ? -found : found;
+    }
+    return strtod_l((const char *)p, NULL, k->c_locale);
+}
+
+static const u8 *take_double(Kernel *k, const u8 *p, size_t cell) {
+    const u8 *start = p;
+    Number number;
+    p = scan_number(p, &number);
+    if (!p) return NULL;
+    k->tags[cell] = VALUE;
+    /* A whole number has no negative zero. */
+    k->cells[cell].number =
+        as_double(k, start, &number) + (CHECK(MINUS_ZERO, number.whole) ? 0.0 : -0.0);
+    put(k, start, p);
+    return p;
+}
+
+static const u8 *take_bigint(Kernel *k, const u8 *p, size_t cell) {
+    const u8 *start = p;
+    Number number;
+    u64 power, most;
+    int64_t whole;
+    p = scan_number(p, &number);
+    if (!p || CHECK(OVER_64_BITS, !number.exact)) return NULL;
+    power = powers_of_ten[number.fraction];
+    /* With a fraction it is a double first, which has to be the same number. */
+    most = number.whole || WITHOUT(ROUNDED_FRACTION) ? INT64_MAX : MOST_EXACT;
+    if (CHECK(OVER_63_BITS, number.digits > most)) return NULL;
+    if (CHECK(FRACTION, number.digits % power)) return NULL;
+    whole = (int64_t)(number.digits / power);
+    if (number.negative) whole = -whole;
+    k->tags[cell] = VALUE;
+    k->cells[cell].whole = whole;
+    if (number.whole) {
+        put(k, start, p);
+    } else { /* `5.0` is 5 in the JSON line, too */
+        char text[24];
+        put_literal(k, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)whole));
+    }
+    return p;
+}
+
+static const u8 *take_boolean(Kernel *k, const u8 *p, size_t cell) {
+    const u8 *start = p;
+    k->cells[cell].whole = *p == 't';
+    p = scan_word(p, *p == 't' ? "true" : "false");
+    if (!p) return NULL;
+    k->tags[cell] = VALUE;
+    put(k, start, p);
+    return p;
+}
+
+static const u8 *take_timestamp(Kernel *k, const u8 *p, size_t cell) {
+    const u8 *start = p;
+    unsigned has = 0;
+    if (CHECK(QUOTE_OF_TIME, *p != '"')) return NULL;
+    p = scan_text(p + 1, k->end, &has);
+    if (!p || !parse_instant(start + 1, p, &k->cells[cell].whole)) return NULL;
+    k->tags[cell] = VALUE;
+    put(k, start, p + 1);
+    return p + 1;
+}
+
+static const u8 *take_undeclared(Kernel *k, const u8 *p, const Key *key) {
+    const u8 *start = p;
+    bool space = false;
+    u8 *out;
+    p = scan_value(k, p, &space);
+    if (!p) return NULL;
+    if (!k->has_extra) k->extra_start = k->gathered_size;
+    out = k->gathered + k->gathered_size;
+    *out++ = k->has_extra ? ',' : '{';
+    memcpy(out, key->text, key->size);
+    out += key->size;
+    *out++ = ':';
+    if (space) {
+        out = compact_value(start, p, out);
+    } else {
+        memcpy(out, start, (size_t)(p - start));
+        out += p - start;
+    }
+    k->gathered_size = (u64)(out - k->gathered);
+    k->has_extra = true;
+    put(k, start, p);
+    return p;
+}
+
+static const u8 *take_value(Kernel *k, const u8 *p, const Key *key) {
+    size_t cell;
+    if (key->column == UNDECLARED || (WITHOUT(NAME_OF_OURS) && key->column < 0))
+        return take_undeclared(k, p, key);
+    cell = (size_t)k->rows * k->columns + (size_t)key->column;
+    if (*p == 'n') {
+        const u8 *end = scan_word(p, "null");
+        if (end) put(k, p, end);
+        return end;
+    }
+    switch (k->kinds[key->column]) {
+    case TEXT: return take_text(k, p, cell);
+    case JSON: return take_json(k, p, cell);
+    case DOUBLE: return take_double(k, p, cell);
+    case BIGINT: return take_bigint(k, p, cell);
+    case BOOLEAN: return take_boolean(k, p, cell);
+    case TIMESTAMP: return take_timestamp(k, p, cell);
+    default: return NULL;
+    }
+}
+

@@ -1,0 +1,50 @@
+"""The NDJSON file of one source."""
+
+from pathlib import Path
+from typing import Final, Protocol
+
+from isal import igzip
+
+from clickstream_lake.lake.config import OutputOptions
+from clickstream_lake.transform.rules.native.library import count_lines
+
+# Of ISA-L's 0 to 3: 60 MB of events give 9.30, 9.19 and 8.87 MB in 0.07, 0.07 and 0.19 s. The 6 of
+# zlib makes 7.21 MB of them, in 0.71 s.
+_GZIP_LEVEL: Final = 2
+
+
+class Writable(Protocol):
+    """What is needed of a text output."""
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Add bytes."""
+
+    def close(self) -> None:
+        """Finish the stream."""
+
+
+class JsonOutput:
+    """NDJSON, plain or gzip. Counts the lines it was given."""
+
+    def __init__(self, path: Path, options: OutputOptions) -> None:
+        """Open the file."""
+        self.path = path
+        self.rows = 0
+        # Blocks are larger than the default buffer, and so are written without a copy.
+        self._below = path.open("wb")
+        self._file: Writable = self._below
+        if options.json_compression == "gzip":
+            # No name and no time in the header: the same lines give the same bytes.
+            self._file = igzip.IGzipFile(  # type: ignore[no-untyped-call]  # isal leaves it open
+                filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=self._below, mtime=0
+            )
+
+    def write(self, lines: bytes | memoryview) -> None:
+        """Add whole lines."""
+        self._file.write(lines)
+        self.rows += count_lines(lines)
+
+    def close(self) -> None:
+        """Close the file, finished or not; only the caller makes it visible."""
+        self._file.close()
+        self._below.close()

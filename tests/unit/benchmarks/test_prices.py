@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks import prices
+from benchmarks.prices import transform_cost
+from clickstream_lake.sandbox.athena import billing
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_cost_is_memory_times_seconds_times_price_and_the_request() -> None:
+    found = transform_cost(
+        seconds=10, events=1_400_000, raw_bytes=2**30, rss=0, architecture="arm64"
+    )
+    compute = 10 * (1769 / 1024) * 0.0000133334
+    assert found.per_gigabyte == pytest.approx(compute + 10 * 0.2e-6)
+    assert found.per_million_events == pytest.approx(found.per_gigabyte / 1.4)
+
+
+def test_more_memory_than_a_vcpu_comes_with_costs_more() -> None:
+    small, large = (
+        transform_cost(seconds=1, events=1, raw_bytes=1, rss=rss, architecture="arm64")
+        for rss in (0, 4 << 30)
+    )
+    assert large.per_gigabyte > 2 * small.per_gigabyte
+
+
+@pytest.mark.parametrize(
+    ("page", "price"),
+    [
+        ("README.md", f"${prices.FIREHOSE_GB:g}"),
+        ("README.md", f"${prices.S3_GB_MONTH:g}"),
+        ("README.md", f"${billing.DOLLARS_PER_TERABYTE:g} per TB"),
+        ("docs/bytes-scanned.md", f"${billing.DOLLARS_PER_TERABYTE:g} for a terabyte"),
+        ("docs/bytes-scanned.md", f"GET ${prices.S3_GET * 1000:g} "),
+        ("docs/bytes-scanned.md", f"LIST ${prices.S3_PUT * 1000:g} "),
+        ("docs/bytes-scanned.md", f"${prices.LAMBDA_GB_SECOND['arm64']:.10f}"),
+        ("docs/terraform.md", f"cost about ${billing.DOLLARS_PER_TERABYTE:g}."),
+    ],
+)
+def test_prose_names_the_same_prices(page: str, price: str) -> None:
+    assert price in (ROOT / page).read_text(encoding="utf-8")

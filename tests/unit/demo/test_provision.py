@@ -1,0 +1,46 @@
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from clickstream_lake.demo.provision import (
+    ERRORS_PREFIX,
+    FIREHOSE_LETTERS,
+    FUNCTIONS,
+    HANDLER,
+    RESULTS_PREFIX,
+    entry_point,
+)
+from clickstream_lake.sandbox.runtime.function import Function
+
+ROOT = Path(__file__).parents[3]
+
+
+def function(name: str, handler: str = HANDLER) -> Function:
+    return Function(name, "arn", handler, (), 3, 128)
+
+
+@pytest.mark.parametrize(("name", "path"), FUNCTIONS.items())
+def test_a_function_runs_the_class_that_its_handler_makes(name: str, path: str) -> None:
+    module, _, kind = path.rpartition(".")
+
+    assert entry_point(function(f"web-events-{name}")) == path
+    assert isinstance(getattr(import_module(module), kind), type)
+    handler = (ROOT / "functions" / name / "handler.py").read_text()
+    assert f"from {module} import {kind}" in handler
+    assert f"handler = {kind}(" in handler
+
+
+def test_a_function_of_another_handler_or_name_runs_what_it_says() -> None:
+    assert entry_point(function("web-events-transform", "own.handler")) == "own.handler"
+    assert entry_point(function("somebody-elses")) == HANDLER
+
+
+def test_what_terraform_alone_says_too_is_said_alike() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "terraform").glob("*.tf"))
+
+    letters = re.findall(r"timestamp_parts *= *\{(.*)\}", text)
+    assert dict(re.findall(r'(\w+) = "(\w+)"', letters[0])) == FIREHOSE_LETTERS
+    assert re.findall(r'errors_prefix *= "\$\{stream.prefix\}(.*)"', text) == [ERRORS_PREFIX]
+    assert re.findall(r'athena_results_prefix *= "(.*)"', text) == [RESULTS_PREFIX]

@@ -1,0 +1,137 @@
+"""The configuration names what the functions, AWS and the runbook know."""
+
+import ast
+import re
+from typing import Any
+
+import hcl2
+import pytest
+
+from clickstream_lake.lake.catalog import load_catalog
+from dev.terraform_docs import PROJECT, TERRAFORM, Item, items
+
+# Metrics of AWS's services that dashboard and alarms may use: an unknown name would draw nothing.
+AWS_METRICS = {
+    "AWS/Firehose": {
+        "DeliveryToS3.DataFreshness",
+        "DeliveryToS3.Success",
+        "IncomingRecords",
+        "ThrottledRecords",
+    },
+    "AWS/SQS": {
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesVisible",
+    },
+    "AWS/Lambda": {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
+    "AWS/Athena": {"ProcessedBytes", "TotalExecutionTime"},
+}
+
+
+VARIABLES = [
+    item
+    for file in [*sorted(TERRAFORM.glob("*.tf")), *sorted(TERRAFORM.glob("examples/*/*.tf"))]
+    for item in items(file, "variable")
+]
+
+
+@pytest.mark.parametrize("variable", VARIABLES, ids=lambda item: item.name)
+def test_a_variable_has_type_description_and_where_values_can_be_bad_a_validation(
+    variable: Item,
+) -> None:
+    assert variable.type
+    assert len(variable.description) > 10
+    assert variable.type == "bool" or variable.validations, "it takes any value"
+
+
+def test_every_output_has_a_description() -> None:
+    outputs = items(TERRAFORM / "outputs.tf", "output")
+    assert len(outputs) > 5
+    assert all(len(output.description) > 10 for output in outputs)
+
+
+def test_every_validation_has_a_test_that_fails_it() -> None:
+    tested = (TERRAFORM / "tests" / "validation.tftest.hcl").read_text()
+    for file in TERRAFORM.glob("variables*.tf"):
+        for item in items(file, "variable"):
+            failing = tested.count(f"expect_failures = [var.{item.name}]")
+            assert failing >= item.validations, item.name
+
+
+def alarm_kinds() -> set[str]:
+    text = (TERRAFORM / "alarms.tf").read_text()
+    named = set(re.findall(r'"\$\{key\}-([a-z-]+)" = \{\n +does', text))
+    named |= set(re.findall(r"^ +([a-z-]+) = \{\n +does", text, re.MULTILINE))
+    named |= set(re.findall(r'alarm_name += "\$\{var\.name\}-\$\{each\.key\}-([a-z-]+)"', text))
+    return named
+
+
+def test_the_runbook_has_a_section_per_alarm_and_none_too_many() -> None:
+    runbook = (PROJECT / "docs" / "runbook.md").read_text()
+    alarms, how_to = runbook.split("\n# How to\n")
+    assert set(re.findall(r"^## (.+)$", alarms, re.MULTILINE)) == alarm_kinds()
+    assert how_to
+
+
+def test_what_the_runbook_tells_to_set_can_be_set() -> None:
+    variables = {item.name for item in VARIABLES}
+    runbook = (PROJECT / "docs" / "runbook.md").read_text()
+    named = set(re.findall(r"`((?:transform|compact|alarm|raw)_[a-z_]+)`", runbook))
+    commands = {"compact_now"}
+    assert named - commands <= variables
+    assert named
+
+
+def metrics_named(text: str) -> set[tuple[str, str]]:
+    """(namespace, metric) of every graph line, search and alarm of a file."""
+    own = text.replace("local.metrics_namespace", '"Clickstream"').replace(
+        "${local.metrics_namespace}", "Clickstream"
+    )
+    found = set(re.findall(r'\["([\w/]+)", "([\w.]+)", \{', own))
+    found |= set(re.findall(r'Namespace=\\"([\w/]+)\\" MetricName=\\"(\w+)\\"', own))
+    found |= {
+        ("Clickstream", name)
+        for name in re.findall(r"SEARCH\('\{[^}]*Clickstream[^}]*\} MetricName=\\\"(\w+)", own)
+    }
+    if "reject_ratio" in own:
+        found |= {("Clickstream", name) for name in re.findall(r'= "(Rows\w+)"', own)}
+    return found
+
+
+def metrics_counted() -> set[str]:
+    """Names that the functions pass to `add_metric` and `count_by`."""
+    names = set()
+    for file in (PROJECT / "src").rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names.add(node.value)
+    return {name for name in names if re.fullmatch(r"[A-Z][A-Za-z]+", name)}
+
+
+@pytest.mark.parametrize("file", ["dashboard.tf", "alarms.tf"])
+def test_every_metric_is_one_that_aws_or_the_functions_emit(file: str) -> None:
+    named = metrics_named((TERRAFORM / file).read_text())
+    known = {("Clickstream", name) for name in metrics_counted()}
+    known |= {(space, name) for space, names in AWS_METRICS.items() for name in names}
+    assert len(named) > 10
+    assert named <= known
+
+
+def test_the_environment_is_one_that_the_functions_know() -> None:
+    text = (TERRAFORM / "functions.tf").read_text() + (
+        TERRAFORM / "variables_transform.tf"
+    ).read_text()
+    config = (PROJECT / "src/clickstream_lake/lake/config.py").read_text()
+    set_here = set(re.findall(r"\bLAKE_[A-Z_]+\b", text))
+    assert set_here == set(re.findall(r'"(LAKE_[A-Z_]+)"', config))
+
+
+def test_the_catalogs_partition_keys_have_a_firehose_name() -> None:
+    parts = locals_of("locals.tf")["timestamp_parts"]
+    assert set(parts) == {*load_catalog().partition_keys, "hour"}
+
+
+def locals_of(file: str) -> dict[str, Any]:
+    blocks = hcl2.loads((TERRAFORM / file).read_text())["locals"]
+    return {name: value for block in blocks for name, value in block.items()}
