@@ -17,7 +17,7 @@ KERNEL := $(NATIVE)/kernel-$(shell uname -sm | tr 'A-Z ' 'a-z-' | sed 's/arm64/a
 TERRAFORM ?= terraform
 ARGS ?=
 
-.PHONY: help setup demo test test-all test-install lint format package wheels lock deploy destroy bench clean
+.PHONY: help setup demo test test-all test-install test-nightly lint format package wheels lock deploy destroy bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ test-all: $(READY) $(KERNEL) ## Run every test but the soak, Terraform and the w
 
 test-install: $(READY) $(KERNEL) ## Install the built package into fresh environments and run it there
 	@$(BIN)/pytest -q -n 2 -m "install and not nightly" $(ARGS)
+
+test-nightly: $(READY) $(KERNEL) ## The rarer of these: each installer, the oldest dependencies
+	@$(BIN)/pytest -q -n 2 -m "nightly" $(ARGS)
 
 lint: $(READY) ## Check style, types and Terraform
 	@$(BIN)/ruff check .

@@ -22,8 +22,8 @@ EVENTS = 1_000
 _COMPACTION = """
 import sys
 from pathlib import Path
-from clickstream_lake.compact.merge.parquet import merge_parquet
 from clickstream_lake.compact.merge.merging import Input
+from clickstream_lake.compact.merge.parquet import merge_parquet
 from clickstream_lake.lake.catalog import load_catalog
 catalog = load_catalog()
 version = catalog.schema_version

@@ -143,7 +143,7 @@ def content(key: str, body: bytes) -> Any:  # noqa: ANN401 - JSON and rows
 
 
 def without_chance(text: str) -> str:
-    text = re.sub(r"(compacted/year=\d+/month=\d+/day=\d+/)[^/]+", r"\1GENERATION", text)
+    text = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "GENERATION", text)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
 
 
