@@ -129,7 +129,7 @@ def compile_kernel(
         made = Path(directory) / "kernel.so"
         command = [*compiler, *target.flags, *_FLAGS, "kernel.c", "-o", str(made)]
         try:
-            done = subprocess.run(  # noqa: S603  # the compiler and its arguments are ours
+            done = subprocess.run(  # noqa: S603 - the compiler and its arguments are ours
                 command,
                 check=False,
                 capture_output=True,
@@ -223,9 +223,9 @@ class KernelBuildHook(BuildHookInterface[Any]):
 
     def finalize(
         self,
-        version: str,  # noqa: ARG002  # hatchling's interface
-        build_data: dict[str, Any],  # noqa: ARG002  # the same
-        artifact_path: str,  # noqa: ARG002  # the same
+        version: str,  # noqa: ARG002 - hatchling's interface
+        build_data: dict[str, Any],  # noqa: ARG002 - the same
+        artifact_path: str,  # noqa: ARG002 - the same
     ) -> None:
         """Remove what was compiled: the wheel has it."""
         if hasattr(self, "_made"):

@@ -52,7 +52,7 @@ def imported(name: str) -> list[str]:
 
 def _modules(program: str, arguments: list[str], directory: Path) -> set[str]:
     listed = directory / "modules"
-    subprocess.run(  # noqa: S603  # our own code
+    subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", _PROGRAM + program, *arguments],
         check=True,
         capture_output=True,

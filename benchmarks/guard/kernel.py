@@ -90,7 +90,7 @@ def _run(*command: str) -> None:
     caches = {f"ZIG_{kind}_CACHE_DIR": str(CACHE) for kind in ("GLOBAL", "LOCAL")}
     # A compiler heeds variables that would change what it makes: it gets no other.
     environment = {"PATH": os.defpath, **caches}
-    subprocess.run(command, check=True, capture_output=True, text=True, env=environment)  # noqa: S603  # our tools
+    subprocess.run(command, check=True, capture_output=True, text=True, env=environment)  # noqa: S603 - our tools
 
 
 def _own(counted: str, program: str) -> dict[str, int]:

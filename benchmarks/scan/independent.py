@@ -85,7 +85,7 @@ class _CountingFile(io.RawIOBase):
 
     def __init__(self, path: Path | str) -> None:
         super().__init__()
-        self._file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115  # closed with this one
+        self._file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - closed with this one
         self._ranges: list[tuple[int, int]] = []
 
     def counted(self) -> int:

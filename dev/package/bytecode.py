@@ -55,7 +55,7 @@ def with_bytecode(
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(files[name])
-        done = subprocess.run(  # noqa: S603  # the interpreter and its arguments are ours
+        done = subprocess.run(  # noqa: S603 - the interpreter and its arguments are ours
             [interpreter, "-S", "-B", "-c", _COMPILE, directory, prefix],
             check=False,
             capture_output=True,

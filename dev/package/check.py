@@ -153,7 +153,7 @@ def _fields(catalog: Any, number: int) -> dict[str, Any]:  # noqa: ANN401 - the 
     }
 
 
-def _expect(holds: bool, what: str) -> None:  # noqa: FBT001  # reads as a sentence
+def _expect(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
     if not holds:
         raise SystemExit(f"the packages do not keep {what}")
 

@@ -20,7 +20,7 @@ def find_interpreter(version: str = PYTHON) -> str | None:
     uv = find_uv()
     if uv is None:
         return None
-    done = subprocess.run(  # noqa: S603  # the program and its arguments are ours
+    done = subprocess.run(  # noqa: S603 - the program and its arguments are ours
         [uv, "python", "find", "--system", "--no-python-downloads", version],
         check=False,
         capture_output=True,

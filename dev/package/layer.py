@@ -90,7 +90,7 @@ def _install(requirements: Iterable[Path], architecture: str, target: Path) -> N
     command += ["--no-deps", "--require-hashes", "--only-binary=:all:"]
     command += [f"--python-version={PYTHON}", f"--python-platform={_PLATFORMS[architecture]}"]
     command += [f"--requirement={path}" for path in requirements]
-    done = subprocess.run(  # noqa: S603  # the program and its arguments are ours
+    done = subprocess.run(  # noqa: S603 - the program and its arguments are ours
         command, check=False, capture_output=True, text=True
     )
     if done.returncode != 0:

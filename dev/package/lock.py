@@ -74,7 +74,7 @@ def _compile(uv: str, project: Path, wanted: Lock) -> None:
         command += ["pyproject.toml", "--extra=sandbox"]
     if wanted.beside:
         command.append(f"--constraint={wanted.beside}")
-    done = subprocess.run(  # noqa: S603  # the program and its arguments are ours
+    done = subprocess.run(  # noqa: S603 - the program and its arguments are ours
         command, check=False, capture_output=True, text=True, cwd=project
     )
     if done.returncode != 0:

@@ -44,13 +44,13 @@ def this_architecture() -> str | None:
     return _MACHINES.get(platform.machine()) if sys.platform == "linux" else None
 
 
-def _check(interpreter: str, name: str, layer: Path, code: Path) -> Any:  # noqa: ANN401  # JSON
+def _check(interpreter: str, name: str, layer: Path, code: Path) -> Any:  # noqa: ANN401 - JSON
     with tempfile.TemporaryDirectory() as directory:
         task, opt = Path(directory) / "task", Path(directory) / "opt"
         unpack(code, task)
         unpack(layer, opt)
         # Isolated: no site-packages, no environment, no working directory on the path.
-        done = subprocess.run(  # noqa: S603  # the interpreter and its arguments are ours
+        done = subprocess.run(  # noqa: S603 - the interpreter and its arguments are ours
             [interpreter, "-I", "-S", "-B", str(_CHECK), name, str(task), str(opt / "python")],
             check=False,
             capture_output=True,

@@ -120,7 +120,7 @@ def _parsed(data: bytes) -> lief.Binary:
 def _built(what: str, source: Path, out: Path, *, target: str) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
-        done = subprocess.run(  # noqa: S603  # the program and its arguments are ours
+        done = subprocess.run(  # noqa: S603 - the program and its arguments are ours
             [sys.executable, "-m", "hatchling", "build", "-t", what, "-d", directory],
             check=False,
             capture_output=True,

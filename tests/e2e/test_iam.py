@@ -104,7 +104,7 @@ class Recorder:
             self.role = None
 
     def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def recorded(client: BaseClient, operation: str, params: dict[str, Any]) -> Any:  # noqa: ANN401  # botocore's
+        def recorded(client: BaseClient, operation: str, params: dict[str, Any]) -> Any:  # noqa: ANN401 - botocore's
             if self.role is None:
                 return call(client, operation, params)
             service = client.meta.service_model.service_name
@@ -235,7 +235,7 @@ class Life:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return key
 
-    def transform(self, *keys: str, context: Any = None) -> list[str]:  # noqa: ANN401  # a stand-in
+    def transform(self, *keys: str, context: Any = None) -> list[str]:  # noqa: ANN401 - a stand-in
         records = [
             {
                 "messageId": key,
@@ -426,7 +426,7 @@ def test_the_figures(
     )
     wanted = sum(len(needs) for needs in recorder.needs.values())
     with capsys.disabled():
-        print(  # noqa: T201  # the figures that the proof is about
+        print(  # noqa: T201 - the figures that the proof is about
             f"\nIAM: {recorder.calls} calls recorded, {wanted} different permissions needed, "
             f"{allowed} allowed; {len(FORBIDDEN)} forbidden ones denied"
         )

@@ -172,7 +172,7 @@ def count(sandbox: Sandbox, outputs: dict[str, Any], table: str) -> int:
     """The rows of a table, by the Athena API and the workgroup that Terraform made."""
     athena = sandbox.client("athena")
     execution = athena.start_query_execution(
-        QueryString=f"SELECT COUNT(*) FROM {table}",  # noqa: S608  # our own table's name
+        QueryString=f"SELECT COUNT(*) FROM {table}",  # noqa: S608 - our own table's name
         QueryExecutionContext={"Database": outputs["database"]},
         WorkGroup=outputs["workgroup"],
     )["QueryExecutionId"]

@@ -41,7 +41,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(directory: Path, *arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603  # our own command
+    done = subprocess.run(  # noqa: S603 - our own command
         [terraform.terraform_binary(), f"-chdir={directory}", *arguments],
         env=terraform._environment(),
         capture_output=True,
@@ -115,8 +115,8 @@ def git(directory: Path, *arguments: str) -> None:
         for key in ("NAME", "EMAIL")
     }
     alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    subprocess.run(  # noqa: S603  # our own command
-        ["git", f"--git-dir={directory / '.git'}", f"--work-tree={directory}", *arguments],  # noqa: S607  # the one on the PATH
+    subprocess.run(  # noqa: S603 - our own command
+        ["git", f"--git-dir={directory / '.git'}", f"--work-tree={directory}", *arguments],  # noqa: S607 - the one on the PATH
         cwd=directory,
         env={**os.environ, **person, **alone},
         capture_output=True,
@@ -140,11 +140,11 @@ def test_checkov_finds_nothing_unexplained(tmp_path: Path) -> None:
     venv = str(tmp_path / "venv")
     install = ["pip", "install", "--quiet", "--require-hashes", f"--python={venv}"]
     for arguments in (["venv", "--quiet", venv], [*install, f"--requirement={lock}"]):
-        done = subprocess.run(  # noqa: S603  # our own command
+        done = subprocess.run(  # noqa: S603 - our own command
             [uv, *arguments], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-    checked = subprocess.run(  # noqa: S603  # our own command
+    checked = subprocess.run(  # noqa: S603 - our own command
         [
             tmp_path / "venv" / "bin" / "checkov",
             "--config-file",

@@ -22,7 +22,7 @@ class Environment:
     work: Path
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(  # noqa: S603  # programs of an environment that was just made
+        done = subprocess.run(  # noqa: S603 - programs of an environment that was just made
             [self.path / "bin" / command[0], *command[1:]],
             cwd=self.work,
             env={"PATH": os.defpath, "HOME": str(self.work), "COLUMNS": "200", **variables},
@@ -40,7 +40,7 @@ class Environment:
 def uv(*arguments: str, **variables: str) -> str:
     found = find_uv()
     assert found, "uv is among the development tools"
-    done = subprocess.run(  # noqa: S603  # the project's own tool
+    done = subprocess.run(  # noqa: S603 - the project's own tool
         [found, "--quiet", *arguments],
         env={**os.environ, **variables},
         capture_output=True,

@@ -60,7 +60,7 @@ def has_kernel(place: Environment) -> bool:
 def query_a_sandbox(place: Environment) -> int:
     """Start the local AWS in the background, send it events, and count them by SQL."""
     environment = {"PATH": os.defpath, "HOME": str(place.work)}
-    with subprocess.Popen(  # noqa: S603  # programs of an environment that was just made
+    with subprocess.Popen(  # noqa: S603 - programs of an environment that was just made
         [place.path / "bin/clickstream", "sandbox", "up", "--port", "0", "--json"],
         cwd=place.work,
         env=environment,
@@ -154,8 +154,8 @@ def test_every_installer_installs_it(
     checkout = tmp_path / "checkout"
     uv("venv", "--seed", "--clear", f"--python={place.path}/bin/python", str(tmp_path / "tools"))
     tools = Environment(tmp_path / "tools", place.work)
-    subprocess.run(  # noqa: S603  # a copy of what is committed
-        ["git", "clone", "--quiet", str(PROJECT), str(checkout)],  # noqa: S607  # from the PATH
+    subprocess.run(  # noqa: S603 - a copy of what is committed
+        ["git", "clone", "--quiet", str(PROJECT), str(checkout)],  # noqa: S607 - from the PATH
         check=True,
     )
     if installer == "uv-tool":
@@ -198,7 +198,7 @@ def test_the_distributions_are_clean(sdist: Path, wheel: Path, plain_wheel: Path
         tool = next((PROJECT / ".venv/bin").glob(command[0]), None)
         if tool is None:
             skip_or_fail(f"{command[0]} is not installed")
-        done = subprocess.run(  # noqa: S603  # a development tool
+        done = subprocess.run(  # noqa: S603 - a development tool
             [str(tool), *command[1:]], capture_output=True, text=True, check=False, cwd=PROJECT
         )
         assert done.returncode == 0, done.stdout + done.stderr

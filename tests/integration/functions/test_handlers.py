@@ -164,7 +164,7 @@ def comparable(answer: Any) -> Any:  # noqa: ANN401 - JSON
 def in_a_process(
     root: Path, event: dict[str, Any], environment: dict[str, str], work: Path
 ) -> dict[str, Any]:
-    done = subprocess.run(  # noqa: S603  # our own interpreter and code
+    done = subprocess.run(  # noqa: S603 - our own interpreter and code
         [sys.executable, "-c", _CALL, str(root), json.dumps(event)],
         capture_output=True,
         text=True,

@@ -74,7 +74,7 @@ def test_a_shared_object_exports_what_the_loader_asks_for_and_nothing_else(
         pytest.skip("nm is not installed")
     path = tmp_path / name
     path.write_bytes(compile_kernel(TARGETS["Linux", name]))
-    said = subprocess.run(  # noqa: S603  # the machine's own tool
+    said = subprocess.run(  # noqa: S603 - the machine's own tool
         [nm, "-D", "--defined-only", path], check=True, capture_output=True, text=True
     ).stdout
     assert {line.split()[-1] for line in said.splitlines()} == set(library._FUNCTIONS)

@@ -32,7 +32,7 @@ class Refusing:
     def __init__(self, sqs: "SQSClient", times: int) -> None:
         self.sqs, self.times = sqs, times
 
-    def send_message_batch(self, **request: Any) -> Any:  # noqa: ANN401  # boto3's answer
+    def send_message_batch(self, **request: Any) -> Any:  # noqa: ANN401 - boto3's answer
         if not self.times:
             return self.sqs.send_message_batch(**request)
         self.times -= 1
@@ -93,7 +93,7 @@ class RefusingEverything:
     """An SQS that never takes anything."""
 
     @staticmethod
-    def send_message_batch(**request: Any) -> Any:  # noqa: ANN401  # boto3's answer
+    def send_message_batch(**request: Any) -> Any:  # noqa: ANN401 - boto3's answer
         return {"Failed": [{"Id": entry["Id"]} for entry in request["Entries"]]}
 
 

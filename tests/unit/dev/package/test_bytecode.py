@@ -35,7 +35,7 @@ def test_the_bytecode_is_what_runs(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"raise SystemExit(1)" if name == "a/one.py" else data)
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from a.one import f; "
     code += "print(f.__name__)"
-    said = subprocess.run(  # noqa: S603  # our own interpreter
+    said = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True
     ).stdout
     assert said.strip() == "f"

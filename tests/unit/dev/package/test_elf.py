@@ -33,7 +33,7 @@ def test_a_stripped_object_is_smaller_and_still_loads(shared_object: bytes, tmp_
     (tmp_path / name).write_bytes(stripped)
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import _speedups as s; "
     code += "print(s._escape_inner('a<b'), s.__file__)"
-    said = subprocess.run(  # noqa: S603  # our own interpreter
+    said = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True
     ).stdout
     assert len(stripped) < len(shared_object)
@@ -60,7 +60,7 @@ def test_readelf_agrees(shared_object: bytes, tmp_path: Path) -> None:
         pytest.skip("readelf is not installed")
     path = tmp_path / "object.so"
     path.write_bytes(shared_object)
-    said = subprocess.run(  # noqa: S603  # the machine's own tool
+    said = subprocess.run(  # noqa: S603 - the machine's own tool
         [readelf, "-d", path], check=True, capture_output=True, text=True
     ).stdout
     expected = [line.split("[")[1].rstrip("]") for line in said.splitlines() if "(NEEDED)" in line]

@@ -12,7 +12,7 @@ def test_an_interpreter_is_of_the_version_asked_for() -> None:
     version = ".".join(platform.python_version_tuple()[:2])
     found = find_interpreter(version)
     assert found, "the one that runs this test"
-    said = subprocess.run(  # noqa: S603  # an interpreter that was just found
+    said = subprocess.run(  # noqa: S603 - an interpreter that was just found
         [found, "-c", "import platform; print(platform.python_version())"],
         check=True,
         capture_output=True,
