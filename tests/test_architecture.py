@@ -82,7 +82,7 @@ def test_only_the_edges_of_the_lake_talk_to_aws() -> None:
     offenders = [
         f"{path.relative_to(ROOT)} imports {found}"
         for path in modules()
-        if any(path.is_relative_to(room) for room in lake)
+        if any(path.is_relative_to(part) for part in lake)
         and not any(path.relative_to(ROOT).as_posix().startswith(edge) for edge in MAY_TALK_TO_AWS)
         for found in imports_of(path)
         if found.split(".")[0] in {"boto3", "botocore", "s3transfer"}

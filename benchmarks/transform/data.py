@@ -20,7 +20,7 @@ class Scenario:
 
     Attributes:
         events: lines in the raw object.
-        malformed: share of lines that are no publishable event.
+        malformed: share of lines that are not publishable events.
         undeclared: every event has fields that the catalog does not know.
         gzip_json: the JSON output is gzip.
     """

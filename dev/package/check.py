@@ -36,7 +36,7 @@ def main(function: str, code: str, layer: str) -> None:
 
     import_ms = (time.perf_counter() - started) * 1_000
     if not callable(handler.handler):
-        raise SystemExit(f"the handler of {function} is no function")
+        raise SystemExit(f"the handler of {function} is not a function")
     make_clients()
     with tempfile.TemporaryDirectory() as directory:
         rows = {"transform": transform, "compact": compact}[function](Path(directory))

@@ -16,7 +16,7 @@ _DT_NULL, _DT_NEEDED, _DT_STRTAB = 0, 1, 5
 
 
 class ElfError(ValueError):
-    """The bytes are no 64-bit little-endian shared object."""
+    """The bytes are not a 64-bit little-endian shared object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def strip(data: bytes) -> bytes:
     """Drop what the loader never reads: symbols for debuggers, and the section table.
 
     Raises:
-        ElfError: the bytes are no shared object of the two architectures.
+        ElfError: the bytes are not a shared object of either architecture.
     """
     end = max(segment.offset + segment.size for segment in _segments(data))
     header = bytearray(data[:64])
@@ -71,7 +71,7 @@ def needed(data: bytes) -> list[str]:
 
 def _check(data: bytes) -> None:
     if not data.startswith(_MAGIC_64_LITTLE):
-        raise ElfError("no 64-bit little-endian ELF file")
+        raise ElfError("not a 64-bit little-endian ELF file")
 
 
 def _segments(data: bytes) -> list[Segment]:

@@ -38,7 +38,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: its examples, one a line."""
+    """The end of a command's help: its examples, one per line."""
     # Click leaves a paragraph's lines as they are where it starts with a backspace.
     return "Examples:\n\n\b\n" + "\n".join(f"  $ {line}" for line in lines)
 
@@ -55,7 +55,7 @@ def size(count: float) -> str:
 def print_json(value: object, *, indent: int | None = 2) -> None:
     """One JSON value on standard output, never coloured or wrapped."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
-    # As bytes: a terminal's encoding is no part of JSON, and data may hold lone surrogates.
+    # As bytes: a terminal's encoding is not part of JSON, and data may hold lone surrogates.
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
     sys.stdout.buffer.flush()
@@ -67,7 +67,7 @@ def new_table(title: str | None = None) -> Table:
 
 
 def print_table(table: Table) -> None:
-    """Print a table, without its lines where they take the room that its words need."""
+    """Print a table, without its rules where they take the space that its words need."""
     unlimited = stdout.options.update(max_width=_UNLIMITED)
     if Measurement.get(stdout, unlimited, table).minimum > stdout.width:
         table.box, table.pad_edge = None, False
@@ -95,7 +95,7 @@ def progress(*, quiet: bool = False, lines: bool = False) -> Progress:
 
     Args:
         quiet: show nothing.
-        lines: where standard error is no terminal, print a line when a step begins and one when
+        lines: where standard error is not a terminal, print a line when a step begins and one when
             it ends; without this nothing is shown there.
     """
     if not quiet and lines and not stderr.is_terminal:
@@ -113,7 +113,7 @@ def progress(*, quiet: bool = False, lines: bool = False) -> Progress:
 
 
 class _Lines(Progress):
-    """Says in lines what bars would show, as it happens."""
+    """Prints as lines, as it happens, what bars would show."""
 
     def add_task(self, description: str, *args: Any, **fields: Any) -> TaskID:  # noqa: ANN401 - Rich's own
         """Begin a step."""
@@ -121,7 +121,7 @@ class _Lines(Progress):
         return super().add_task(description, *args, **fields)
 
     def advance(self, task_id: TaskID, advance: float = 1) -> None:
-        """Go on with a step."""
+        """Advance a step."""
         self.update(task_id, advance=advance)
 
     def update(self, task_id: TaskID, **changes: Any) -> None:  # noqa: ANN401 - Rich's own

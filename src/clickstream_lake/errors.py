@@ -2,4 +2,4 @@
 
 
 class ToolkitError(Exception):
-    """Something that the toolkit cannot do; the message says what to do about it."""
+    """The toolkit cannot do something; the message says what to do about it."""

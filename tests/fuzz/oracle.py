@@ -223,7 +223,7 @@ def publish(event: Pairs, catalog: Catalog, expected: Expected) -> None:
 
 
 def taken(lowered: str, catalog: Catalog) -> bool:
-    """Whether the SerDe would take a key that is no column for one."""
+    """Whether the SerDe would take a key that is not a column for one."""
     names = {column.name for column in catalog.columns} | set(catalog.partition_keys)
     return lowered in names or re.fullmatch("_col[0-9]+", lowered) is not None
 

@@ -15,7 +15,7 @@ _PROCESSED: Final = re.compile(r"processed/(json|parquet)/(?:compacted/)?((?:\w+
 _POLLING: Final = frozenset({"ReceiveMessage", "DeleteMessageBatch"})
 
 EVENTS: Final = "events"
-"""The caller that is no function: Lambda's event source."""
+"""The caller that is not a function: Lambda's event source."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ def _format(name: str) -> "Format":
     for fmt in FORMATS:
         if fmt == name:
             return fmt
-    raise UsageError(f"{name!r} is no format: use {' or '.join(FORMATS)}")
+    raise UsageError(f"{name!r} is not a format: use {' or '.join(FORMATS)}")
 
 
 def _wait_until_empty(

@@ -25,7 +25,7 @@ def demo(
     events: Annotated[int, typer.Option(min=1, help="How many events to send.")] = 300_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 7,
     malformed: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of lines that are no valid event.")
+        float, typer.Option(min=0, max=1, help="Share of lines that are not valid events.")
     ] = 0.002,
     terraform: Annotated[
         bool,

@@ -64,7 +64,7 @@ def generate(
     ] = None,
     days: Annotated[float, typer.Option(help="Span of the events' times.")] = 1.0,
     malformed: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of lines that are no valid event.")
+        float, typer.Option(min=0, max=1, help="Share of lines that are not valid events.")
     ] = 0.0,
     undeclared: Annotated[
         bool, typer.Option("--undeclared", help="Add fields that the catalog does not declare.")

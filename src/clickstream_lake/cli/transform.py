@@ -68,9 +68,9 @@ def transform(
 ) -> None:
     """Transform raw files here, as the function in AWS would.
 
-    A partition comes from the file's path, if that has year=…/month=…/day=… in it; LAKE_* in the
-    environment are settings as they are for the function. A file that is no valid gzip to its end
-    is rejected whole, as in AWS; plain text is taken here only.
+    The partition comes from the file's path, if that has year=…/month=…/day=… in it; LAKE_* in the
+    environment are settings, as for the function. A file that is not valid gzip to its end is
+    rejected whole, as in AWS; only this command takes plain text.
 
     The exit status is 1 if a file could not be processed, or if all of it was rejected.
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SERVICE: Final = "compact"
-# What announcing, copying and swapping a finished generation may take.
+# How long announcing, copying and swapping a finished generation may take.
 _RESERVE_SECONDS: Final = 60.0
 
 
@@ -35,7 +35,7 @@ class CompactFunction:
 
         Args:
             environ: the settings.
-            reserve_seconds: no work is taken up when Lambda leaves less time than this.
+            reserve_seconds: no new work is started when Lambda leaves less time than this.
 
         Raises:
             ConfigError: a setting is missing or wrong.
@@ -86,7 +86,7 @@ class CompactFunction:
     def _compact_all(
         self, records: list[Message], out_of_time: Callable[[], bool]
     ) -> list[dict[str, str]]:
-        """Compact one partition after the other; what failed, or had no turn, goes back."""
+        """Compact one partition after the other; what failed, or was not reached, goes back."""
         return [
             {"itemIdentifier": record.message_id}
             for record in records
@@ -126,7 +126,7 @@ class CompactFunction:
         return _plain(report)
 
     def _clock(self, context: "LambdaContext") -> Callable[[], bool]:
-        """Tell when to take up no more work: by the budget, and by the time that Lambda leaves."""
+        """Tell when to stop taking up work: by the budget, and by the time that Lambda leaves."""
         started = time.monotonic()
         budget_seconds = self._operations.settings.time_budget_seconds
 

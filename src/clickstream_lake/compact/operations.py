@@ -1,6 +1,6 @@
 """What the compact function can be asked to do: plan, compact one partition, clean up.
 
-The handler and the command line both come here; neither knows the protocol.
+The handler and the command line both use this; neither knows the protocol.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,7 @@ from clickstream_lake.lake.errors import PartitionMovedError
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
 
-# A clean-up that was missed is made up for, for as long as this after it fell due.
+# How long after it fell due a missed clean-up is still made up for.
 _CLEANUP_MEMORY: Final = timedelta(days=14)
 
 
@@ -30,9 +30,9 @@ class PlannedPartition:
     Attributes:
         queued: whether it is to be compacted or healed now.
         reason: why, or why not.
-        landing_files: landing files that wait for compaction; `landing_bytes` their stored size.
-        merged_files: merged files that it has.
-        expected_files: merged files that it would have after.
+        landing_files: landing files that wait for compaction; `landing_bytes` is their stored size.
+        merged_files: merged files that it has now.
+        expected_files: merged files that it would have after compaction.
         missing: landing files that queries should see but do not, which compacting heals.
         oldest_seconds: age of the oldest landing file that waits.
     """
@@ -55,8 +55,8 @@ class PlanReport:
 
     Attributes:
         partitions: every partition looked at.
-        left: partitions that there was no time to look at; the next tick does.
-        results: what was compacted on the spot, where there is no queue.
+        left: partitions that there was no time for; the next tick looks at them.
+        results: what was compacted at once, if there is no queue.
     """
 
     partitions: tuple[PlannedPartition, ...]
@@ -83,7 +83,7 @@ class Operations:
     """The compact function's work on one lake.
 
     Attributes:
-        queue: where planned partitions go; None compacts them on the spot.
+        queue: where planned partitions go; None compacts them at once.
         out_of_time: asked before each further piece of work.
     """
 
@@ -107,11 +107,11 @@ class Operations:
         """Find the partitions worth compacting, and queue one message for each.
 
         Args:
-            partitions: which; None for those of the look-back window.
+            partitions: which ones; None for those in the look-back window.
             formats: in which formats.
             force: compact whatever there is to merge.
-            dry_run: only tell.
-            occasion: see `CompactQueue.send`; names this request if it is more than a tick.
+            dry_run: only report.
+            occasion: see `CompactQueue.send`; names a request that is not just a tick.
             out_of_time: asked before each partition.
         """
         todo = self._todo(partitions, formats)
@@ -146,13 +146,13 @@ class Operations:
         dry_run: bool,
         out_of_time: Callable[[], bool] = lambda: False,
     ) -> CleanupReport:
-        """Delete replaced files whose grace period is over, or only tell which.
+        """Delete replaced files whose grace period is over, or only report them.
 
         Args:
-            partitions: which; None for those that were compacted lately or are in the look-back
-                window.
+            partitions: which ones; None for those that were compacted lately or are in the
+                look-back window.
             formats: in which formats.
-            dry_run: only tell.
+            dry_run: only report.
             out_of_time: asked before each partition.
         """
         todo = self._due(formats) if partitions is None else _product(partitions, formats)
@@ -197,7 +197,7 @@ class Operations:
         try:
             return survey(self.lake, slot)
         except PartitionMovedError:
-            return None  # being compacted this very moment
+            return None  # being compacted at this moment
 
     def _describe(self, found: Survey, decision: Decision) -> PlannedPartition:
         heal = f"{len(found.missing)} files to heal"

@@ -1,7 +1,7 @@
-"""What the compact function is asked, by a schedule, by hand or by its queue; and that queue.
+"""Requests to the compact function, from a schedule, by hand or from its queue; and that queue.
 
-One message per slot. The queue is FIFO and the message group is the slot, so AWS itself keeps one
-compactor per partition and many partitions in parallel.
+One message per slot. The queue is FIFO and the message group is the slot, so AWS itself runs one
+compactor per slot and many slots in parallel.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ _GROUP_LENGTH: Final = 128  # what SQS takes
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A schedule tick, or the same by hand. Other keys, as EventBridge sends them, are ignored.
+    """A schedule tick, or the same by hand. Other keys, which EventBridge sends, are ignored.
 
     Attributes:
         action: "plan" finds partitions worth compacting; "cleanup" deletes replaced files.
-        partitions: which, as paths such as `year=2025/month=11/day=26`; None for recent ones.
+        partitions: which ones, as paths such as `year=2025/month=11/day=26`; None for recent ones.
         formats: in which formats.
         force: compact whatever there is to merge.
-        dry_run: only tell what would be done.
+        dry_run: only report what would be done.
     """
 
     action: Literal["plan", "cleanup"] = "plan"
@@ -84,7 +84,7 @@ class CompactMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def group(self) -> str:
-        """The message group: no two of one group are worked on at once."""
+        """The message group: no two messages of one group are processed at once."""
         name = f"{self.format}/{self.partition}"
         if len(name) <= _GROUP_LENGTH and name.isascii():
             return name
@@ -95,13 +95,13 @@ def parse_message(body: str) -> CompactMessage:
     """Read a message.
 
     Raises:
-        EventError: it is none that the planner writes.
+        EventError: the planner does not write such a message.
     """
     try:
         message = msgspec.json.decode(body, type=CompactMessage)
         Partition.parse(message.partition)
     except (msgspec.DecodeError, LayoutError) as error:
-        raise EventError(f"this is no compact message: {error}") from error
+        raise EventError(f"this is not a compact message: {error}") from error
     return message
 
 
@@ -118,8 +118,8 @@ class CompactQueue:
 
         Args:
             message: what to compact.
-            occasion: names what made it worth compacting; a repeated send within SQS's five
-                minutes, such as by a retried schedule tick, is dropped.
+            occasion: names what made it worth compacting; SQS drops a repeated send, such as
+                that of a retried schedule tick, within five minutes.
         """
         once = sha256(f"{message.group} {message.force} {occasion}".encode()).hexdigest()
         self._client.send_message(

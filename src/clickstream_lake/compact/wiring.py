@@ -30,7 +30,7 @@ def wire(
     downloads: int = DOWNLOADS,
     workdir: Path | None = None,
 ) -> Operations:
-    """The compact function's operations on a lake, by the lake's configuration.
+    """The compact function's operations on a lake, as its configuration says.
 
     Args:
         config: the lake's settings.
@@ -40,7 +40,7 @@ def wire(
         now: the clock.
         new_id: names generations.
         downloads: files fetched at a time.
-        workdir: where files lie while they are merged; None for the temporary directory.
+        workdir: where files are while they are merged; None for the temporary directory.
     """
     settings, output = config.compact, config.output
     catalog = replace(catalog, partition_keys=config.layout.partition_keys)

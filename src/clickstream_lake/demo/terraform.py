@@ -74,7 +74,7 @@ def by_terraform(
         progress: called with the address of each resource that is ready.
 
     Raises:
-        TerraformMissingError: this is no checkout; before anything is started.
+        TerraformMissingError: this is not a checkout; before anything is started.
     """
     checkout()
 

@@ -109,7 +109,7 @@ def generate_events(
         count: how many lines.
         start: the first instant of the events; taken as UTC when it has no offset.
         days: the span that the events' `event_ts` cover, from `start`.
-        malformed: share (0 to 1) of lines that are no publishable event; see `malformed.py`.
+        malformed: share (0 to 1) of lines that are not publishable events; see `malformed.py`.
         undeclared: adds fields that the catalog does not declare (`app_version`, `viewport`).
 
     Raises:

@@ -54,7 +54,7 @@ class FirehoseSink:
     sent: int = field(default=0, init=False)
     resent: int = field(default=0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-    # Seconds to wait are no part of what a seed promises.
+    # Seconds to wait are not part of what a seed promises.
     _jitter: random.Random = field(default_factory=random.Random, init=False)
 
     def send(self, lines: Iterable[bytes], progress: "Progress | None" = None) -> int:

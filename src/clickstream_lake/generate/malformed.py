@@ -1,4 +1,4 @@
-"""Lines that are no publishable event, made from lines that are.
+"""Lines that are not publishable events, made from lines that are.
 
 Each kind is one that the transform rejects with a reason of its own, so that a demo or a test
 shows where such lines end up. Every kind is exactly one line.

@@ -1,1 +1,1 @@
-"""The lake's own rules, used by both functions; knows neither of them."""
+"""The lake's own rules, used by both functions; it knows neither of them."""

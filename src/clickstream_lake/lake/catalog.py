@@ -30,11 +30,11 @@ PROCESSED_TS: Final = "processed_ts"
 SCHEMA_VERSION_KEY: Final = b"lake.schema_version"
 """Key-value metadata of every Parquet file the lake writes."""
 JSON_COLUMNS_KEY: Final = b"lake.json_columns"
-"""The same: names of its columns whose text is JSON, which Parquet's types cannot tell."""
+"""Another: the names of its columns whose text is JSON, which Parquet's types cannot tell."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _PII_KEY: Final = re.compile(r"[a-z0-9._$-]+", re.ASCII)
-# The Hive JSON SerDe takes a key `_colN` for column N, whatever that column is called.
+# The Hive JSON SerDe reads a key `_colN` as column N, whatever that column is called.
 _POSITIONAL: Final = re.compile(r"_col[0-9]+")
 
 
@@ -44,8 +44,8 @@ class Column:
 
     Attributes:
         formats: the tables that have it.
-        dictionary: false for texts that hardly repeat: a dictionary of them would be built, found
-            too large and thrown away.
+        dictionary: false for texts that hardly repeat: a dictionary would be built, found too
+            large and thrown away.
     """
 
     name: str
@@ -74,7 +74,7 @@ class TableFormat:
     parameters: Mapping[str, str]
 
     def glue_columns(self) -> list[dict[str, str]]:
-        """The columns as Glue's API wants them."""
+        """The columns as Glue's API takes them."""
         return [
             {"Name": column.name, "Type": str(self.types[column.type]), "Comment": column.comment}
             for column in self.columns
@@ -86,7 +86,7 @@ class Catalog:
     """The schema of the lake.
 
     Attributes:
-        columns: all event columns, `processed_ts` and `extra` among them, in Parquet's order.
+        columns: all event columns, including `processed_ts` and `extra`, in Parquet's order.
         pii_keys: keys that no published event carries, lower case, matched without regard to case.
         dedupe_on: column whose repeated values compaction drops, or None.
         cluster_by: columns that compaction orders rows by, so that statistics prune.
@@ -105,7 +105,7 @@ class Catalog:
 
     @property
     def event_time(self) -> str:
-        """The time by which one event is earlier than another: the first that rows cluster by."""
+        """The time that orders events: the first timestamp column that rows cluster by."""
         times = {column.name for column in self.columns if column.type == "timestamp"}
         return next((name for name in self.cluster_by if name in times), PROCESSED_TS)
 
@@ -158,10 +158,10 @@ class Catalog:
         return key.lower() in self.pii_keys
 
     def taken_for_column(self, key: str, partition_keys: Sequence[str]) -> bool:
-        """Tell whether a key that is no column would be read as one by the JSON SerDe.
+        """Tell whether a key that is not a column would be read as one by the JSON SerDe.
 
-        The SerDe matches keys without regard to case and takes `_colN` for column N. The lake's
-        own names (`extra`, `processed_ts`) and the partition keys count as taken, too.
+        The SerDe ignores the case of keys and reads `_colN` as column N. The lake's
+        own names (`extra`, `processed_ts`) and the partition keys count as columns too.
         """
         lowered = key.lower()
         return (
@@ -229,14 +229,14 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
         columns.append(Column(name, kind, str(entry.get("comment", "")), formats, dictionary))
     names = [column.name for column in columns]
     if len(set(names)) != len(names):
-        raise CatalogError(f"a column stands twice in {names}")
+        raise CatalogError(f"a column appears twice in {names}")
     return tuple(columns)
 
 
 def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> TableFormat:
     types: dict[str, str | None] = dict(entry["types"])
     if missing := set(COLUMN_TYPES) - set(types):
-        raise CatalogError(f"table {fmt!r} says nothing of the types {sorted(missing)}")
+        raise CatalogError(f"table {fmt!r} says nothing about the types {sorted(missing)}")
     return TableFormat(
         name=str(entry["name"]),
         types=types,
@@ -273,11 +273,11 @@ def _check(catalog: Catalog) -> None:
 
 
 def _check_merging(catalog: Catalog) -> None:
-    """What compaction is told by names of columns."""
+    """Check the column names that steer compaction."""
     names = {column.name for column in catalog.tables["parquet"].columns}
     if catalog.dedupe_on is not None and catalog.dedupe_on not in names:
-        raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is no column")
+        raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is not a column")
     if not catalog.cluster_by:
         raise CatalogError("cluster_by has to name a column")
     if missing := set(catalog.cluster_by) - names:
-        raise CatalogError(f"cluster_by names {sorted(missing)}, which are no columns")
+        raise CatalogError(f"cluster_by names {sorted(missing)}, which are not columns")

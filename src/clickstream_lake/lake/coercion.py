@@ -18,7 +18,7 @@ MISMATCH: Final = object()
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
-# Up to here every whole number is a double of its own, so `5.0` can only mean 5.
+# Up to here every whole number has a double of its own, so `5.0` can only mean 5.
 _EXACT_DOUBLE: Final = 2**53
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic on UTC fields, no zone needed
@@ -38,7 +38,7 @@ _decode = msgspec.json.decode
 
 
 def compact(raw: bytes) -> bytes:
-    """A JSON text without the white space between its tokens; everything else as it was sent."""
+    """A JSON text without white space between its tokens; the rest stays as it was sent."""
     if not any(space in raw for space in (b" ", b"\t", b"\n", b"\r")):
         return raw
     return _STRING_OR_SPACE.sub(rb"\1", raw)
@@ -47,7 +47,7 @@ def compact(raw: bytes) -> bytes:
 def parse_timestamp(text: str) -> int | None:
     """Milliseconds since 1970-01-01T00:00:00Z of an ISO-8601 text, or None.
 
-    Takes what Athena's `from_iso8601_timestamp` takes of calendar dates: a date, or date `T` time
+    Takes the calendar dates that Athena's `from_iso8601_timestamp` takes: a date, or date `T` time
     with minutes, seconds or a fraction (cut to milliseconds), with `Z`, an offset up to 14 hours,
     or none, which means UTC. The instant lies in the years 1 to 9999.
     """
@@ -69,9 +69,9 @@ def parse_timestamp(text: str) -> int | None:
     return millis if _FIRST <= millis <= _LAST else None
 
 
-# A coercion takes the decoded value and its raw JSON text. It answers what the Parquet column
+# A coercion takes the decoded value and its raw JSON text. It returns what the Parquet column
 # holds and what the JSON line holds; the first is MISMATCH where the value does not fit. NULL
-# never comes here.
+# never gets here.
 Coerced = tuple[Any, bytes]
 Coercion = Callable[[Any, bytes], Coerced]
 

@@ -23,9 +23,9 @@ _Table = Annotated[
 
 
 class Limits(Settings, frozen=True):
-    """What one raw object may ask of the transform."""
+    """The limits of one raw object in the transform."""
 
-    # Firehose takes records of up to 1,000 KiB, so nothing that came through it alone is over this.
+    # Firehose takes records of up to 1,000 KiB, so nothing that came through it alone exceeds this.
     max_line_bytes: Annotated[
         int, Meta(ge=1024, le=64 * MIB, description="longest event, in bytes of JSON text")
     ] = 4 * MIB
@@ -39,8 +39,8 @@ class Limits(Settings, frozen=True):
     max_object_bytes: Annotated[
         int, Meta(ge=1024, le=1024 * GIB, description="largest raw object, in bytes decompressed")
     ] = 16 * GIB
-    # DEFLATE ends at 1032 : 1, which only runs of one byte reach; click events come to 10 to 40,
-    # and one line repeated for ever stays under 400, because each copy of 258 bytes has to spell
+    # DEFLATE ends at 1032 : 1, which only runs of one byte reach; click events reach 10 to 40,
+    # and one line repeated forever stays under 400, because each copy of 258 bytes has to spell
     # its distance.
     max_ratio: Annotated[
         int, Meta(ge=2, le=1100, description="largest decompressed : compressed ratio")

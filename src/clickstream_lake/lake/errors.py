@@ -17,19 +17,19 @@ class CatalogError(LakeError):
 
 
 class EventError(LakeError):
-    """What a function was invoked with, or a message of it, is nothing that it understands."""
+    """A function does not understand its event, or a message in it."""
 
 
 class FailedObjectsError(LakeError):
-    """Some objects of an invocation that cannot answer for each could not be processed."""
+    """Some objects failed, and this kind of invocation cannot report each failure by itself."""
 
 
 class LayoutError(LakeError):
-    """A key does not have the shape the lake's layout gives it."""
+    """A key does not have the shape that the lake's layout prescribes."""
 
 
 class ObjectExistsError(LakeError):
-    """A conditional put found an object at its key already."""
+    """A conditional put found that its key already has an object."""
 
 
 class ObjectMissingError(LakeError):
@@ -41,10 +41,10 @@ class ConservationError(LakeError):
 
 
 class CorruptObjectError(LakeError):
-    """A raw object is no valid gzip stream to its end, or is over a cap.
+    """A raw object is not a valid gzip stream to its end, or is over a cap.
 
     Attributes:
-        reason: the word for it that stands in the rejects table.
+        reason: the word for it in the rejects table.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -58,7 +58,7 @@ class StorageError(LakeError):
 
 
 class ObjectChangedError(LakeError):
-    """A conditional put found another version of the object than it was to replace."""
+    """A conditional put found a different version from the one it was to replace."""
 
 
 class PartitionCatalogError(LakeError):
@@ -74,7 +74,7 @@ class ManifestError(LakeError):
 
 
 class RawReplacedError(LakeError):
-    """The raw object was replaced while its old content was worked on: read it again."""
+    """The raw object was replaced while its old content was processed: read it again."""
 
 
 class SupersededError(LakeError):

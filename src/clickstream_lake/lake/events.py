@@ -1,6 +1,6 @@
-"""What invokes the functions: S3's notifications, in each shape that they have, and SQS batches.
+"""What invokes the functions: S3's notifications, in every shape, and SQS batches.
 
-powertools has classes for these shapes; importing them loads 38 further modules at each cold start.
+powertools has classes for these shapes; importing them loads 38 more modules at each cold start.
 """
 
 import json
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Message(msgspec.Struct, frozen=True):
     """One message of an SQS batch.
 
-    Its body is parsed when its turn comes, so that a bad one costs only itself.
+    Its body is parsed when its turn comes, so that a bad message fails alone.
     """
 
     message_id: str = msgspec.field(name="messageId")
@@ -27,7 +27,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class ObjectRef(msgspec.Struct, frozen=True):
-    """One new object, by its key as S3 has it."""
+    """One new object; the key is as S3 has it."""
 
     bucket: str
     key: str
@@ -61,7 +61,7 @@ class _EventBridge(msgspec.Struct):
 
 
 def is_sqs(event: Event) -> bool:
-    """Tell whether an invocation comes from SQS, which wants to hear of single failures."""
+    """Tell whether an invocation comes from SQS, which needs to be told of single failures."""
     records = event.get("Records") or [{}]
     return bool(records[0].get("eventSource") == "aws:sqs")
 
@@ -70,7 +70,7 @@ def parse_messages(event: Event) -> list[Message]:
     """The messages of an SQS invocation.
 
     Raises:
-        EventError: it is none.
+        EventError: it is not one.
     """
     return _convert(event.get("Records"), list[Message], "SQS batch")
 
@@ -79,20 +79,20 @@ def parse_objects_of_body(body: str) -> list[ObjectRef]:
     """The new objects that an SQS message tells of.
 
     Raises:
-        EventError: the body is no S3 notification.
+        EventError: the body is not an S3 notification.
     """
     try:
-        # Not msgspec's: this one takes a key with half of a surrogate pair, which is then named.
+        # Not msgspec: this parser takes a key with half a surrogate pair, so that it can be named.
         event = json.loads(body)
     except (ValueError, RecursionError):
-        raise EventError("the message body is no JSON") from None
+        raise EventError("the message body is not JSON") from None
     return parse_objects(_convert(event, dict[str, Any], "JSON object"))
 
 
 def parse_objects(event: Event) -> list[ObjectRef]:
     """The new objects that an S3 notification or an EventBridge event of S3 tells of.
 
-    S3 announces a new notification with an `s3:TestEvent`, which tells of none.
+    S3 announces a new notification with an `s3:TestEvent`, which names no object.
 
     Raises:
         EventError: the event is neither.
@@ -118,4 +118,4 @@ def _convert(value: object, kind: type[T], name: str) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise EventError(f"this is no {name}: {error}") from error
+        raise EventError(f"this is not an {name}: {error}") from error

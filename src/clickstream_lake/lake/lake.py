@@ -1,7 +1,7 @@
 """What a partition reads, and what has to be copied where so that it reads everything.
 
-The transform publishes single sources and the compactor heals whole partitions: both by what
-stands here, so that one place decides what is visible.
+The transform publishes single sources and the compactor heals whole partitions. Both use this
+module, so that one place decides what is visible.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Generation:
     """A generation that a partition points at or announces.
 
     Attributes:
-        directory: its key prefix, with a slash at its end.
+        directory: its key prefix, with a trailing slash.
     """
 
     generation_id: str
@@ -42,7 +42,7 @@ class Lake:
     Attributes:
         store: the lake's bucket.
         partitions: the lake's Glue database.
-        layout: where everything lies.
+        layout: where everything is.
         tables: Glue table name by "json", "parquet" and "rejects".
         manifests: those of its generations.
     """
@@ -66,10 +66,10 @@ class Lake:
         return self.partitions.get(self.tables[slot.format], slot.partition)
 
     def registered(self, slot: Slot) -> PartitionState:
-        """Where a partition points now; registered at its landing directory if it is not.
+        """Where a partition points now; registers it at its landing directory if needed.
 
         Raises:
-            PartitionMovedError: somebody removes the partition as often as it is registered.
+            PartitionMovedError: somebody removes the partition each time it is registered.
         """
         state = self.state(slot)
         if state is None:
@@ -84,9 +84,9 @@ class Lake:
         """The generation at a location; None for the landing directory, and for None.
 
         Raises:
-            PartitionMovedError: the generation has gone, and the partition does not use it.
+            PartitionMovedError: the generation is gone, and the partition does not use it.
             ManifestError: the partition uses it, but its manifest is missing or damaged.
-            LayoutError: it is no location of this partition.
+            LayoutError: it is not a location of this partition.
         """
         if location is None:
             return None
@@ -101,18 +101,18 @@ class Lake:
         except ManifestError as error:
             state = self.state(slot)
             if state is None or location not in {state.location, state.next_location}:
-                raise PartitionMovedError(f"{location} is not in use any more") from error
+                raise PartitionMovedError(f"{location} is no longer in use") from error
             raise
         directory = self.layout.generation_dir(slot, generation_id)
         return Generation(generation_id, directory, manifest)
 
     def in_use(self, slot: Slot, state: PartitionState) -> list[Generation]:
-        """The current and the announced generation, as far as there are any."""
+        """The current and the announced generation, if any."""
         found = (self.at(slot, location) for location in (state.location, state.next_location))
         return [generation for generation in found if generation is not None]
 
     def landing_files(self, slot: Slot) -> list[ObjectInfo]:
-        """Everything that a query over the landing directory reads, in key order."""
+        """Everything that a query reads from the landing directory, in key order."""
         directory = self.layout.landing_dir(slot)
         return self._data(directory)
 
@@ -130,17 +130,17 @@ class Lake:
         return self._data(generation.directory)
 
     def copy_missing(self, slot: Slot, generation: Generation) -> list[str]:
-        """Copy into a generation every landing file that it neither merged nor holds.
+        """Copy every landing file that a generation neither merged nor holds into it.
 
         Returns:
             The names of the files copied.
 
         Raises:
-            PartitionMovedError: a landing file was cleaned up meanwhile, which means that another
-                generation, one that names it, has long been current.
+            PartitionMovedError: a landing file was cleaned up, so another generation, which names
+                it, has long been current.
         """
-        # The landing directory first: what lands later is its writer's business, and a file that
-        # is copied by its writer between the two listings need not be copied twice.
+        # The landing directory first: what lands later is up to its writer, and a file that its
+        # writer copies between the two listings need not be copied twice.
         landing_files = self.landing_files(slot)
         held = {found.key: found for found in self.files_of(generation)}
         copied = []
@@ -154,23 +154,23 @@ class Lake:
         return copied
 
     def _data(self, directory: str) -> list[ObjectInfo]:
-        """The files of a directory, those left out that queries skip."""
+        """The files of a directory, without those that queries skip."""
         return [found for found in self.store.list(directory) if not is_hidden(found.key)]
 
     def copy_loose(self, key: str, name: str, generation: Generation, *, size: int) -> None:
-        """Copy one landing file into a generation, under the name it has.
+        """Copy one landing file into a generation, under the same name.
 
         Raises:
-            PartitionMovedError: it was cleaned up meanwhile.
+            PartitionMovedError: it was cleaned up in the meantime.
         """
         try:
             self.store.copy(key, generation.directory + name, size=size)
         except ObjectMissingError as error:
-            raise PartitionMovedError(f"{key!r} was cleaned up meanwhile") from error
+            raise PartitionMovedError(f"{key!r} was cleaned up in the meantime") from error
 
 
 def is_copy(loose: ObjectInfo | None, landing: ObjectInfo) -> bool:
-    """Tell whether a loose copy was made of the landing file's present content.
+    """Tell whether a loose copy has the landing file's present content.
 
     ETags cannot tell (a copy's may differ, by encryption or by parts), so size and time do. A
     landing file is replaced only with its raw object.

@@ -1,4 +1,4 @@
-"""A landing file, and what it says of its raw object: as object metadata, on all its copies too."""
+"""A landing file, and what it says about its raw object in metadata that all its copies keep."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class LandingMetadata(msgspec.Struct, frozen=True, rename="kebab"):
 
     @classmethod
     def from_s3(cls, metadata: Mapping[str, str]) -> "LandingMetadata | None":
-        """Read the texts; None unless every figure is there: then no transform wrote the file."""
+        """Read the texts; None if a figure is missing: then no transform wrote the file."""
         try:
             found = msgspec.convert(metadata, cls, strict=False)
         except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Where everything lies: raw key -> partition, source id, landing and generation keys.
+"""Where everything is: raw key -> partition, source id, landing and generation keys.
 
 Pure functions of their arguments. The same raw key always gives the same names, so a retry writes
 what the first attempt wrote.
@@ -21,11 +21,11 @@ Format = Literal["json", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = ("json", "parquet")
 
 MANIFEST_NAME: Final = "_manifest.json"
-"""Athena skips files that start with `_`, so a manifest may lie among the data files."""
+"""Athena skips files that start with `_`, so a manifest may stand among the data files."""
 
 _COMPACTED: Final = "compacted"
 _HASH_LENGTH: Final = 12
-# An S3 key holds 1,024 bytes; the stem is for people to recognise, the hash makes it unique.
+# An S3 key holds 1,024 bytes; people recognise the stem, and the hash makes it unique.
 _STEM_LENGTH: Final = 160
 _LANDING_SUFFIX: Final = re.compile(r"\.(?:json|json\.gz|parquet)$")
 _SOURCE_ID: Final = re.compile(rf"^[A-Za-z0-9][A-Za-z0-9._-]*-[0-9a-f]{{{_HASH_LENGTH}}}$")
@@ -46,12 +46,12 @@ class Partition:
         """Read `year=2025/month=11/day=26`.
 
         Raises:
-            LayoutError: a segment is no `key=value`.
+            LayoutError: a segment is not `key=value`.
         """
         segments = path.strip("/").split("/")
         partition = cls.among(segments)
         if len(partition.keys) != len(segments):
-            raise LayoutError(f"{path!r} has a segment that is no key=value")
+            raise LayoutError(f"{path!r} has a segment that is not key=value")
         return partition
 
     @classmethod
@@ -62,7 +62,7 @@ class Partition:
 
     @property
     def path(self) -> str:
-        """The partition as a path without slashes at its ends: `year=2025/month=11/day=26`."""
+        """The partition as a path without outer slashes: `year=2025/month=11/day=26`."""
         return "/".join(f"{name}={value}" for name, value in self.keys)
 
     @property
@@ -72,12 +72,12 @@ class Partition:
 
     @property
     def values(self) -> list[str]:
-        """The partition values, as Glue wants them: `["2025", "11", "26"]`."""
+        """The partition values, as Glue needs them: `["2025", "11", "26"]`."""
         return [value for _, value in self.keys]
 
     @property
     def date(self) -> date | None:
-        """The day it is of; None where year, month and day cannot be read."""
+        """The partition's day; None if year, month and day cannot be read."""
         values = dict(self.keys)
         try:
             return date(int(values["year"]), int(values["month"]), int(values["day"]))
@@ -87,20 +87,20 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """One partition of one format: published into, compacted and cleaned up by itself."""
+    """One partition of one format: it is published, compacted and cleaned up by itself."""
 
     format: Format
     partition: Partition
 
     @property
     def path(self) -> str:
-        """The slot as a path without slashes at its ends: `json/year=2025/month=11/day=26`."""
+        """The slot as a path without outer slashes: `json/year=2025/month=11/day=26`."""
         return f"{self.format}/{self.partition.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A raw object by its stable name.
+    """A raw object and its stable name.
 
     Attributes:
         key: the raw key as S3 has it (not URL-encoded).
@@ -125,8 +125,8 @@ class Layout(Settings, frozen=True):
     """
 
     raw_prefix: Annotated[str, _prefix("where Firehose lands raw objects")] = "raw/"
-    processed_prefix: Annotated[str, _prefix("where both tables lie")] = "processed/"
-    rejected_prefix: Annotated[str, _prefix("where the rejects lie")] = "rejected/"
+    processed_prefix: Annotated[str, _prefix("where both tables are")] = "processed/"
+    rejected_prefix: Annotated[str, _prefix("where the rejects are")] = "rejected/"
     partition_keys: Annotated[
         tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")], ...],
         Meta(
@@ -143,7 +143,7 @@ class Layout(Settings, frozen=True):
                 carry exactly this lake's partition keys in order.
         """
         if not raw_key.startswith(self.raw_prefix) or not raw_key.endswith(".gz"):
-            raise LayoutError(f"{raw_key!r} is no .gz object under {self.raw_prefix!r}")
+            raise LayoutError(f"{raw_key!r} is not a .gz object under {self.raw_prefix!r}")
         partition = Partition.among(raw_key.removeprefix(self.raw_prefix).split("/")[:-1])
         if partition.names != self.partition_keys:
             expected = "/".join(f"{name}=…" for name in self.partition_keys)
@@ -154,29 +154,29 @@ class Layout(Settings, frozen=True):
         return Source(raw_key, source_id(raw_key), partition)
 
     def table_dir(self, table: Format | Literal["rejects"]) -> str:
-        """What a whole table lies under, with a slash at its end."""
+        """The directory of a whole table, with a trailing slash."""
         return self.rejected_prefix if table == "rejects" else f"{self.processed_prefix}{table}/"
 
     def landing_dir(self, slot: Slot) -> str:
-        """The directory of a slot's landing files, with a slash at its end."""
+        """The directory of a slot's landing files, with a trailing slash."""
         return f"{self.table_dir(slot.format)}{slot.partition.path}/"
 
     def landing_key(self, fmt: Format, source: Source, *, gzip: bool = False) -> str:
-        """Where transform writes one source in one format."""
+        """Where the transform writes one source in one format."""
         return self.landing_dir(Slot(fmt, source.partition)) + landing_name(
             fmt, source.source_id, gzip=gzip
         )
 
     def generations_dir(self, slot: Slot) -> str:
-        """The directory that holds all generations of a slot, with a slash at its end."""
+        """The directory that holds all generations of a slot, with a trailing slash."""
         return f"{self.table_dir(slot.format)}{_COMPACTED}/{slot.partition.path}/"
 
     def generation_dir(self, slot: Slot, generation_id: str) -> str:
-        """The directory of one generation, with a slash at its end."""
+        """The directory of one generation, with a trailing slash."""
         return f"{self.generations_dir(slot)}{generation_id}/"
 
     def generation_id(self, slot: Slot, location: str) -> str | None:
-        """Tell which generation a location is; None for the landing directory.
+        """Tell which generation a location belongs to; None for the landing directory.
 
         Args:
             slot: whose location it is.
@@ -197,7 +197,7 @@ class Layout(Settings, frozen=True):
         return name
 
     def reject_dir(self, partition: Partition) -> str:
-        """The directory of a partition's reject files, with a slash at its end."""
+        """The directory of a partition's reject files, with a trailing slash."""
         return f"{self.rejected_prefix}{partition.path}/"
 
     def reject_key(self, source: Source) -> str:
@@ -208,9 +208,9 @@ class Layout(Settings, frozen=True):
 def source_id(raw_key: str) -> str:
     """The stable name of a raw object: its file stem plus a short hash of its whole key.
 
-    A stem that starts with `_` or `.` would hide the files from Athena, and other characters than
+    A stem that starts with `_` or `.` would hide the files from Athena, and characters other than
     letters, digits, `.`, `_`, `-` would have to be escaped somewhere: both are replaced. The hash
-    keeps names unique all the same.
+    still keeps names unique.
     """
     stem = raw_key.rsplit("/", 1)[-1].removesuffix(".gz")
     readable = re.sub(r"[^A-Za-z0-9._-]", "-", stem).lstrip("._-")[:_STEM_LENGTH]
@@ -226,7 +226,7 @@ def landing_name(fmt: Format, name: str, *, gzip: bool = False) -> str:
 def source_id_of(key: str) -> str | None:
     """The source id that a landing file or loose copy carries in its name.
 
-    None for anything else: a merged file, a manifest, a stranger's file.
+    None for anything else: a merged file, a manifest, a foreign file.
     """
     name, found = _LANDING_SUFFIX.subn("", key.rsplit("/", 1)[-1])
     return name if found and _SOURCE_ID.match(name) else None
@@ -235,8 +235,8 @@ def source_id_of(key: str) -> str | None:
 def is_hidden(key: str) -> bool:
     """Tell whether queries skip an object: its own name starts with `_` or `.`, or it has none.
 
-    Athena and Hive promise this of files alone. Of directories nothing is promised, so a file is
-    as visible in `_tmp/` as anywhere else.
+    Athena and Hive promise this only for files. They promise nothing for directories, so a file
+    is as visible in `_tmp/` as anywhere else.
     """
     name = key.rsplit("/", 1)[-1]
     return not name or name.startswith(("_", "."))
@@ -251,10 +251,10 @@ def parse_uri(address: str) -> tuple[str, str]:
     """Split an `s3://`, `s3a://` or `s3n://` address into bucket and key.
 
     Raises:
-        LayoutError: it is none.
+        LayoutError: it is not such an address.
     """
     parts = urlsplit(address, allow_fragments=False)
     if parts.scheme not in {"s3", "s3a", "s3n"} or not parts.netloc:
-        raise LayoutError(f"{address!r} is no s3:// address")
+        raise LayoutError(f"{address!r} is not an s3:// address")
     # A key may hold a question mark, which urlsplit takes for a query.
     return parts.netloc, address.split("://", 1)[1].removeprefix(parts.netloc).removeprefix("/")

@@ -1,7 +1,7 @@
 """`_manifest.json` of a generation: which sources are merged into it, and into which files.
 
-Written once, before the generation is announced, and never changed: so it may be cached for as
-long as the process lives.
+It is written once, before the generation is announced, and never changed, so it may be cached
+for as long as the process lives.
 """
 
 from collections import OrderedDict
@@ -27,7 +27,7 @@ class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         raw_key: the raw object.
         raw_etag: its content when it was transformed, without quotes.
-        rows: rows it brought in, before any de-duplication.
+        rows: rows that it brought in, before de-duplication.
         processed_ts: what its rows carry; a late retry in the other format must use it too.
         lines: lines of the raw object: blank + rejected + rows.
     """
@@ -114,18 +114,18 @@ def decode(text: bytes) -> Manifest:
     """Read and check a manifest.
 
     Raises:
-        ManifestError: it is no manifest, or does not add up.
+        ManifestError: it is not a manifest, or does not add up.
     """
     try:
         manifest = msgspec.json.decode(text, type=Manifest)
     except msgspec.DecodeError as error:
-        raise ManifestError(f"this is no manifest: {error}") from error
+        raise ManifestError(f"this is not a manifest: {error}") from error
     manifest.check()
     return manifest
 
 
 class Manifests:
-    """Reads and writes manifests; a generation's is read once."""
+    """Reads and writes manifests; reads each only once."""
 
     def __init__(self, store: ObjectStore, layout: Layout) -> None:
         """Keep the manifests of `store`, laid out by `layout`."""

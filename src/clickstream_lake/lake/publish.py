@@ -1,4 +1,4 @@
-"""Publishing a landing file: put it, look where the partition reads, copy it there if needed.
+"""Publish a landing file: put it, see where the partition reads, copy it there if needed.
 
 The first attempt at a source wins. A landing file is put only where there is none, so two
 invocations of one source agree on one `processed_ts`: the loser learns the winner's from
@@ -28,7 +28,7 @@ from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.landing import CONTENT_TYPES, LandingFile, LandingMetadata, quoted
 from clickstream_lake.lake.layout import FORMATS, Format, Slot, Source, uri
 
-# Each new start means that somebody else moved the partition in between: a swap, a clean-up.
+# Each restart means that somebody else moved the partition meanwhile: a swap, a clean-up.
 _STARTS: Final = 5
 
 
@@ -37,7 +37,7 @@ class PublishOutcome(StrEnum):
 
     PUBLISHED = "published"
     ALREADY_MERGED = "already_merged"
-    # The tables show another content of this raw key, and no writer may undo a merge.
+    # The tables show another content of this raw key; no writer may undo a merge.
     STALE = "stale"
 
 
@@ -51,7 +51,7 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is already there of a source in one format; None where nobody knows."""
+    """What is already there of a source in one format; None where it is not known."""
 
     presence: Presence
     raw_etag: str | None = None
@@ -60,7 +60,7 @@ class Published:
 
 
 class Publisher:
-    """Makes landing files visible, once each, whatever else goes on in their partition."""
+    """Makes each landing file visible once, whatever else happens in its partition."""
 
     def __init__(self, lake: Lake) -> None:
         """Publish into one lake."""
@@ -69,16 +69,16 @@ class Publisher:
         self._layout = lake.layout
 
     def lookup(self, source: Source) -> dict[Format, Published]:
-        """Tell what is already there of a source, so that a redelivery can skip work.
+        """Tell what already exists of a source, so that a redelivery can skip work.
 
-        A landed source may still be invisible, if its writer died: publish it all the same.
+        A landed source may still be invisible if its writer died: publish it anyway.
         """
         return {fmt: self._lookup(fmt, source) for fmt in FORMATS}
 
     def publish(self, fmt: Format, source: Source, landing: LandingFile) -> PublishOutcome:
         """Publish one source in one format; "json" first, then "parquet".
 
-        Repeating it, at any time and after any failure, changes nothing more.
+        Repeating this, at any time and after any failure, changes nothing more.
 
         Raises:
             SupersededError: another attempt came first with another `processed_ts`: redo the
@@ -99,7 +99,7 @@ class Publisher:
         """Put the reject rows of a source where the rejects table finds them.
 
         Without rejects nothing is written, unless an earlier content of the same raw object had
-        some: those are then replaced by none.
+        some: those are then replaced by an empty file.
         """
         key = self._layout.reject_key(source)
         if rejected == 0 and self._store.head(key) is None:
@@ -121,8 +121,8 @@ class Publisher:
         if merged is not None:
             return self._compare(source, landing, merged)
         key, size = self._land(fmt, source, landing)
-        # Only now, with the landing file in place: whoever announces a generation after this
-        # reading finds the landing file by itself.
+        # Read only after the landing file is in place: whoever announces a generation after this
+        # read finds the landing file by itself.
         state = self._lake.registered(slot)
         outcome = PublishOutcome.PUBLISHED
         for generation in self._lake.in_use(slot, state):
@@ -170,7 +170,7 @@ class Publisher:
     def _replace(
         self, fmt: Format, source: Source, landing: LandingFile, present: ObjectInfo
     ) -> None:
-        """Replace a landing file whose raw object was replaced, under the name that it has."""
+        """Replace a landing file whose raw object was replaced, under its present name."""
         self._check_raw(source, landing)
         with _recoded(landing, gzipped=present.key.endswith(".gz")) as path:
             self._put(fmt, landing, present.key, path, if_match=present.etag)
@@ -215,7 +215,7 @@ class Publisher:
         return loose is not None and _published(loose) == _of(landing.metadata)
 
     def _compare(self, source: Source, landing: LandingFile, present: Published) -> PublishOutcome:
-        """Judge a source that is there already."""
+        """Judge a source that is already there."""
         if present.raw_etag != landing.metadata.raw_etag:
             self._check_raw(source, landing)
             return PublishOutcome.STALE
@@ -224,7 +224,7 @@ class Publisher:
         return PublishOutcome.ALREADY_MERGED
 
     def _check_raw(self, source: Source, landing: LandingFile) -> None:
-        """Make sure that it is not us who bring the outdated content."""
+        """Make sure that the outdated content is not ours."""
         raw = self._store.head(source.key)
         if raw is None or raw.etag != landing.metadata.raw_etag:
             raise RawReplacedError(f"{source.key!r} was replaced while it was transformed")

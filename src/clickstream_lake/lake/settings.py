@@ -19,8 +19,8 @@ def read_settings(kind: type[S], environ: Mapping[str, str]) -> S:
     """Read a group of settings and the groups in it.
 
     Raises:
-        ConfigError: names every bad variable, its value, and what would do, so that one deployment
-            round mends them all.
+        ConfigError: names every bad variable, its value, and what is allowed, so that one
+            deployment fixes them all.
     """
     complaints: list[str] = []
     values = _read(kind, environ, complaints)
@@ -30,13 +30,13 @@ def read_settings(kind: type[S], environ: Mapping[str, str]) -> S:
 
 
 def group_of(field: Field) -> type[Settings] | None:
-    """The group of settings that a field holds, or None where it is a setting itself."""
+    """The group of settings that a field holds, or None if the field is itself a setting."""
     kind = field.type
     return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
 
 
 def wanted(field: Field) -> str:
-    """What would do as a value of a setting."""
+    """Which values of a setting are allowed."""
     kind, meta = _described(field.type)
     if meta.ge is not None:
         return f"a whole number from {meta.ge} to {meta.le}"
@@ -58,7 +58,7 @@ def _read(kind: type[Settings], environ: Mapping[str, str], complaints: list[str
         text = environ.get(name, "").strip()
         if group is not None:
             found = _read(group, environ, complaints)
-            # With a complaint nothing is used, and some groups cannot be made.
+            # After a complaint nothing is used, and some groups cannot be made.
             values[field.name] = None if complaints else group(**found)
         elif text:
             try:
@@ -86,8 +86,8 @@ def _parse(text: str, kind: Any) -> Any:  # noqa: ANN401 - the field's type, and
 
 
 def _described(kind: Any) -> tuple[Any, msgspec.Meta]:  # noqa: ANN401 - a type, whatever its form
-    """A setting's type, and what is said of it; optional ones are described by what they are."""
+    """A setting's type and its description; an optional one is described by its inner type."""
     for each in (kind, *get_args(kind)):
         if hasattr(each, "__metadata__"):
             return each.__origin__, each.__metadata__[0]
-    raise TypeError(f"{kind} is no described setting")
+    raise TypeError(f"{kind} is not a described setting")

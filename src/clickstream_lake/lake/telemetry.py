@@ -11,14 +11,14 @@ NAMESPACE: Final = "Clickstream"
 
 
 class Telemetry:
-    """What one function says of itself.
+    """What one function reports about itself.
 
     Attributes:
         logger: writes one JSON object per line.
     """
 
     def __init__(self, function: str, environ: Mapping[str, str]) -> None:
-        """Name the function as its environment does: lakes of one account differ by it."""
+        """Name the function as its environment does: it tells the lakes of an account apart."""
         self._service = environ.get("POWERTOOLS_SERVICE_NAME") or function
         self.logger = Logger(service=self._service, log_uncaught_exceptions=False)
         # Not powertools' usual Metrics, which all instances in a process share.
@@ -26,7 +26,7 @@ class Telemetry:
 
     @contextmanager
     def invocation(self) -> Iterator[None]:
-        """Write what was counted once the invocation is over, whatever came of it."""
+        """Write the counts when the invocation ends, even if it failed."""
         try:
             yield
         finally:
@@ -46,11 +46,11 @@ class Telemetry:
         self._metrics.add_metric(name, MetricUnit.Seconds, value)
 
     def milliseconds(self, name: str, seconds: float) -> None:
-        """Measure something given in seconds, in milliseconds."""
+        """Measure something in milliseconds; it is given in seconds."""
         self._metrics.add_metric(name, MetricUnit.Milliseconds, seconds * 1_000)
 
     def count_by(self, name: str, dimension: str, counts: Mapping[str, int]) -> None:
-        """Count one metric by the values of one dimension."""
+        """Count one metric once for each value of a dimension."""
         for value, count in counts.items():
             with single_metric(
                 name=name,

@@ -22,7 +22,7 @@ class Answer:
     Attributes:
         columns: names; `types` are Athena's names of their types.
         rows: text as Athena prints it; None for NULL.
-        bytes_scanned: what Athena charges by.
+        bytes_scanned: what Athena charges for.
         milliseconds: the engine's time.
         more: there were more rows than asked for.
     """
@@ -47,7 +47,7 @@ def run(
     """Start the statement, wait for its end, and fetch up to `limit` rows.
 
     Raises:
-        ToolkitError: it failed or was cancelled; with Athena's reason.
+        ToolkitError: it failed or was cancelled; the message has Athena's reason.
     """
     execution = execute(client, sql, database=database, workgroup=workgroup, pause=pause)
     statistics = execution["Statistics"]
@@ -76,15 +76,15 @@ def execute(
     """Start the statement and wait for its end.
 
     Args:
-        client: of Athena.
+        client: Athena's client.
         sql: one statement.
-        database: of its tables.
-        workgroup: that it runs in.
-        output: where its result goes, `s3://...`; None where the workgroup says so.
+        database: the one with its tables.
+        workgroup: where it runs.
+        output: where its result goes, `s3://...`; None if the workgroup says it.
         pause: called with the seconds to wait before asking again.
 
     Raises:
-        ToolkitError: it failed or was cancelled; with Athena's reason.
+        ToolkitError: it failed or was cancelled; the message has Athena's reason.
     """
     query_id = client.start_query_execution(
         QueryString=sql,
@@ -112,7 +112,7 @@ def _results(
     columns: list[str] = []
     types: list[str] = []
     rows: list[list[str | None]] = []
-    # Only the answer to a query repeats the names of its columns as its first row.
+    # Only a query's answer has the column names as its first row.
     skip = 1 if kind == "DML" else 0
     for page in client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id):
         result = page["ResultSet"]

@@ -1,6 +1,6 @@
 """Send raw objects through the transform again: one message per object, as S3 would send it.
 
-Safe by design: a source is known by its key, so what is in the tables already stays as it is.
+Safe by design: a source is known by its key, so what is already in the tables stays as it is.
 """
 
 import json
@@ -48,7 +48,7 @@ def notification(bucket: str, raw: RawObject) -> str:
         "eventName": "ObjectCreated:Put",
         "s3": {
             "bucket": {"name": bucket},
-            # S3 encodes keys as in a form, but leaves the slashes.
+            # S3 encodes keys as forms do, but leaves the slashes.
             "object": {"key": quote(raw.key, safe="/").replace("%20", "+"), "size": raw.size},
         },
     }
@@ -63,7 +63,7 @@ def replay(
     *,
     sent: Callable[[int], None] | None = None,
 ) -> int:
-    """Queue one message per object; how many.
+    """Queue one message per object and return their number.
 
     Args:
         sqs: the client to send with.
@@ -73,8 +73,8 @@ def replay(
         sent: told how many messages each batch queued.
 
     Raises:
-        ReplayError: SQS refused messages again and again; what it took stays queued, and
-            replaying once more is harmless.
+        ReplayError: SQS kept refusing messages; what it took stays queued, and replaying
+            again is harmless.
     """
     total = 0
     for batch in _batches(objects):

@@ -57,7 +57,7 @@ def due(expression: str, after: datetime, until: datetime, zone: str = "UTC") ->
                 return True
             moment += _MINUTE
         return False
-    raise ScheduleError(f"{expression!r} is no rate(…), cron(…) or at(…) that the sandbox knows")
+    raise ScheduleError(f"{expression!r} is not a rate(…), cron(…) or at(…) that the sandbox knows")
 
 
 def _matches(fields: tuple[str, ...], moment: datetime) -> bool:
@@ -84,7 +84,7 @@ def _values(field: str, low: int, high: int, names: tuple[str, ...] = ()) -> set
             first, last = bounds[0], (high if step and len(bounds) == 1 else bounds[-1])
         if not (low <= first <= high and low <= last <= high):
             raise ScheduleError(
-                f"{field!r} is no field from {low} to {high} that the sandbox knows"
+                f"{field!r} is not a field from {low} to {high} that the sandbox knows"
             )
         values.update(range(first, last + 1, int(step or 1)))
     return values
@@ -94,7 +94,7 @@ def _number(text: str, names: tuple[str, ...]) -> int:
     if text.upper() in names:
         return names.index(text.upper()) + 1
     if not text.isdecimal():
-        raise ScheduleError(f"{text!r} is no number that the sandbox knows")
+        raise ScheduleError(f"{text!r} is not a number that the sandbox knows")
     return int(text)
 
 

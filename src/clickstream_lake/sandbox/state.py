@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _BUCKET_DIR = "bucket"
 _STATE_FILE = "state.json"
 _EMPTY: dict[str, Any] = {"bucket": "", "metadata": {}, "partitions": {}}
-# Answers to queries, and packages that Terraform put there, are no part of a lake.
+# Answers to queries, and packages that Terraform put there, are not part of a lake.
 _NOT_KEPT = ("athena-results/", "artifacts/")
 # What Glue returns of a partition but does not take back.
 _OWNED_BY_GLUE = frozenset({"DatabaseName", "TableName", "CreationTime", "CatalogId"})

@@ -1,1 +1,1 @@
-"""Raw object in, JSON and Parquet landing files out, made visible once."""
+"""Raw object in, JSON and Parquet landing files out, each made visible once."""

@@ -1,4 +1,4 @@
-"""One raw object's bytes in, its three local files and the account of them out. No AWS here."""
+"""One raw object's bytes in, its three local files and their account out. No AWS here."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -24,7 +24,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the transform of one raw object depends on beside its bytes."""
+    """What the transform of one raw object depends on besides its bytes."""
 
     source: Source
     catalog: Catalog
@@ -37,8 +37,8 @@ class Job:
 class Stats:
     """The account of one raw object: lines = blank + published + rejected.
 
-    A line with several JSON values counts once for each; an object that was rejected whole counts
-    as one line, for nobody knows how many it had.
+    A line with several JSON values counts once for each. An object that was rejected whole counts
+    as one line, because nobody knows how many it had.
 
     Attributes:
         corrupt: why the object was rejected whole.
@@ -69,9 +69,9 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class TransformResult:
-    """The local files of one raw object; JSON and Parquet are None where it was rejected whole.
+    """The local files of one raw object; JSON and Parquet are None if it was rejected whole.
 
-    The rejects file is always there; it is empty where nothing was rejected.
+    The rejects file always exists; it is empty if nothing was rejected.
     """
 
     json: Path | None
@@ -81,7 +81,7 @@ class TransformResult:
 
 
 class _Counting:
-    """Counts what is read of a raw object."""
+    """Counts what is read from a raw object."""
 
     def __init__(self, raw: Readable) -> None:
         self._raw = raw
@@ -102,14 +102,14 @@ def transform_stream(
 ) -> TransformResult:
     """Transform one raw object into files in `workdir`.
 
-    Memory is bounded: one piece of decompressed text, one event of the longest allowed length and
-    one Parquet row group.
+    Memory is bounded by one piece of decompressed text, one event of the longest allowed length
+    and one Parquet row group.
 
     Args:
         raw: the object's bytes.
         job: what else it depends on.
         workdir: where the files go.
-        decompress: makes text of the bytes, in pieces.
+        decompress: turns the bytes into text, in pieces.
 
     Raises:
         ConservationError: the counts do not add up; nothing may be made visible.
@@ -191,7 +191,7 @@ def _rejects_of(job: Job, path: Path) -> RejectOutput:
 
 
 def _conserved(stats: Stats, json_rows: int, parquet_rows: int, reject_rows: int) -> int:
-    """Check that every line is accounted for; the rows both files have."""
+    """Check that every line is accounted for; return the number of rows in both files."""
     expected = stats.lines - stats.blank - stats.rejected_lines
     if not json_rows == parquet_rows == expected or reject_rows != stats.rejected_lines:
         raise ConservationError(

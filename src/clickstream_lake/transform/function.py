@@ -1,4 +1,4 @@
-"""The transform function: takes S3's notifications in any shape, answers in that shape."""
+"""The transform function: takes S3's notifications in any shape and answers in that shape."""
 
 import traceback
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SERVICE: Final = "transform"
-# A message that is taken up with less time left than the slowest so far took (and this much at
-# least) would only be cut off half-way: it goes back to the queue untouched.
+# If less time is left than the slowest message took so far (and at least this much), the next one
+# could be cut off half-way: it goes back to the queue untouched.
 _LEAST_SECONDS_LEFT: Final = 10.0
 
 
@@ -56,14 +56,15 @@ class TransformFunction:
         )
 
     def __call__(self, event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
-        """Transform the raw objects that an event tells of.
+        """Transform the raw objects that an event names.
 
         Returns:
             For SQS, `batchItemFailures`; else the number of objects processed.
 
         Raises:
-            FailedObjectsError: for other events than SQS, once every object had its turn.
-            EventError: the event is no S3 notification.
+            FailedObjectsError: an object failed, and the event is not from SQS; raised once every
+                object had its turn.
+            EventError: the event is not an S3 notification.
         """
         with self._telemetry.invocation():
             if self._no_kernel:
@@ -120,7 +121,7 @@ class TransformFunction:
         return ref.key
 
     def _log_failure(self, message: str, error: Exception, **keys: str) -> None:
-        """Log an error without what it may quote: only the lake's own messages are free of data."""
+        """Log an error without data that it quotes: only the lake's own messages are free of it."""
         text = str(error) if isinstance(error, LakeError) else ""
         place = traceback.extract_tb(error.__traceback__)[-1]
         self._telemetry.logger.error(

@@ -28,8 +28,8 @@ from clickstream_lake.transform.core import (
     transform_stream,
 )
 
-# A new start means that another invocation of the same source, or a new content of the same key,
-# came in between: each settles within one or two.
+# A restart means that another invocation of the same source, or new content of the same key, came
+# in between: one or two restarts settle either.
 _STARTS: Final = 4
 
 
@@ -39,7 +39,7 @@ class Report:
 
     Attributes:
         outcomes: what publishing came to, by format; empty where the object was rejected whole.
-        stats: None where a redelivered object was merged long ago, and not read again.
+        stats: None if a redelivered object was merged long ago and was not read again.
         seconds: wall time.
     """
 
@@ -65,7 +65,7 @@ class Report:
 
 
 class RawObjectProcessor:
-    """Transforms raw objects of one lake and makes them visible."""
+    """Transforms the raw objects of one lake and makes them visible."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class RawObjectProcessor:
         """Transform and publish one raw object.
 
         Raises:
-            LayoutError: the key is none of this lake's raw keys.
+            LayoutError: the key is not one of this lake's raw keys.
             ObjectMissingError: there is no such object.
             LakeError: S3 or Glue failed, or the counts do not add up; nothing is acknowledged.
         """
@@ -164,7 +164,7 @@ def _all_merged(present: dict[Format, Published], raw_etag: str) -> bool:
 
 
 def _first_moment(present: dict[Format, Published], raw_etag: str) -> datetime | None:
-    """The `processed_ts` of an earlier attempt at the same content, so that it stays the one."""
+    """The `processed_ts` of an earlier attempt at the same content, which must stay."""
     for there in present.values():
         if there.raw_etag == raw_etag and there.processed_ts is not None:
             return datetime.fromisoformat(there.processed_ts)

@@ -1,20 +1,15 @@
 """`clickstream query` and `estimate` on the Athena API: what is printed for people and programs."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from clickstream_lake.cli import app
 from clickstream_lake.cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TWO = "SELECT id, kind, price FROM events WHERE id IN (0, 1) ORDER BY id"
 ODD = "SELECT 'a\tb' AS x, 'c\nd\\' AS x, CAST(NULL AS varchar) AS y, true AS z"

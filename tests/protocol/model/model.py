@@ -257,7 +257,7 @@ class Model:
             if self.with_.grace_period and self._within_grace(state):
                 return
             landing = state.landing & self._merged(state, state.location)
-            doomed = tuple(
+            unused = tuple(
                 at
                 for at, generation in enumerate(state.generations)
                 if generation.alive
@@ -265,8 +265,8 @@ class Model:
                 # Written to within the grace period.
                 and not (self.with_.grace_for_young_generations and at == state.compactor.built)
             )
-            if landing or doomed:
-                decided = Cleaner("delete", landing, doomed)
+            if landing or unused:
+                decided = Cleaner("delete", landing, unused)
                 yield "the clean-up decides", state._replace(cleaner=decided)
         else:
             generations = tuple(

@@ -81,12 +81,12 @@ def no_grace_for_young_generations(patch: pytest.MonkeyPatch) -> None:
 
 def unmerged_landing_files_cleaned_up(patch: pytest.MonkeyPatch) -> None:
     """Delete landing files whether or not they were merged."""
-    rubbish = Cleaner._rubbish
+    obsolete = Cleaner._obsolete
 
     def everything(self: Cleaner, slot: Any, *args: Any) -> Any:
-        return replace(rubbish(self, slot, *args), landing=self.lake.landing_files(slot))
+        return replace(obsolete(self, slot, *args), landing=self.lake.landing_files(slot))
 
-    patch.setattr(Cleaner, "_rubbish", everything)
+    patch.setattr(Cleaner, "_obsolete", everything)
 
 
 def current_generation_cleaned_up(patch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ class World:
         except LakeError:
             return None
         if version != len(self.contents[raw_key]):
-            return None  # replaced meanwhile: news of the new content is under way
+            return None  # replaced in between: a notification of the new content is under way
         if report.stale:
             self.stale.add(raw_key)
         else:

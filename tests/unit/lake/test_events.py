@@ -46,8 +46,8 @@ def test_every_way_of_creation_counts(name: str) -> None:
 
 
 def test_other_news_are_passed_over() -> None:
-    news = [record("k", "ObjectRemoved:Delete"), record("l"), record("m", "ObjectTagging:Put")]
-    assert parse_objects({"Records": news}) == [ObjectRef("b", "l")]
+    records = [record("k", "ObjectRemoved:Delete"), record("l"), record("m", "ObjectTagging:Put")]
+    assert parse_objects({"Records": records}) == [ObjectRef("b", "l")]
 
 
 def test_the_test_event_tells_of_no_object() -> None:

@@ -127,7 +127,7 @@ def test_a_location_is_the_landing_directory_or_a_generation() -> None:
     "name",
     ["_manifest.json", "part-0.parquet", "x.json", "a-0123456789ab", "-0123456789ab.json", ""],
 )
-def test_a_strangers_file_has_no_source(name: str) -> None:
+def test_a_foreign_file_has_no_source(name: str) -> None:
     assert source_id_of(f"dir/{name}") is None
 
 

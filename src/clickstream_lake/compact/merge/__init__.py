@@ -1,1 +1,1 @@
-"""Many files into few, row for row."""
+"""Merge many files into few, row for row."""

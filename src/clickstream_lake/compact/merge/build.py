@@ -1,7 +1,7 @@
-"""Build a new generation: merged files, files carried over, and last of all the manifest.
+"""Build a new generation: merged files, files carried over, and finally the manifest.
 
 Nobody reads the directory before it is announced, so a build that fails or dies half-way leaves
-nothing but files that the clean-up will find.
+only files that the clean-up will find.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ from clickstream_lake.lake.landing import CONTENT_TYPES, LandingMetadata
 from clickstream_lake.lake.layout import source_id_of
 from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
 
-# Small files are latency: 16 at a time fill one connection pool, more only queue for it.
+# Small files cost latency: 16 at a time fill one connection pool, more only wait for it.
 DOWNLOADS: Final = 16
 
 
@@ -38,7 +38,7 @@ class Merge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Fetched:
-    """One input on disk; `source` is None for a merged file of the generation before."""
+    """One input on disk; `source` is None for a merged file of the previous generation."""
 
     file: binpack.File
     path: Path
@@ -73,7 +73,7 @@ class Builder:
         merges: the merge of each format.
         schema_version: the catalog's, which merged files are written in.
         downloads: files fetched at a time; with 1, one after the other on the caller's thread.
-        workdir: where inputs and outputs of one bin lie while it is merged; None for the
+        workdir: where inputs and outputs of one bin are while it is merged; None for the
             system's temporary directory.
     """
 
@@ -93,14 +93,14 @@ class Builder:
         now: datetime,
         out_of_time: Callable[[], bool],
     ) -> Built | None:
-        """Build a generation of what was found, as planned; None if nothing could be merged.
+        """Build the planned generation from what was found; None if nothing could be merged.
 
-        When time runs out, what is merged so far makes the generation: merged files still to do
-        are carried over as they are, and landing files stay landing files.
+        When time runs out, the generation holds what is merged so far: the remaining merged files
+        are carried over unchanged, and landing files stay landing files.
 
         Raises:
             ConservationError: rows in and rows out do not add up. The generation is abandoned.
-            ObjectMissingError: an input was cleaned up meanwhile.
+            ObjectMissingError: an input was cleaned up in between.
         """
         directory = self.lake.layout.generation_dir(found.slot, generation_id)
         before = found.current.manifest if found.current else None
@@ -137,7 +137,7 @@ class Builder:
         prefix: str,
         contents: _Contents,
     ) -> None:
-        """Merge one bin: its files come down, the merged ones go up, the disk is free again."""
+        """Merge one bin: download its files, upload the merged ones, free the disk."""
         directory, _, stem = prefix.rpartition("/")
         with TemporaryDirectory(dir=self.workdir) as folder:
             fetched = self._fetch_all(found, group, duplicates, Path(folder))
@@ -212,8 +212,8 @@ class Builder:
 def _read_landing(file: binpack.File, path: Path, info: ObjectInfo) -> _Fetched | None:
     """A landing file with its source; None for one without the transform's figures.
 
-    The figures came with the very content that is merged: were the landing file replaced in
-    between, either both are the old ones or both the new.
+    The figures came with exactly the content that is merged: if the landing file is replaced in
+    between, both are old or both are new.
     """
     figures = LandingMetadata.from_s3(info.metadata)
     if figures is None:

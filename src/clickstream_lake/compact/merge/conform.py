@@ -1,11 +1,11 @@
-"""Bring rows of an older schema to what the catalog declares today, in Parquet and in JSON.
+"""Bring rows of an older schema into today's schema, in Parquet and in JSON.
 
-A key of `extra` whose column is declared now moves into it, by the transform's own coercions;
+A key of `extra` that is now a column moves into that column, by the transform's coercions;
 a value of a column that is gone, or that no longer fits, moves back into `extra`.
 
-In JSON that is a matter of whole queries: the Hive SerDe fails on a value that does not fit its
-column. So before a line that was written when a column was not declared yet stands in a table that
-declares it, the field has to fit, or it goes into the `extra` object.
+In JSON whole queries depend on it: the Hive SerDe fails on a value that does not fit its column. So
+when a table declares a column that an older line did not know, the line's field has to fit, or it
+goes into the `extra` object.
 """
 
 from typing import Any, Final
@@ -26,11 +26,11 @@ class Conformer:
     Attributes:
         lifted: values moved out of `extra` so far.
         returned: values moved into `extra` so far.
-        is_aligned: the file has the catalog's columns already, so no value moves.
+        is_aligned: the file already has the catalog's columns, so no value moves.
     """
 
     def __init__(self, catalog: "Catalog", found: pa.Schema) -> None:
-        """Compare a file's schema, dictionary types aside, with the catalog's."""
+        """Compare a file's schema with the catalog's, ignoring dictionary types."""
         self.lifted = 0
         self.returned = 0
         self._kinds: dict[str, ColumnType] = {c.name: c.type for c in catalog.columns}
@@ -45,7 +45,7 @@ class Conformer:
     def apply(self, table: pa.Table) -> pa.Table:
         """The same rows with the catalog's columns, in its order.
 
-        String columns stay dictionary encoded where they came so.
+        String columns that arrive dictionary-encoded stay so.
         """
         columns = {} if self.is_aligned else self._rewritten(table)
         return pa.table(
@@ -68,7 +68,7 @@ class Conformer:
         )
 
     def _rewritten(self, table: pa.Table) -> dict[str, pa.Array]:
-        """The columns whose values change, `extra` among them."""
+        """The columns whose values change, including `extra`."""
         extras: list[str | None] = (
             table.column(EXTRA).to_pylist() if EXTRA in table.column_names else [None] * len(table)
         )
@@ -124,7 +124,7 @@ def _fields(text: str) -> dict[str, Any]:
     try:
         return _FIELDS.decode(text)
     except msgspec.DecodeError as error:
-        raise ValueError(f"column {EXTRA!r} holds a text that is no JSON object") from error
+        raise ValueError(f"column {EXTRA!r} holds a text that is not a JSON object") from error
 
 
 def _json_columns(schema: pa.Schema) -> frozenset[str] | None:
@@ -156,7 +156,7 @@ def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
     found = column.type
     if found == wanted or (pa.types.is_dictionary(found) and found.value_type == wanted):
         return column
-    # Not safe only in this: a finer timestamp is cut to milliseconds.
+    # Unsafe in one way only: a finer timestamp is cut to milliseconds.
     return column.cast(wanted, safe=False)
 
 
@@ -169,7 +169,6 @@ class LineConformer:
     """
 
     def __init__(self, catalog: Catalog) -> None:
-        """Take the catalog that declares today's columns."""
         self.lifted = 0
         self.returned = 0
         self._catalog = catalog
@@ -178,16 +177,16 @@ class LineConformer:
         }
 
     def line(self, line: bytes) -> bytes:
-        """Conform one line, without its end; one that fits already keeps its bytes.
+        """Conform one line, without its end; a line that already fits keeps its bytes.
 
         Raises:
-            ValueError: the line is no JSON object.
+            ValueError: the line is not a JSON object.
         """
         try:
             fields = _FIELDS.decode(line)
             held = _FIELDS.decode(fields.get(EXTRA, b"{}"))
         except msgspec.DecodeError as error:
-            raise ValueError("a published JSON line is no JSON object") from error
+            raise ValueError("a published JSON line is not a JSON object") from error
         before = (self.lifted, self.returned)
         coerced = self._settle(fields, held)
         self._lift(fields, held)
@@ -199,7 +198,7 @@ class LineConformer:
         return _encode(fields)
 
     def _settle(self, fields: dict[str, msgspec.Raw], held: dict[str, msgspec.Raw]) -> bool:
-        """Make every field fit its column, or move it into `held`; tells if one was rewritten."""
+        """Make every field fit its column or move it into `held`; tell if any was rewritten."""
         rewritten = False
         for name, raw in list(fields.items()):
             if name == EXTRA:
@@ -219,7 +218,7 @@ class LineConformer:
         return rewritten
 
     def _lift(self, fields: dict[str, msgspec.Raw], held: dict[str, msgspec.Raw]) -> None:
-        """Move what fits its column by now out of `held`."""
+        """Move what now fits its column out of `held`."""
         for name in [name for name in held if name in self._kinds]:
             if name in fields and bytes(fields[name]) != b"null":
                 continue

@@ -1,8 +1,9 @@
-"""Which rows of a partition repeat the key of another row: the first event wins.
+"""Find the rows of a partition that repeat another row's key: the first event wins.
 
-Of rows with one key, the earliest by the catalog's `event_time` stays, then the earliest
-`processed_ts` (NULL last), then the smallest content. The answer depends on the rows alone, not on
-how files hold them, so both formats keep the same rows. A NULL key repeats nothing.
+Among rows with the same key, the one with the earliest `event_time` of the catalog stays, then the
+earliest `processed_ts` (NULL last), then the smallest content. The answer depends on the rows
+alone, not on how files hold them, so both formats keep the same rows. A NULL key is never a
+duplicate.
 
 Memory: keys go to disk in `BUCKETS` parts by their hash, and one part at a time is sorted, so it
 is bounded by the largest part (a 64th of the rows, about 100 bytes each), one bit for each row,
@@ -36,7 +37,7 @@ from clickstream_lake.lake.layout import Format
 READ_ROWS: Final = 65_536
 BUCKETS: Final = 64
 HELD_ROWS: Final = 524_288
-"""Keys held before they go to disk; fewer never do."""
+"""Keys held in memory before they go to disk; fewer stay in memory."""
 
 _SCHEMA: Final = pa.schema(
     [
@@ -49,7 +50,7 @@ _SCHEMA: Final = pa.schema(
 )
 _TIMES: Final = ("event_time", "processed_ts")
 Place = tuple[int, int]
-"""A file's number among the inputs, and a row's in it."""
+"""The number of a file among the inputs, and of a row in it."""
 KeyReader = Callable[[Input, Catalog], Iterator[pa.Table]]
 """Tables of a file's rows, in order: key (text), event time and processed_ts (UTC milliseconds)."""
 
@@ -66,18 +67,18 @@ class Duplicates:
     """Rows to drop, by file name.
 
     Attributes:
-        drops: only files that have some.
-        etags: the versions of the files that were looked at; others cannot be dropped from.
+        drops: rows to drop, only for files that have some.
+        etags: the versions of the files that were read; rows are dropped from no other version.
     """
 
     drops: Mapping[str, Bitmap] = field(default_factory=dict)
     etags: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, name: str, etag: str) -> None:
-        """Make sure that a file still is the one that was looked at.
+        """Make sure that a file is still the version that was read.
 
         Raises:
-            PartitionMovedError: it was replaced meanwhile.
+            PartitionMovedError: it was replaced in between.
         """
         if self.etags.get(name, etag) != etag:
             raise PartitionMovedError(f"{name!r} was replaced while duplicates were looked for")
@@ -88,17 +89,17 @@ NO_DUPLICATES = Duplicates()
 
 @dataclass(frozen=True, slots=True)
 class DuplicateFinder:
-    """Looks for duplicates; one file at a time is on disk."""
+    """Looks for duplicates; only one file at a time is on disk."""
 
     lake: Lake
     catalog: Catalog
     workdir: Path | None = None
 
     def find(self, found: Survey) -> Duplicates:
-        """Find the rows to drop over all files of a partition; none where it is turned off.
+        """Find the rows to drop in all files of a partition; none if this is turned off.
 
         Raises:
-            PartitionMovedError: a file was replaced meanwhile.
+            PartitionMovedError: a file was replaced in between.
         """
         if self.catalog.dedupe_on is None:
             return NO_DUPLICATES
@@ -143,13 +144,13 @@ def find_duplicates(
 
     Args:
         fmt: format of the inputs.
-        inputs: every current file of the partition, also those not to be merged. Each is opened
-            once, and once more where rows agree in key and times.
+        inputs: every current file of the partition, including those not to be merged. Each is
+            opened once, and again if rows agree in key and times.
         catalog: its `dedupe_on` names the key; None finds nothing.
         workdir: local directory for the keys; nothing is left in it.
 
     Returns:
-        For each input the rows to drop, None where there are none.
+        The rows to drop for each input; None if there are none.
     """
     if catalog.dedupe_on is None:
         return [None] * len(inputs)
@@ -170,7 +171,7 @@ def find_duplicates(
 
 
 def _placed(keys: pa.Table, file: int, first: int) -> pa.Table:
-    """Keys of consecutive rows with their places; rows without a key left out."""
+    """Keys of consecutive rows with their places; without rows that have no key."""
     rows = pa.array(range(first, first + len(keys)), pa.int64())
     files = pa.repeat(pa.scalar(file, pa.int32()), len(keys))
     table = pa.table([*keys.columns, files, rows], schema=_SCHEMA)
@@ -178,7 +179,7 @@ def _placed(keys: pa.Table, file: int, first: int) -> pa.Table:
 
 
 class _Spill:
-    """Keys, in parts by their hash: in memory while they are few, then on disk."""
+    """Keys in parts by their hash: in memory while they are few, then on disk."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -313,7 +314,6 @@ class Content:
     """Whole rows in a form that both formats share, so that they can be compared."""
 
     def __init__(self, fmt: Format, inputs: Sequence[Input], catalog: Catalog) -> None:
-        """Take the inputs that rows will be asked of."""
         self._fmt = fmt
         self._inputs = inputs
         self._catalog = catalog
@@ -382,7 +382,7 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
 
 
 def _conformed(entry: Input, catalog: Catalog, names: Sequence[str] | None) -> Iterator[pa.Table]:
-    """The rows of a Parquet file in today's schema; only some columns where that is enough."""
+    """The rows of a Parquet file in today's schema; only some columns if that is enough."""
     with entry.open() as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
         conformer = Conformer(catalog, file.schema_arrow)
         columns = list(dict.fromkeys(names)) if names and conformer.is_aligned else None

@@ -1,7 +1,7 @@
 """Merge many small JSON files into few big ones by concatenation, plain or gzip.
 
-Memory is bounded by one chunk of lines (1 MiB), or by the longest line where that is longer.
-Nothing is parsed unless it has to be: bytes are copied, gzip members too where both sides are
+Memory is bounded by one chunk of lines (1 MiB), or by the longest line if that is longer.
+Nothing is parsed unless it has to be: bytes are copied, and gzip members too if both sides are
 gzip (they are decompressed once, to count the rows and to prove them whole).
 """
 
@@ -38,7 +38,7 @@ class JsonOptions:
     """How merged files are written.
 
     Attributes:
-        target_bytes: stored size from which on a file is full. Inputs are never split.
+        target_bytes: stored size at which a file is full. Inputs are never split.
         gzip: whether the merged files are gzip, whatever the inputs were.
     """
 
@@ -57,13 +57,13 @@ def merge_json(
     """Merge JSON files into `out_dir/{stem}-00000.json` (`.json.gz`) and so on.
 
     Lines keep their order and their bytes. Only lines of inputs whose schema version is not
-    today's are looked at one by one, and rewritten where the catalog's columns ask for it. No
-    rows, no file. After an error no output of this call is left behind.
+    today's are looked at one by one, and rewritten where the catalog's columns require it. Without
+    rows there is no file. After an error no output of this call is left.
 
     Raises:
         EOFError, OSError, isal.isal_zlib.error: reading or writing failed, or a gzip input is
             damaged.
-        ValueError: a line that had to be looked at is no JSON object.
+        ValueError: a line that had to be looked at is not a JSON object.
     """
     options = options or JsonOptions()
     counters = MergeCounters(inputs=len(inputs))
@@ -81,7 +81,7 @@ def merge_json(
 
 
 def _copy(stream: BinaryIO, files: "_Files", counters: MergeCounters) -> None:
-    """Copy one input; as it is stored where inputs and outputs are gzip."""
+    """Copy one input; its stored bytes if inputs and outputs are gzip."""
     lines = JsonLines(stream, record=files.gzip)
     before = counters.rows_in
     for text in lines:
@@ -123,7 +123,7 @@ def _rewrite(
 
 
 def _without(lines: list[bytes], drop: Bitmap | None, first: int) -> list[bytes]:
-    """The lines of a chunk that starts at line `first` of its file, dropped ones left out."""
+    """The lines of a chunk that starts at line `first` of its file, without dropped ones."""
     if drop is None or not drop.count:
         return lines
     return [line for row, line in enumerate(lines, first) if row not in drop]
@@ -144,7 +144,7 @@ class _Files(OutFiles["_OpenFile"]):
         file.rows += rows
 
     def write_members(self, stored: bytes, rows: int) -> None:
-        """Write a piece of gzip members as it is stored; the last piece ends a member."""
+        """Write a stored piece of gzip members; the last piece ends a member."""
         file = self._current()
         file.write_members(stored)
         file.rows += rows
@@ -176,7 +176,7 @@ class _OpenFile:
         return self._sink.tell()
 
     def write(self, text: bytes) -> None:
-        """Write text, compressed where the file is."""
+        """Write text, compressed if the file is."""
         if self._gzip and self._member is None:
             self._member = igzip.GzipFile(  # type: ignore[no-untyped-call]  # isal's own gap
                 fileobj=self._sink, mode="wb", compresslevel=GZIP_LEVEL, mtime=0
@@ -184,7 +184,7 @@ class _OpenFile:
         (self._member or self._sink).write(text)
 
     def write_members(self, stored: bytes) -> None:
-        """Write what is compressed already, after the member that takes text."""
+        """Write what is already compressed, after the member that takes text."""
         self._end_member()
         self._sink.write(stored)
 
@@ -206,7 +206,7 @@ class JsonLines:
 
     Attributes:
         gzip: the file is compressed.
-        mended: its last line had no end, and was given one. Known after the last chunk.
+        mended: its last line had no line end and was given one. Known after the last chunk.
     """
 
     def __init__(self, stream: BinaryIO, *, record: bool = False) -> None:
@@ -216,7 +216,7 @@ class JsonLines:
         self.mended = False
 
     def __iter__(self) -> Iterator[bytes]:
-        r"""Chunks of whole lines, about `CHUNK_BYTES` each, every line ended by `\n`.
+        r"""Chunks of whole lines, about `CHUNK_BYTES` each, every line ending in `\n`.
 
         Raises:
             EOFError, OSError, isal.isal_zlib.error: a gzip input is damaged or cut off.

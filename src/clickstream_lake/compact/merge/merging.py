@@ -18,10 +18,9 @@ de-duplicated).
 
 
 class Bitmap:
-    """One bit for each row of a file, in Arrow's bit order; rows past the end are not set."""
+    """One bit for each row of a file, in Arrow's bit order; rows past the end count as not set."""
 
     def __init__(self) -> None:
-        """Start with no bit set."""
         self.bits = bytearray()
         self.count = 0
 
@@ -35,7 +34,6 @@ class Bitmap:
             self.count += 1
 
     def __contains__(self, row: int) -> bool:
-        """Tell whether the bit of a row is set."""
         at = row >> 3
         return at < len(self.bits) and bool(self.bits[at] >> (row & 7) & 1)
 
@@ -46,8 +44,8 @@ class Input:
 
     Attributes:
         source: its bytes.
-        schema_version: the catalog's version when it was written, None where nobody knows. JSON
-            files cannot tell themselves; Parquet files carry it, and it is not looked at here.
+        schema_version: the catalog's version when it was written, None if it is not known.
+            JSON files do not hold it; Parquet files do, so it is ignored for them.
         drop: rows to leave out, as `clickstream_lake.compact.merge.dedupe` found them.
     """
 
@@ -79,7 +77,7 @@ class MergeCounters:
         rows_out: rows written.
         duplicates: rows left out because an input's `drop` named them.
         lifted: values that moved out of `extra` into a column that the catalog declares now.
-        returned: values that moved into `extra`, out of a column that is gone or changed type.
+        returned: values that moved into `extra`, out of a column that is gone or has another type.
     """
 
     inputs: int = 0
@@ -90,7 +88,7 @@ class MergeCounters:
     returned: int = 0
 
     def add(self, other: "MergeCounters") -> None:
-        """Count what another merge did, too."""
+        """Add what another merge counted."""
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -117,7 +115,7 @@ F = TypeVar("F", bound=OutFile)
 
 
 class OutFiles(Generic[F]):
-    """The files that a merge writes, one after the other; after an error none is left behind."""
+    """The files that a merge writes, one after the other; after an error none is left."""
 
     def __init__(self, out_dir: Path, stem: str, suffix: str) -> None:
         """Write to `out_dir/{stem}-NNNNN.{suffix}`; nothing is opened before the first rows."""
@@ -127,7 +125,6 @@ class OutFiles(Generic[F]):
         self.done: list[MergedFile] = []
 
     def __enter__(self) -> Self:
-        """Remove the files if an error follows."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -2,8 +2,8 @@
 
 Memory is bounded by one row group, whatever the number and size of the inputs: the rows waiting
 for it (`row_group_bytes`), one sorted column of them at a time, and its encoded pages. One million
-events in 1,000 files take 2.4 s of one CPU and 400 MB at most, five million in 5,000 files the
-same memory; columns read as dictionaries halve both against plain strings.
+events in 1,000 files take 2.4 s of one CPU and 400 MB at most, and five million in 5,000 files take
+the same memory; reading columns as dictionaries halves both against plain strings.
 """
 
 import inspect
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from clickstream_lake.lake.catalog import Catalog
 
 READ_ROWS: Final = 65_536
-"""Rows of one input read at a time: a big input does not grow the buffer by a whole row group."""
+"""Rows of one input read at a time, so that a big input does not add a whole row group at once."""
 PAGE_ROWS: Final = 20_000
-"""Rows of one page: what the page index can skip, however well a column compresses."""
-# pyarrow before 24, which the function's layer never has, ends pages by their bytes alone: files
-# are as right, and queries skip less of columns that compress well.
+"""Rows of one page: the page index can skip these, however well a column compresses."""
+# pyarrow before 24, which the function's layer never has, ends pages by their bytes alone: the
+# files are just as correct, but queries skip less of columns that compress well.
 _PAGES: Final = (
     {"max_rows_per_page": PAGE_ROWS}
     if "max_rows_per_page" in inspect.signature(pq.ParquetWriter.__init__).parameters
     else {}
 )
 DICTIONARY_SHARE: Final = 0.5
-"""Distinct values per row, up to which a dictionary pays."""
+"""Distinct values per row up to which a dictionary pays off."""
 SAMPLE_ROWS: Final = 131_072
 
 
@@ -52,10 +52,10 @@ class ParquetOptions:
     """How merged files are written.
 
     Attributes:
-        target_bytes: stored size from which on a file is full.
+        target_bytes: stored size at which a file is full.
         row_group_rows: rows of a full row group.
         row_group_bytes: Arrow bytes of its rows in memory, dictionary-encoded columns as such;
-            the row group ends at whichever limit comes first.
+            the row group ends at whichever limit is reached first.
         compression: `zstd` or `snappy`.
         level: zstd level. Level 1 is measured smaller (36.8 against 38.1 MB) and a quarter faster
             than 3 on events whose bulk is random ids.
@@ -79,11 +79,11 @@ def merge_parquet(
     """Merge Parquet files into `out_dir/{stem}-00000.parquet` and so on.
 
     All rows come out in the catalog's schema, ordered by its `cluster_by` inside each row group.
-    Inputs are read in the order given. No rows, no file. After an error no output of this call is
-    left behind.
+    Inputs are read in the order given. Without rows there is no file. After an error no output of
+    this call is left.
 
     Raises:
-        pyarrow.ArrowInvalid: an input is no Parquet file.
+        pyarrow.ArrowInvalid: an input is not a Parquet file.
         OSError: reading or writing failed.
         ValueError: `extra` of an input holds no JSON object.
     """
@@ -104,7 +104,7 @@ def merge_parquet(
 
 
 def _flush(buffer: "_Buffer", reader: "_Reader") -> pa.Table:
-    """The buffered rows in order; columns that gain nothing from a dictionary lose it."""
+    """The buffered rows in order; columns that gain nothing from a dictionary become plain."""
     rows = buffer.drain()
     varied = [
         name
@@ -120,7 +120,7 @@ def _flush(buffer: "_Buffer", reader: "_Reader") -> pa.Table:
 
 
 class _Reader:
-    """Reads inputs as tables in the catalog's schema, text as dictionaries where that pays."""
+    """Reads inputs as tables in the catalog's schema, text as dictionaries where that pays off."""
 
     def __init__(self, catalog: "Catalog", counters: MergeCounters) -> None:
         self._catalog = catalog
@@ -153,7 +153,7 @@ class _Reader:
             self._counters.returned += conformer.returned
 
     def _dictionaries(self, footer: pq.FileMetaData) -> list[str]:
-        """Text columns that the file itself stores as a dictionary, varied ones left out."""
+        """Text columns that the file itself stores as a dictionary, except varied ones."""
         if not footer.num_row_groups:
             return []
         group = footer.row_group(0)
@@ -181,7 +181,7 @@ def _seekable(entry: Input) -> AbstractContextManager[Any]:
 
 
 def _without(rows: pa.Table, drop: Bitmap | None, first: int) -> pa.Table:
-    """The rows of a table that starts at row `first` of its file, dropped ones left out."""
+    """The rows of a table that starts at row `first` of its file, without dropped ones."""
     if drop is None or not drop.count:
         return rows
     end = first + len(rows)
@@ -301,12 +301,11 @@ def _worth_a_dictionary(sample: pa.Table) -> list[str]:
 
 
 class _Buffer:
-    """Rows waiting for a row group of so many rows or Arrow bytes, whichever comes first."""
+    """Rows waiting for a row group of a number of rows or Arrow bytes, whichever comes first."""
 
     def __init__(
         self, row_group_rows: int, row_group_bytes: int, cluster_by: Sequence[str]
     ) -> None:
-        """Start empty."""
         self._cluster_by = cluster_by
         self._row_group_rows = row_group_rows
         self._row_group_bytes = row_group_bytes
@@ -315,7 +314,7 @@ class _Buffer:
         self._bytes = 0
 
     def add(self, rows: pa.Table) -> None:
-        """Take rows of any number, none included."""
+        """Take any number of rows, even none."""
         if len(rows):
             self._tables.append(rows)
             self.rows += len(rows)
@@ -327,7 +326,7 @@ class _Buffer:
         return self.rows >= self._row_group_rows or self._bytes >= self._row_group_bytes
 
     def drain(self) -> pa.Table:
-        """All rows, clustered; each column is let go of as soon as its sorted copy stands."""
+        """All rows, clustered; each column is freed as soon as its sorted copy exists."""
         names = self._tables[0].column_names
         columns = {
             name: [chunk for table in self._tables for chunk in table.column(name).chunks]
@@ -359,7 +358,7 @@ def _order(keys: dict[str, pa.Array]) -> pa.Array:
         name: _ranks(column) if pa.types.is_dictionary(column.type) else column
         for name, column in keys.items()
     }
-    # NULLs come last by default; to say so for each key is understood by pyarrow 25 and newer only.
+    # NULLs come last by default; only pyarrow 25 and newer lets each key say so.
     return pc.sort_indices(pa.table(ranked), sort_keys=[(name, "ascending") for name in ranked])
 
 

@@ -12,7 +12,7 @@ NEAR_TARGET: Final = 0.75
 """A merged file of at least this share of the target is left alone: rewriting it gains nothing."""
 
 OPEN_BINS: Final = 8
-"""Bins that the next file may still fall into. More of them fill better, and order worse."""
+"""Bins that are open for the next file. More bins fill better but keep less order."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,8 +22,8 @@ class File:
     Attributes:
         name: what orders the files; unique within one plan.
         size: bytes as stored.
-        merged: an earlier compaction wrote it, so its rows are clustered already.
-        stale: it has to be rewritten whatever its size: an old schema, or rows to drop.
+        merged: an earlier compaction wrote it, so its rows are already clustered.
+        stale: it has to be rewritten at any size: it has an old schema, or rows to drop.
     """
 
     name: str
@@ -34,10 +34,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do with every file of a partition: each stands in exactly one place.
+    """What to do with the files of a partition: each is in exactly one place.
 
     Attributes:
-        carried: merged files to copy as they are.
+        carried: merged files to copy unchanged.
         bins: files to merge, one bin at a time; each makes about one file of the target size.
     """
 
@@ -59,17 +59,17 @@ def plan(files: Iterable[File], *, target_bytes: int, near: float = NEAR_TARGET)
     Args:
         files: the partition's files, in any order.
         target_bytes: size that merged files aim at, above 0.
-        near: share of the target from which on a merged file is big enough.
+        near: share of the target at which a merged file is big enough.
 
     Raises:
-        ValueError: the target is no size, or two files carry one name.
+        ValueError: the target is not above 0, or two files have the same name.
     """
     if target_bytes <= 0:
         raise ValueError(f"target_bytes is {target_bytes}; it has to be above 0")
     ordered = sorted(files)
     names = {file.name for file in ordered}
     if len(names) != len(ordered):
-        raise ValueError("two files carry the same name")
+        raise ValueError("two files have the same name")
     settled = [file for file in ordered if _settled(file, near * target_bytes)]
     carried, bins = list(settled), []
     kept = {file.name for file in settled}

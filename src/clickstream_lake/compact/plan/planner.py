@@ -38,9 +38,9 @@ def decide(
     Args:
         found: the partition.
         settings: what counts as worth it, and the target size.
-        schema_version: the catalog's; merged files of another one are rewritten with the rest.
+        schema_version: the catalog's; merged files of another version are rewritten with the rest.
         force: compact whatever there is to merge.
-        rewrite: merged files that have to be rewritten, because rows of them are dropped.
+        rewrite: merged files that have to be rewritten because some of their rows are dropped.
     """
     files = [binpack.File(info.key.rsplit("/", 1)[-1], info.size) for info in found.inputs] + [
         binpack.File(
@@ -73,7 +73,7 @@ def _judge(found: Survey, settings: CompactSettings, plan: binpack.Plan) -> tupl
 
 
 def within(partitions: Iterable[Partition], *, now: datetime, days: int) -> list[Partition]:
-    """The partitions of today (UTC) and of `days` days before, newest first.
+    """The partitions of today (UTC) and of the `days` days before, newest first.
 
     A partition without a readable year, month and day is always among them.
     """

@@ -1,8 +1,8 @@
-"""Delete what no query can still be reading. The only place that deletes anything.
+"""Delete what no query can still be reading. This is the only place that deletes anything.
 
-Two kinds of files go, and both only when the present generation has been current for the whole
-grace period, so that queries that began before have ended: landing files that its manifest names,
-and generations that are neither current nor announced. Whoever deletes has to be sure, so a
+Two kinds of files are deleted: landing files that the current manifest names, and generations that
+are neither current nor announced. Both wait until the present generation has been current for the
+whole grace period, so that queries that began before have ended. Deleting has to be safe, so a
 generation stays if anything about it is odd.
 """
 
@@ -32,10 +32,10 @@ class CleanupResult:
     """What cleaning up one partition of one format did, or would do.
 
     Attributes:
-        reason: why nothing was looked at, where it was skipped.
+        reason: why the partition was skipped.
         landing_files: landing files deleted.
         generations: ids of the generations deleted.
-        files: objects deleted in all; `bytes` their stored size.
+        files: all objects deleted; `bytes` is their stored size.
         kept: what looked deletable but was kept, and why.
     """
 
@@ -51,8 +51,8 @@ class CleanupResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rubbish:
-    """What may go: landing files, and the files of each generation."""
+class _Obsolete:
+    """What may be deleted: landing files, and the files of each generation."""
 
     landing: Sequence[ObjectInfo]
     generations: dict[str, list[ObjectInfo]]
@@ -75,8 +75,8 @@ class Cleaner:
         """Delete a partition's replaced files, or only say which.
 
         Raises:
-            LakeError: S3 or Glue failed, or the partition is damaged. What was deleted by then
-                was rightly deleted.
+            LakeError: S3 or Glue failed, or the partition is damaged. Whatever was already
+                deleted was safe to delete.
         """
         try:
             return self._clean(slot, dry_run=dry_run)
@@ -91,22 +91,22 @@ class Cleaner:
         objection = self._objection(state, current)
         if objection:
             return _skipped(slot, objection)
-        rubbish = self._rubbish(slot, state, current)
+        obsolete = self._obsolete(slot, state, current)
         outcome = CleanupOutcome.WOULD_CLEAN if dry_run else CleanupOutcome.CLEANED
-        if not rubbish.landing and not rubbish.generations:
+        if not obsolete.landing and not obsolete.generations:
             outcome = CleanupOutcome.NOTHING
         elif not dry_run:
-            self._delete(slot, state, rubbish)
-        doomed = [*rubbish.landing, *(f for files in rubbish.generations.values() for f in files)]
+            self._delete(slot, state, obsolete)
+        found = [*obsolete.landing, *(f for files in obsolete.generations.values() for f in files)]
         return CleanupResult(
             format=slot.format,
             partition=slot.partition.path,
             outcome=outcome,
-            landing_files=len(rubbish.landing),
-            generations=tuple(rubbish.generations),
-            files=len(doomed),
-            bytes=sum(found.size for found in doomed),
-            kept=rubbish.kept,
+            landing_files=len(obsolete.landing),
+            generations=tuple(obsolete.generations),
+            files=len(found),
+            bytes=sum(each.size for each in found),
+            kept=obsolete.kept,
         )
 
     def _objection(self, state: PartitionState, current: Generation | None) -> str:
@@ -117,12 +117,12 @@ class Cleaner:
             # generations may hold the only copy.
             return "turned back to its landing directory by hand" if since else ""
         if since is None:
-            return "nobody knows since when its generation is current"
+            return "it is not known since when its generation is current"
         if self.now() - since < self.grace:
             return f"its generation became current at {since.isoformat()}, within the grace period"
         return ""
 
-    def _rubbish(self, slot: Slot, state: PartitionState, current: Generation | None) -> _Rubbish:
+    def _obsolete(self, slot: Slot, state: PartitionState, current: Generation | None) -> _Obsolete:
         landing = self.lake.landing_files(slot)
         safe = {source_id_of(found.key) for found in landing}
         if current is not None:
@@ -135,7 +135,7 @@ class Cleaner:
             else:
                 generations[name] = files
         merged = [found for found in landing if current is not None and current.names(found.key)]
-        return _Rubbish(merged, generations, tuple(kept))
+        return _Obsolete(merged, generations, tuple(kept))
 
     def _unused(self, slot: Slot, state: PartitionState) -> dict[str, list[ObjectInfo]]:
         """The files of every generation that is neither current nor announced, by its id."""
@@ -170,16 +170,16 @@ class Cleaner:
         lost = manifest.sources.keys() - safe
         return f"holds {len(lost)} sources that are nowhere else" if lost else ""
 
-    def _delete(self, slot: Slot, state: PartitionState, rubbish: _Rubbish) -> None:
+    def _delete(self, slot: Slot, state: PartitionState, obsolete: _Obsolete) -> None:
         now = self.lake.state(slot)
         if now is None or (now.location, now.next_location) != (
             state.location,
             state.next_location,
         ):
-            raise PartitionMovedError("it moved while it was looked at; the next run cleans it up")
-        self.lake.store.delete([found.key for found in rubbish.landing])
-        for files in rubbish.generations.values():
-            # The manifest last: a generation deleted by half still tells what it was.
+            raise PartitionMovedError("it moved during the clean-up; the next run cleans it up")
+        self.lake.store.delete([found.key for found in obsolete.landing])
+        for files in obsolete.generations.values():
+            # The manifest goes last: a half-deleted generation still tells what it was.
             keys = sorted((f.key for f in files), key=lambda key: key.endswith(MANIFEST_NAME))
             self.lake.store.delete(keys)
 

@@ -1,7 +1,7 @@
 """Compact one partition of one format, without any query noticing.
 
-The whole protocol stands in `Compactor._compact`, step by step. A compactor may die after any of
-them and another may start over: no row is lost, doubled or hidden.
+`Compactor._compact` holds the whole protocol, step by step. A compactor may die after any step
+and another may start over: no row is lost, doubled or hidden.
 """
 
 import time
@@ -26,7 +26,7 @@ class CompactionOutcome(StrEnum):
 
     COMPACTED = "compacted"
     SKIPPED = "skipped"
-    # Somebody else moved the partition meanwhile; what was built stays unseen.
+    # Somebody else moved the partition; what was built stays invisible.
     ABANDONED = "abandoned"
 
 
@@ -36,19 +36,19 @@ class CompactionResult:
 
     Attributes:
         reason: why it was compacted, skipped or abandoned.
-        files_before: files that a query read before; `bytes_before` their stored size.
-        files_after: files that a query reads now; `bytes_after` their stored size.
+        files_before: files that a query read before; `bytes_before` is their stored size.
+        files_after: files that a query reads now; `bytes_after` is their stored size.
         rows: rows in the merged files now.
         sources: raw objects merged now.
-        carried: merged files taken over as they were.
-        healed: files that were missing from the generation before.
-        loose: landing files that arrived meanwhile, or are foreign, copied as they are.
-        merged: files that this time's merges read.
-        lifted: values moved out of `extra`, into a column that the catalog declares by now.
-        returned: values moved into `extra`, out of a column that is gone or changed type.
-        dropped_duplicates: rows left out as duplicates, this time.
-        foreign: landing files that no transform wrote: left alone.
-        stale: raw keys that were replaced after they had been merged: the tables show the old
+        carried: merged files taken over unchanged.
+        healed: files that were missing from the previous generation.
+        loose: landing files that arrived during the run, or are foreign, copied unchanged.
+        merged: files that this run's merges read.
+        lifted: values moved out of `extra`, into a column that the catalog now declares.
+        returned: values moved into `extra`, out of a column that is gone or has another type.
+        dropped_duplicates: rows left out as duplicates in this run.
+        foreign: landing files that no transform wrote; they are left alone.
+        stale: raw keys that were replaced after they had been merged; the tables show the old
             content.
     """
 
@@ -108,7 +108,7 @@ class Compactor:
 
         Raises:
             ConservationError: rows did not add up; queries still read what they read before.
-            LakeError: S3 or Glue failed; likewise. Try again.
+            LakeError: S3 or Glue failed; queries likewise see no change. Try again.
         """
         started = time.monotonic()
         try:
@@ -131,7 +131,7 @@ class Compactor:
             outcome = CompactionOutcome.SKIPPED
             return CompactionResult(slot.format, slot.partition.path, outcome, "not registered")
         healed = self._heal(found)
-        # 2. Choose the inputs, or leave it.
+        # 2. Choose the inputs, or stop here.
         decision = self._decide(found, force=force)
         before = self._describe(found, decision, healed)
         if not decision.worth:
@@ -146,12 +146,12 @@ class Compactor:
         generation = built.generation
         # 4. Announce it: from here on every writer publishes there too.
         self._announce(found, generation)
-        # 5. Copy what landed before they knew; give up if what was merged is outdated by now.
+        # 5. Copy what landed before they knew; give up if what was merged is now outdated.
         loose = self.lake.copy_missing(slot, generation)
         self._check_replaced(found, generation)
         # 6. Swap: queries read it from now on.
         self._swap(found, generation)
-        # 7. Once more, for what only a racing compactor can have left out.
+        # 7. Copy once more, for what only a racing compactor can have left out.
         loose += self.lake.copy_missing(slot, generation)
         return self._result(before, found, built, loose)
 
@@ -216,7 +216,7 @@ class Compactor:
         return uri(self.lake.store.bucket, generation.directory)
 
     def _describe(self, found: Survey, decision: Decision, healed: int) -> CompactionResult:
-        """The result as long as nothing has changed."""
+        """The result while nothing has changed."""
         oldest = found.oldest_input
         return CompactionResult(
             format=found.slot.format,

@@ -1,4 +1,4 @@
-"""Look at one partition of one format without changing anything: what is there to compact?"""
+"""Look at one partition of one format, without changing it: what is there to compact?"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import Slot, source_id_of
 from clickstream_lake.lake.manifest import MergedFile
 
-# Between S3's clock, which stamps files, and this machine's, which stamps manifests.
+# Difference allowed between S3's clock, which stamps files, and ours, which stamps manifests.
 _CLOCK_SKEW: Final = timedelta(minutes=1)
 
 
@@ -21,14 +21,14 @@ class Survey:
 
     Attributes:
         state: where the partition points.
-        current: the generation it points at; None while that is the landing directory.
+        current: the generation it points at; None if that is the landing directory.
         inputs: landing files that the current generation does not name, one per source.
         missing: names of landing files that queries should see but do not.
         foreign: names of landing files that no transform wrote. They stay visible, as loose
             copies, and are never merged.
-        stale: raw keys whose landing file holds another content than the one merged.
+        stale: raw keys whose landing file holds different content from what was merged.
         visible_files: files that a query reads now.
-        visible_bytes: their bytes as stored.
+        visible_bytes: their size in bytes, as stored.
     """
 
     slot: Slot
@@ -56,7 +56,7 @@ def survey(lake: Lake, slot: Slot) -> Survey | None:
     """Look at a partition; None if it is not registered.
 
     Raises:
-        PartitionMovedError: somebody swapped it meanwhile.
+        PartitionMovedError: somebody swapped it in between.
         LakeError: S3 or Glue failed, or the partition is damaged.
     """
     state = lake.state(slot)
@@ -100,10 +100,10 @@ def one_per_source(landing: list[ObjectInfo]) -> list[ObjectInfo]:
 
 
 def replaced(lake: Lake, generation: Generation, landing: list[ObjectInfo]) -> list[str]:
-    """Raw keys whose landing file holds another content than the one that was merged.
+    """Raw keys whose landing file holds different content from what was merged.
 
-    Only a landing file written since the generation was begun can, so there is seldom one to look
-    at.
+    Only landing files written since the generation was begun can differ, so there are seldom any
+    to look at.
     """
     begun = datetime.fromisoformat(generation.manifest.created_at) - _CLOCK_SKEW
     found = []

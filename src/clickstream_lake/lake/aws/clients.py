@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 CLIENT_CONFIG: Final = ClientConfig(
     # "standard" backs off with jitter and stops early when the service is down for everybody. After
-    # an error that is no throttling it pauses 50 ms at most, then twice that, and so on: five
+    # an error that is not throttling it pauses for 50 ms at most, then twice that, and so on: five
     # attempts would be over within a second, and the queue brings a message back only after half
     # an hour.
     retries={"mode": "standard", "total_max_attempts": 8},
     connect_timeout=3,
-    # Of silence, not of the whole call. A compacted file is copied within one call, which S3
+    # Seconds of silence, not of the whole call. A compacted file is copied in one call, which S3
     # answers with white space while it works.
     read_timeout=60,
     max_pool_connections=16,

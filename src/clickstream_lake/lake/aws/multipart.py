@@ -1,4 +1,4 @@
-"""Uploads and copies in parts, for objects too big for one call. Only `objects.py` comes here.
+"""Uploads and copies in parts, for objects too big for one call. Only `objects.py` uses this.
 
 Botocore's errors pass through: `objects.py` translates them.
 """
@@ -48,7 +48,7 @@ def put_parts(
 
 
 def copy_parts(client: "S3Client", bucket: str, source: str, key: str, size: int) -> None:
-    """Copy an object of `size` bytes part by part, all of them of one version of the source."""
+    """Copy an object of `size` bytes part by part, all from one version of the source."""
     # A copy in parts starts a new object, so it has to be given the metadata.
     head = client.head_object(Bucket=bucket, Key=source)
     extra = {"Metadata": head["Metadata"], "ContentType": head["ContentType"]}
@@ -83,7 +83,7 @@ def _multipart(
             **condition,
         )
     except BaseException:
-        # What cannot be aborted now, the bucket's lifecycle rule aborts.
+        # The bucket's lifecycle rule aborts what cannot be aborted now.
         with suppress(Exception):
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload.id)
         raise

@@ -41,12 +41,12 @@ _PRECONDITION: Final = frozenset({"412", "PreconditionFailed"})
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What S3 says of an object.
+    """What S3 says about an object.
 
     Attributes:
         size: bytes, as stored.
-        etag: without quotes; names the content of this very version.
-        metadata: the `x-amz-meta-*` texts; always empty from `list`, which S3 gives no metadata.
+        etag: without quotes; names the content of exactly this version.
+        metadata: the `x-amz-meta-*` texts; always empty from `list`: S3 does not list metadata.
     """
 
     key: str
@@ -64,7 +64,7 @@ class ObjectStore:
     """
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
-        """Work on `bucket` by a client that brings its own retries and timeouts."""
+        """Work on `bucket` through a client that has its own retries and timeouts."""
         self._client = client
         self.bucket = bucket
 
@@ -135,7 +135,7 @@ class ObjectStore:
         """Write an object, whole or not at all.
 
         Args:
-            key: where to.
+            key: where to write.
             body: the content.
             metadata: ASCII texts, kept with the object and with every copy.
             content_type: MIME type.
@@ -179,7 +179,7 @@ class ObjectStore:
             )
 
     def copy(self, source: str, key: str, *, size: int) -> None:
-        """Copy an object of `size` bytes within the bucket, on S3's side, metadata included.
+        """Copy an object of `size` bytes, with its metadata, within the bucket, on S3's side.
 
         Raises:
             ObjectMissingError: the source has gone.
@@ -194,10 +194,10 @@ class ObjectStore:
                 copy_parts(self._client, self.bucket, source, key, size)
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; one that has gone already is fine.
+        """Delete objects; one that is already gone is fine.
 
         Raises:
-            StorageError: names the first object that S3 would not delete; others may have gone.
+            StorageError: names the first object that S3 would not delete; others may be gone.
         """
         for start in range(0, len(keys), _DELETE_BATCH):
             batch = keys[start : start + _DELETE_BATCH]
@@ -251,14 +251,14 @@ class ObjectStore:
                 raise ObjectChangedError(f"{key!r} has gone") from error
             except _PreconditionError as error:
                 if if_absent:
-                    raise ObjectExistsError(f"{key!r} exists already") from error
+                    raise ObjectExistsError(f"{key!r} already exists") from error
                 raise ObjectChangedError(str(error)) from error
             else:
                 return
 
 
 class _ConflictError(StorageError):
-    """S3 saw two conditional writes of one key at once and asks for another try."""
+    """S3 saw two conditional writes of one key at once and asks for a retry."""
 
 
 class _PreconditionError(StorageError):
@@ -296,7 +296,7 @@ def _lake_errors(verb: str, key: str) -> Iterator[None]:
         if code in _MISSING:
             raise ObjectMissingError(f"there is no object {key!r}") from error
         if code in _PRECONDITION:
-            raise _PreconditionError(f"{key!r} has changed meanwhile") from error
+            raise _PreconditionError(f"{key!r} has changed in the meantime") from error
         if code in _CONFLICT:
             raise _ConflictError(f"cannot {verb} {key!r}: {error}") from error
         raise StorageError(f"cannot {verb} {key!r}: {error}") from error

@@ -1,8 +1,8 @@
 """The only module that talks to Glue: where each partition points, and where it is about to.
 
 A partition's whole state is its location and two parameters of its own. `UpdatePartition` is
-atomic but checks no version, so every change first makes sure that the partition still is what
-the caller believes; the compact queue keeps it to one writer at a time.
+atomic but checks no version, so every change first makes sure that the partition is still what
+the caller believes. The compact queue allows one writer at a time.
 """
 
 import time
@@ -25,7 +25,7 @@ NEXT_LOCATION: Final = "next_location"
 BECAME_CURRENT: Final = "became_current"
 """Parameter with the instant (ISO 8601, UTC) at which the location became the current one."""
 
-# Long enough that a warm function does not ask at each event, short enough for a schema change.
+# Long enough that a warm function does not ask for every event, short enough for a schema change.
 _TABLE_TTL_SECONDS: Final = 300.0
 _ATTEMPTS: Final = 4
 
@@ -35,10 +35,10 @@ class PartitionState:
     """Where a partition points.
 
     Attributes:
-        location: `s3://` address of what queries read, with a slash at its end.
+        location: `s3://` address of what queries read, with a trailing slash.
         next_location: the announced generation, or None.
-        became_current: when `location` became current by a swap; None if it never was swapped.
-        parameters: all parameters of the partition, those above included.
+        became_current: when `location` became current by a swap; None if it was never swapped.
+        parameters: all parameters of the partition, including those above.
     """
 
     location: str
@@ -62,7 +62,7 @@ class PartitionCatalog:
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Work on `database` by a client that brings its own retries and timeouts."""
+        """Work on `database` through a client that has its own retries and timeouts."""
         self._client = client
         self._database = database
         self._monotonic = monotonic
@@ -115,7 +115,7 @@ class PartitionCatalog:
         return list(answer["Partition"]["StorageDescriptor"]["Columns"])
 
     def create(self, table: str, partition: Partition, location: str) -> bool:
-        """Register a partition; False if it was there already, which changes nothing."""
+        """Register a partition; False, and no change, if it was already registered."""
         try:
             with _lake_errors("create", table, partition):
                 self._client.create_partition(
@@ -152,7 +152,7 @@ class PartitionCatalog:
         """Make the announced generation the current one.
 
         Raises:
-            PartitionMovedError: another generation is announced by now, or none.
+            PartitionMovedError: another generation has since been announced, or none is.
         """
 
         def change(state: PartitionState) -> tuple[str, dict[str, str]]:
@@ -225,7 +225,7 @@ class _NotFoundError(PartitionCatalogError):
 
 
 class _ExistsError(PartitionCatalogError):
-    """Glue has that partition already."""
+    """Glue already has that partition."""
 
 
 class _ConcurrentError(PartitionCatalogError):
@@ -253,7 +253,7 @@ def _lake_errors(verb: str, table: str, partition: Partition | None = None) -> I
 
 
 def _directory(location: str) -> str:
-    """One spelling of a location, so that two can be compared; Athena wants the slash."""
+    """One spelling of a location, so that two can be compared; Athena needs the slash."""
     return location.rstrip("/") + "/"
 
 

@@ -1,4 +1,4 @@
-"""Does every raw object show exactly once in both tables? `read` looks, `judge` says."""
+"""Does every raw object show exactly once in both tables? `reader` looks, `judge` decides."""
 
 from clickstream_lake.operate.audit.judge import Breach, Verdict, judge
 from clickstream_lake.operate.audit.reader import AuditReader

@@ -1,4 +1,4 @@
-"""Compare what came in with what the tables show, source by source. Pure."""
+"""Compare, source by source, what came in with what the tables show. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One promise broken.
+    """One broken promise.
 
     Attributes:
         format: the table it is about; None if it is about both, or the rejects.
@@ -48,7 +48,7 @@ class Verdict:
 
     Attributes:
         sources: raw objects looked at.
-        rows: rows that the JSON table shows of them.
+        rows: their rows in the JSON table.
         rejected: their reject rows.
         pending: raw objects too young to be judged.
     """
@@ -66,8 +66,8 @@ def judge(view: PartitionView, *, now: datetime, settle: timedelta) -> Verdict:
 
     Args:
         view: what was seen of it.
-        now: when.
-        settle: how long a raw object may take until it shows; younger ones are pending.
+        now: the time of the audit.
+        settle: how long a raw object may take to show; younger ones are pending.
     """
     young = {
         source
@@ -135,7 +135,7 @@ def _rejects_table(view: PartitionView) -> Iterator[Breach]:
 
 
 def _source(view: PartitionView, source: str) -> Iterator[Breach]:
-    """Everything that may be wrong with one raw object."""
+    """Everything that is wrong with one raw object."""
     key = view.raws[source].key
     present = []
     for fmt in FORMATS:
@@ -153,7 +153,7 @@ def _source(view: PartitionView, source: str) -> Iterator[Breach]:
             places = ", ".join(each.file or "merged" for each in shown)
             yield breach(Kind.DOUBLED, f"its rows are shown {len(shown)} times: {places}")
         if source in view.rejected_whole:
-            yield breach(Kind.CONSERVATION, "it is rejected whole and shown all the same")
+            yield breach(Kind.CONSERVATION, "it is rejected whole but still shown")
         for each in shown:
             if each.raw_etag != view.raws[source].etag:
                 yield breach(Kind.STALE, "the raw object was replaced; its earlier content shows")
@@ -200,10 +200,10 @@ def _disparity(view: PartitionView, key: str, json: Shown, parquet: Shown) -> It
 
 
 def _orphans(view: PartitionView) -> Iterator[Breach]:
-    """Sources without a raw object; fine once retention took all of a partition's raw objects."""
+    """Sources without a raw object; fine if retention deleted all raw objects of a partition."""
     if not view.raws:
         return
     for fmt in FORMATS:
         for source in sorted(view.tables[fmt].shown.keys() - view.raws.keys()):
-            detail = "it shows, but its raw object has gone"
+            detail = "it shows, but its raw object is gone"
             yield Breach(Kind.ORPHAN, view.partition, fmt, source, detail)

@@ -24,12 +24,12 @@ _STARTS: Final = 5
 
 
 class AuditReader:
-    """Reads partitions of one lake; changes nothing."""
+    """Reads partitions of one lake and changes nothing."""
 
     def __init__(
         self, lake: Lake, catalog: Catalog, *, deep: bool = False, workers: int = _AT_A_TIME
     ) -> None:
-        """Read `lake`; `deep` counts the rows in every file instead of believing what it says."""
+        """Read `lake`; `deep` counts the rows in every file instead of trusting its figures."""
         self._lake = lake
         self._catalog = catalog
         self._deep = deep
@@ -49,17 +49,17 @@ class AuditReader:
             try:
                 found.add(layout.source(info.key).partition)
             except LayoutError:
-                continue  # no raw object of this lake: a stranger's file, a directory marker
+                continue  # not a raw object of this lake: a foreign file, a directory marker
         return sorted(p for p in found if since is None or (p.date or since) >= since)
 
     def read(self, partition: Partition) -> PartitionView:
         """Look at one partition.
 
         Raises:
-            PartitionMovedError: it kept moving while it was looked at.
+            PartitionMovedError: it kept moving while it was read.
             LakeError: S3 or Glue failed.
         """
-        # The tables first: a raw object that arrives in between is young, and so is pending.
+        # The tables first: a raw object that arrives in between is young, so it is pending.
         tables: dict[Format, TableView] = {
             fmt: self._table(Slot(fmt, partition)) for fmt in FORMATS
         }

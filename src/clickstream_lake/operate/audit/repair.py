@@ -1,4 +1,4 @@
-"""Mend what can be mended without deciding anything: show what has landed, ask again for gaps."""
+"""Repair what needs no decision: show what has landed, and queue gaps again."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,7 +12,7 @@ from clickstream_lake.operate.audit.judge import Breach, Kind
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """What was mended, line by line, and the breaches that need a person."""
+    """What was repaired, line by line, and the breaches that need a person."""
 
     done: tuple[str, ...]
     left: tuple[Breach, ...]
@@ -20,7 +20,7 @@ class Repairs:
 
 @dataclass(frozen=True, slots=True)
 class Repairer:
-    """Mends breaches.
+    """Repairs breaches.
 
     Attributes:
         requeue: sends raw keys through the transform once more.
@@ -30,10 +30,10 @@ class Repairer:
     requeue: Callable[[Sequence[str]], object]
 
     def repair(self, breaches: Sequence[Breach]) -> Repairs:
-        """Mend what can be mended; doing it twice does no harm.
+        """Repair what can be repaired; doing it twice does no harm.
 
         Raises:
-            LakeError: S3 or Glue failed; what was mended by then is mended.
+            LakeError: S3 or Glue failed; what was already repaired stays so.
         """
         done: list[str] = []
         gaps = sorted({b.subject for b in breaches if b.kind is Kind.GAP})
@@ -74,7 +74,7 @@ class Repairer:
     def _latest_generation(self, slot: Slot) -> Generation | None:
         """The complete generation with the most sources: each one takes over the one before.
 
-        What it does not name is in the landing directory, or in the raw zone: asked for again.
+        What it does not name is in the landing directory, or in the raw zone and queued again.
         """
         base = self.lake.layout.generations_dir(slot)
         found = []

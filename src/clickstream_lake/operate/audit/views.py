@@ -22,7 +22,7 @@ class Shown:
 
     Attributes:
         file: the landing file or loose copy; empty where the source is merged.
-        raw_etag: content it was made of; this and the figures are None in a stranger's file.
+        raw_etag: the content it was made from; this and the figures are None in a foreign file.
     """
 
     file: str = ""
@@ -68,13 +68,12 @@ class TableView:
 
 @dataclass(frozen=True, slots=True)
 class PartitionView:
-    """One partition as the raw zone, both tables and the rejects have it.
+    """One partition as the raw zone, both tables and the rejects show it.
 
     Attributes:
         raws: by source id.
         rejects: reject rows by source id.
-        rejected_whole: sources of which not one line was published, because the raw object is
-            damaged.
+        rejected_whole: sources without a single published line, because the raw object is damaged.
         rejects_registered: whether Glue knows the partition of the rejects table.
     """
 

@@ -93,7 +93,7 @@ def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
     """Fill execution parameters, which are SQL literals, into the `?` of a statement.
 
     Raises:
-        QueryError: there are more or fewer parameters than places, or one is no literal.
+        QueryError: there are more or fewer parameters than places, or one is not a literal.
     """
     if not parameters:
         return sql
@@ -201,7 +201,7 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
     if name in {"format_datetime", "parse_datetime"} and len(node.expressions) > 1:
         pattern = node.expressions[1]
         if not isinstance(pattern, exp.Literal):
-            raise not_supported(f"{name} with a pattern that is no constant")
+            raise not_supported(f"{name} with a pattern that is not a constant")
         function = "STRFTIME" if name == "format_datetime" else "STRPTIME"
         return _call(function, node.expressions[0], exp.Literal.string(_joda(pattern.name)))
     return node

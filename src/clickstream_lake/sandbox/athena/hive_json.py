@@ -2,7 +2,7 @@
 
 The SerDe takes keys without regard to case, takes `_colN` for column N, lets the last of several
 equal keys win, reads numbers and booleans as text in a string column and cuts the fraction off in
-an integer one. It fails the whole query on a line that is no JSON object, on an object or array
+an integer one. It fails the whole query on a line that is not a JSON object, on an object or array
 where a scalar is declared and on text in a number column. Lines end at LF, CR or both.
 """
 
@@ -156,7 +156,7 @@ class _Number:
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 _EXACT = json.JSONDecoder(
@@ -185,7 +185,7 @@ def _scalar(value: object, column: "Column") -> Any:  # noqa: ANN401 - the value
         return _CONVERTERS[_family(column)](value, column)
     except (InvalidOperation, ValueError) as error:
         raise ValueError(
-            f"column {column.name}: {_text(value)!r} is no {trino_type(column.type)}"
+            f"column {column.name}: {_text(value)!r} is not of type {trino_type(column.type)}"
         ) from error
 
 

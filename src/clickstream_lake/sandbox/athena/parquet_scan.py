@@ -32,7 +32,7 @@ def read_footer(file: "DataFile", read: Callable[[int, int], bytes]) -> Footer:
     """Read a file's footer.
 
     Raises:
-        QueryError: the file is no Parquet file.
+        QueryError: the file is not a Parquet file.
     """
     start = max(0, file.size - _FIRST_READ_BYTES)
     tail = read(start, file.size)

@@ -213,7 +213,7 @@ def _uncompressed(file: "DataFile", body: bytes) -> bytes:
     try:
         return gzip.decompress(body)
     except (OSError, EOFError, zlib.error) as error:
-        raise bad_data(f"{file.uri} is no valid gzip file: {error}") from error
+        raise bad_data(f"{file.uri} is not a valid gzip file: {error}") from error
 
 
 def _with_keys(rows: pa.Table, scan: "Scan", values: Sequence[str]) -> pa.Table:

@@ -46,7 +46,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def is_hidden(key: str) -> bool:
-    """Apply Hive's rule: files whose own name starts with `_` or `.` are no data."""
+    """Apply Hive's rule: files whose own name starts with `_` or `.` are not data."""
     name = key.rsplit("/", 1)[-1]
     return not name or name.startswith(("_", "."))
 

@@ -105,7 +105,7 @@ def _value(expression: str, moment: datetime, error_type: str) -> str:
         case (("partitionKeyFromQuery" | "partitionKeyFromLambda"), _):
             raise PrefixError(f"!{{{expression}}}: the sandbox has no dynamic partitioning")
         case _:
-            raise PrefixError(f"!{{{expression}}} is no expression that Firehose knows")
+            raise PrefixError(f"!{{{expression}}} is not an expression that Firehose knows")
 
 
 def format_java(pattern: str, moment: datetime) -> str:

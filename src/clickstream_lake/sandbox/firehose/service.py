@@ -68,7 +68,7 @@ def read_request(operation: str, body: bytes) -> tuple[str, list[bytes]]:
     """The stream's name and the records of a call.
 
     Raises:
-        ApiError: the body is no such call, or is over a limit; as Firehose would say it.
+        ApiError: the body is not such a call, or is over a limit; as Firehose would say it.
     """
     try:
         if operation == "PutRecord":

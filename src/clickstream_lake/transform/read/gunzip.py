@@ -1,8 +1,8 @@
 """A raw object's bytes, decompressed in bounded pieces and checked to the last byte.
 
 A raw object is one or more gzip members, perhaps with zero padding after the last. Anything else
-raises `CorruptObjectError`, as late as the bytes that show it, so the caller publishes nothing
-before the iterator has ended.
+raises `CorruptObjectError`, but only when it reaches the bytes that show it, so the caller must
+publish nothing before the iterator has ended.
 """
 
 from collections.abc import Generator, Iterator
@@ -18,18 +18,18 @@ _MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # 15 bits of window, with a gzip header and trailer
 _READ_BYTES: Final = 256 * 1024
 PIECE_BYTES: Final = 1_000_000
-"""Most bytes of one decompressed piece. What the kernel reads of a piece and writes from it should
-stay in the cache, and each piece makes a batch, for which the encoder pays; from 500 KB to 2 MB it
-makes no difference."""
-# Tiny objects may well be one repeated character: the ratio says something from here on.
+"""Most bytes of one decompressed piece. What the kernel reads from a piece and writes should stay
+in the cache, and each piece makes a batch, which has a cost in the encoder. From 500 KB to 2 MB
+the size makes no difference."""
+# Tiny objects may be one repeated character: the ratio means something only above this size.
 _RATIO_FROM_BYTES: Final = 4 * 1024 * 1024
 
 
 class Readable(Protocol):
-    """What is needed of a raw object: a binary file, or the body of an S3 answer."""
+    """What is needed from a raw object: a binary file, or the body of an S3 response."""
 
     def read(self, size: int, /) -> bytes:
-        """Answer up to `size` bytes, none only at the end."""
+        """Return up to `size` bytes; no bytes mean the end."""
 
 
 def gunzip(raw: Readable, limits: Limits) -> Iterator[bytes]:
@@ -53,7 +53,7 @@ def gunzip(raw: Readable, limits: Limits) -> Iterator[bytes]:
 
 
 def gunzip_or_plain(raw: Readable, limits: Limits) -> Iterator[bytes]:
-    """As `gunzip`, but text that is not compressed is taken as it is. For files on a disk.
+    """Like `gunzip`, but uncompressed text is taken as it is. For local files.
 
     Raises:
         CorruptObjectError: with an `ObjectReason`.
@@ -112,7 +112,7 @@ class _Members:
             data = self._magic(rest)
 
     def _member(self, data: bytes) -> Generator[bytes, None, bytes]:
-        """Decompress one member; the generator's value is what was read beyond its end."""
+        """Decompress one member; the generator returns what was read beyond its end."""
         member = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
         while True:
             try:
@@ -131,10 +131,10 @@ class _Members:
                     raise corrupt(ObjectReason.GZIP_TRUNCATED)
 
     def _magic(self, data: bytes) -> bytes | None:
-        """Stand at the start of the next member; None where the object ends.
+        """Find the start of the next member; None where the object ends.
 
         Raises:
-            CorruptObjectError: something else than a member or zero padding follows.
+            CorruptObjectError: something other than a member or zero padding follows.
         """
         first = self.read_bytes == 0
         while len(data) < len(_MAGIC):

@@ -1,9 +1,9 @@
 r"""Decompressed pieces -> blocks of whole lines, with the place of each in the raw object.
 
-Lines end at `\n` only. Firehose puts no delimiter between records by itself, so a long line may be
-any number of JSON values in a row: it is cut between them. Each value is parsed by itself later on:
-here it only matters that a cut never goes through one. Where pieces begin and end changes how lines
-are grouped into blocks, and nothing else.
+Lines end at `\n` only. By default Firehose puts no delimiter between records, so a long line may
+hold any number of JSON values in a row: it is cut between them. Each value is parsed later: here it
+only matters that no cut goes through one. Where pieces begin and end changes how lines are grouped
+into blocks, and nothing else.
 """
 
 import re
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 WHITESPACE: Final = b" \t\r\n"
-"""What JSON takes for white space; Python's own `strip()` takes more."""
+"""What counts as white space in JSON; Python's own `strip()` removes more."""
 BOM: Final = b"\xef\xbb\xbf"
 MOST_VALUES: Final = 4_096
-"""Most values of a block that was cut off a long line."""
+"""Most values in a block that was cut from a long line."""
 _LONG_LINE_BYTES: Final = 64 * 1024
 
 _IN_STRING: Final = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
@@ -24,14 +24,14 @@ _REST_OF_STRING: Final = re.compile(_IN_STRING, re.DOTALL)
 
 
 def _nested(depth: int) -> bytes:
-    """Pattern of an object or array nested at most so deep; brackets of both kinds are alike."""
+    """Pattern of an object or array of at most this depth; both kinds of brackets count alike."""
     inside = rb'[^"{}\[\]]++|"' + _IN_STRING + rb'"'
     if depth > 1:
         inside += b"|" + _nested(depth - 1)
     return rb"[{\[](?:" + inside + rb")*+[}\]]"
 
 
-# Deeper ones are rare, and counted bracket by bracket.
+# Deeper ones are rare; their brackets are counted one by one.
 _SHALLOW: Final = re.compile(_nested(4), re.DOTALL)
 _QUOTE_OR_BRACKET: Final = re.compile(rb'["{}\[\]]')
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
@@ -48,10 +48,10 @@ class Block:
     Attributes:
         data: the bytes; every line but perhaps the last ends in `\n`.
         offset: where they start in the decompressed object, in bytes.
-        passed: ends of lines between the block before and this one, which are in neither. Line
+        passed: line ends between the previous block and this one, which are in neither. Line
             numbers follow from these; counting all lines here costs 3 % of the whole transform.
-        too_long: the block is the start of one event over the limit, and is to be rejected; the
-            rest of that event is passed over.
+        too_long: the block is the start of one event over the limit, and must be rejected; the
+            rest of that event is skipped.
     """
 
     data: bytes
@@ -80,11 +80,11 @@ class _Splitter:
         self._data = b""
         self._offset = 0  # of self._data in the decompressed object
         self._position = 0  # in self._data: everything before it is done with
-        self._passed = 0  # ends of lines that no block has
+        self._passed = 0  # line ends that are in no block
         self._started = False
         self._cut = False  # values of that line have been given out already
-        self._look_again = 0  # from so many bytes on another look at an unfinished value pays
-        self._skipper: _Skipper | None = None  # stands in an event that is over the limit
+        self._look_again = 0  # size at which another look at an unfinished value pays off
+        self._skipper: _Skipper | None = None  # inside an event that is over the limit
 
     def feed(self, piece: bytes) -> Iterator[Block]:
         end = piece.rfind(b"\n") + 1
@@ -120,7 +120,7 @@ class _Splitter:
             self._position = len(BOM)
 
     def _is_long(self) -> bool:
-        """Whether the line that has not ended yet is to be cut."""
+        """Whether to cut the line that has not ended yet."""
         return self._cut or len(self._data) - self._position > self._long
 
     def _block(self, start: int, end: int, *, too_long: bool = False) -> Block:
@@ -128,7 +128,7 @@ class _Splitter:
         return Block(self._data[start:end], self._offset + start, passed, too_long=too_long)
 
     def _lines(self, end: int) -> Iterator[Block]:
-        """Give out all lines up to `end`, where the last of them ends."""
+        """Yield all lines up to `end`, where the last of them ends."""
         while self._position < end:
             short = self._position if self._cut else self._short_lines(end)
             if short > self._position:
@@ -152,9 +152,9 @@ class _Splitter:
         return position
 
     def _values(self, end: int, *, ended: bool) -> Iterator[Block]:
-        """Give out the whole values of a line that ends, for good or for now, at `end`.
+        """Yield the whole values of a line that ends, for good or for now, at `end`.
 
-        Afterwards an unfinished value, if there is one, stands at `self._position`.
+        Afterwards an unfinished value, if there is one, starts at `self._position`.
         """
         if not ended and end - self._position < self._look_again:
             return
@@ -182,14 +182,14 @@ class _Splitter:
         if count:
             yield self._block(start, position)
             self._cut = True
-        if position == end and not self._cut:  # nothing but white space: of that a byte stays
+        if position == end and not self._cut:  # nothing but white space: one byte of it stays
             position -= 1
             if ended:
                 yield self._block(position, end)
         self._position = position
 
     def _after_skipped(self, position: int, end: int, *, ended: bool) -> int:
-        """Pass over what is left of an event that is over the limit, and the space behind it."""
+        """Skip the rest of an event that is over the limit, and the space after it."""
         if self._skipper is not None:
             position, done = self._skipper.skip(self._data, position, end)
             if done or ended:
@@ -202,7 +202,7 @@ def split_values(line: bytes) -> list[tuple[int, bytes]]:
 
     Returns:
         (offset in the line, text) of each. What does not start like a value, or does not end, is
-        one last text with everything behind it; each text still has to be parsed.
+        one last text with everything after it; each text still has to be parsed.
     """
     values: list[tuple[int, bytes]] = []
     position = _after_space(line, 0, len(line))
@@ -215,7 +215,7 @@ def split_values(line: bytes) -> list[tuple[int, bytes]]:
 
 
 def _after_space(data: bytes, start: int, end: int) -> int:
-    """The first position from `start` that holds no white space."""
+    """The first position from `start` on that is not white space."""
     found = _SPACE.match(data, start, end)
     return found.end() if found else start
 
@@ -225,12 +225,12 @@ def _value_end(data: bytes, start: int, end: int, *, ended: bool) -> int | None:
 
     Args:
         data: holds a line or a part of one.
-        start: no white space stands here.
-        end: where the line ends, or what is known of it so far.
-        ended: which of the two.
+        start: this position is not white space.
+        end: where the line ends, or where the known part of it ends.
+        ended: whether `end` is the end of the line.
 
     Returns:
-        None where that depends on what is still to come.
+        None if that depends on what is still to come.
     """
     undecided = end if ended else None
     if data[start] in b"{[":
@@ -258,7 +258,7 @@ def _value_end(data: bytes, start: int, end: int, *, ended: bool) -> int | None:
 
 @dataclass(slots=True)
 class _Skipper:
-    """Passes over one value, however long, as `_value_end` would; keeps nothing of it."""
+    """Skips one value of any length, as `_value_end` would; keeps nothing of it."""
 
     depth: int = 0
     in_string: bool = False
@@ -268,10 +268,10 @@ class _Skipper:
     to_line_end: bool = False
 
     def skip(self, data: bytes, start: int, end: int) -> tuple[int, bool]:
-        """Go on from `start`.
+        """Continue from `start`.
 
         Returns:
-            (position behind what was passed over, whether the value ended there).
+            (position after what was skipped, whether the value ended there).
         """
         if not self.started:
             self._start(data, start, end)

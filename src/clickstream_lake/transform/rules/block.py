@@ -1,4 +1,4 @@
-"""A block of lines through the kernel, and line by line what that declines."""
+"""A block of lines goes through the kernel; what that declines goes line by line."""
 
 from collections.abc import Iterator
 
@@ -18,10 +18,10 @@ class BlockEnricher:
         self._scan = scanner(rules)
 
     def enrich(self, block: Block) -> Iterator[Enriched]:
-        """Enrich every line of a block; blocks are to come in the order of the raw object.
+        """Enrich every line of a block; blocks must come in the order of the raw object.
 
         Yields:
-            The lines part by part; the JSON of each is good until the next one is asked for.
+            The lines part by part; the JSON of each is valid until the next part is asked for.
         """
         self._line += block.passed
         if block.too_long:
@@ -33,9 +33,9 @@ class BlockEnricher:
             self._line += part.lines
 
     def _with_declined(self, part: ScannedPart, block: Block) -> Enriched:
-        """What the kernel took, and between it the lines that it declined."""
+        """What the kernel took, and in between the lines that it declined."""
         done = Enriched(blank=part.blank)
-        rows = size = 0  # of what the kernel took, as far as it is handed on
+        rows = size = 0  # how much of what the kernel took is handed on
         waiting: list[Event] = []
         for line in part.declined:
             text = block.data[line.start : line.end]

@@ -1,6 +1,6 @@
 """The data rules, one event at a time: right for any input.
 
-What `clickstream_lake.transform.rules.kernel` declines comes here.
+It takes what `clickstream_lake.transform.rules.kernel` declines.
 """
 
 import re
@@ -22,23 +22,23 @@ _encode = msgspec.json.encode
 _decode_exact = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
 _NULL: Final = b"null"
 _CONTAINERS: Final = frozenset({dict, list})
-# A letter, digit or mark of a name, spelt as an escape: a name could be hidden behind it. Names are
-# made of letters, digits and `_ . $ -`; the Kelvin sign is a k in lower case. Behind an escaped
-# backslash a `u` is no more than that.
+# A letter, digit or mark of a name, spelt as an escape, which could hide a name. Names consist of
+# letters, digits and `_ . $ -`; the Kelvin sign is a k in lower case. After an escaped backslash a
+# `u` is just a letter.
 _ESCAPED_NAME: Final = re.compile(
     rb"(?<!\\)(?:\\\\)*\\u(?:00(?:2[4dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])|212[aA])"
 )
-# More than the keys of any sane catalog and its producers; a stranger's keys only fill it once.
+# More than the keys of any sane catalog and its producers; unknown keys can fill it only once.
 _KNOWN_KEYS: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What decides how the events of one raw object come out: the same for every event.
+    """What decides how events come out: the same for every event of one raw object.
 
     Attributes:
         catalog: columns and PII keys.
-        limits: what one event may ask for.
+        limits: the limits of one event.
         processed_ts: UTC milliseconds.
         processed_ts_text: the same instant as ISO-8601 text.
         partition_keys: names that would be read as a partition column.
@@ -67,7 +67,7 @@ class RejectedLine:
 
 @dataclass(slots=True)
 class Enriched:
-    """What became of some lines in a row.
+    """What became of some consecutive lines.
 
     Attributes:
         json: the published events as NDJSON, whole lines with their newlines, in the order sent.
@@ -118,10 +118,10 @@ class Enricher:
             line: any bytes.
             number: of the line, counted from 1.
             offset: where it starts in the decompressed object.
-            done: what is not published of the line is accounted for there.
+            done: takes the account of what is not published.
 
         Returns:
-            Its events, for the caller to publish in their turn.
+            Its events, which the caller publishes in order.
         """
         text = line.strip(WHITESPACE)
         if not text:
@@ -215,11 +215,11 @@ class Enricher:
         return prefix
 
     def _rewrite_nested(self, event: ParsedEvent) -> None:
-        """Write objects and arrays anew where they cannot stay as they were sent.
+        """Rewrite objects and arrays that cannot stay as they were sent.
 
-        Where they may hold a PII key they are encoded again without it, even if the decoded value
+        If they may hold a PII key, they are encoded again without it, even if the decoded value
         shows none: the text may hold one under a duplicate key. A carriage return between tokens
-        goes, because Hadoop's readers would end the line there.
+        is removed, because Hadoop's readers would end the line there.
         """
         for key, value in event.values.items():
             if type(value) in _CONTAINERS:
@@ -233,7 +233,7 @@ class Enricher:
                 event.fields[key] = msgspec.Raw(text)
 
     def _may_hold_pii(self, text: bytes) -> bool:
-        """Whether a PII key may stand in a text: plainly, with escapes, or in odd letters.
+        """Whether a text may hold a PII key: plainly, with escapes, or in odd letters.
 
         Lower case changes some letters outside ASCII into ASCII ones (the Kelvin sign into k).
         """

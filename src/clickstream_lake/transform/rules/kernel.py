@@ -1,8 +1,8 @@
-"""The fast path: what the native kernel takes of a block, and which lines it leaves.
+"""The fast path: what the native kernel takes from a block, and which lines it leaves.
 
 The kernel (`native/kernel.c`) scans a block once and writes JSON lines and the buffers of the
-Parquet columns, without an object per value. It takes only lines it can show to be plain, and for
-these gives the very bytes and values that `enrich.py` gives. Tests hold the two together over
+Parquet columns, without an object per value. It takes only lines that it can prove to be plain, and
+gives exactly the bytes and values that `enrich.py` gives for them. Tests compare the two on
 hostile input.
 """
 
@@ -26,16 +26,16 @@ _DROPPED, _UNDECLARED, _REFUSED = -1, -2, -3
 _MOST_ROWS: Final = 8_192
 _MOST_STAMP_BYTES: Final = 64
 
-# More than the keys of any sane catalog and its producers; a stranger's keys only fill it once.
+# More than the keys of any sane catalog and its producers; unknown keys can fill it only once.
 _MOST_KEYS: Final = 4_096
 
-# Without a kernel, the bytes from which on a part ends: small events take far more memory than
-# their text.
+# Without a kernel, a part ends at this many bytes: small events take far more memory than their
+# text.
 _PART_BYTES: Final = 128 * 1024
 
 
 class KernelError(RuntimeError):
-    """The kernel found no memory."""
+    """The kernel could not allocate memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class DeclinedLine:
     """A line that the kernel leaves to others, from its first odd event on.
 
     Attributes:
-        start: of that in the block, in bytes.
-        end: of the line, its line end left out.
+        start: where that event starts in the block, in bytes.
+        end: where the line ends, without its line end.
         line: line ends of this part before it.
         row: events of this part before it.
         json: bytes of this part's JSON lines before it.
@@ -59,12 +59,12 @@ class DeclinedLine:
 
 @dataclass(frozen=True, slots=True)
 class ScannedPart:
-    """What became of some lines in a row.
+    """What became of some consecutive lines.
 
     Attributes:
-        json: JSON lines of the events that were taken; good until the next part is asked for.
+        json: JSON lines of the events that were taken; valid until the next part is asked for.
         batch: their Parquet rows, in the same order; None if there are none.
-        declined: the lines that were not.
+        declined: the lines that were not taken.
         blank: lines of white space.
         lines: line ends.
     """
@@ -77,7 +77,7 @@ class ScannedPart:
 
 
 def scanner(rules: Rules) -> Callable[[bytes], Iterator[ScannedPart]]:
-    """What scans the blocks of one raw object: the kernel, or, without one, what declines all.
+    """Scans the blocks of one raw object: the kernel, or a stand-in that declines everything.
 
     Raises:
         KernelError: there is no memory.
@@ -197,7 +197,7 @@ class Kernel:
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def _learn(self, key: bytes) -> None:
-        """Tell the kernel what becomes of fields with a key; it knows it from here on."""
+        """Tell the kernel what becomes of fields with a key; it knows the key from then on."""
         known = self._native.kernel_learn(
             self._kernel, b'"%s"' % key, len(key) + 2, self._fate(key.decode())
         )

@@ -1,4 +1,4 @@
-"""Why something was not published. These words stand in the rejects table and in metrics."""
+"""Why something was not published. The rejects table and the metrics use these words."""
 
 from enum import StrEnum
 from typing import Self
@@ -10,7 +10,7 @@ class Reason(StrEnum):
     meaning: str
 
     def __new__(cls, word: str, meaning: str = "") -> Self:
-        """Make a word that is equal to its text; looking one up takes no meaning."""
+        """Make a word that is equal to its text; looking one up needs no meaning."""
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.meaning = meaning
@@ -20,11 +20,11 @@ class Reason(StrEnum):
 class LineReason(Reason):
     """Why an event was not published."""
 
-    NOT_JSON = "not_json", "the text is no JSON value"
-    NOT_OBJECT = "not_object", "the JSON value is no object"
+    NOT_JSON = "not_json", "the text is not a JSON value"
+    NOT_OBJECT = "not_object", "the JSON value is not an object"
     NON_FINITE_NUMBER = "non_finite_number", "a number is NaN or Infinity"
     NUMBER_OVERFLOW = "number_overflow", "a number is too large for a double"
-    INVALID_UTF8 = "invalid_utf8", "the bytes are no UTF-8"
+    INVALID_UTF8 = "invalid_utf8", "the bytes are not UTF-8"
     LONE_SURROGATE = "lone_surrogate", "an escape gives half of a surrogate pair"
     TOO_DEEP = "too_deep", "objects and arrays are nested deeper than LAKE_MAX_DEPTH"
     TOO_MANY_KEYS = "too_many_keys", "the event has more keys than LAKE_MAX_KEYS"
@@ -40,7 +40,7 @@ class ObjectReason(Reason):
     GZIP_CORRUPT = "gzip_corrupt", "the gzip stream fails its own checks"
     GZIP_TRAILING_GARBAGE = (
         "gzip_trailing_garbage",
-        "something that is no gzip member follows the last one",
+        "something that is not a gzip member follows the last one",
     )
     OBJECT_TOO_LARGE = (
         "object_too_large",

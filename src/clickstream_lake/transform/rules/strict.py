@@ -16,12 +16,12 @@ _parse_values = msgspec.json.Decoder().decode
 _parse_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 MAX_KEY_BYTES: Final = 10_000
-"""Longest key, as it is written. Jackson, in Trino and Spark, fails the query from 50,000 on."""
+"""Longest key, in bytes as written. Jackson, in Trino and Spark, fails a query at 50,000."""
 
-# The largest double is 1.8e308, so a shorter row of digits is always finite.
+# The largest double is 1.8e308, so a number with fewer digits is always finite.
 _OVERFLOWING_DIGITS: Final = 309
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-# A whole number; one with a fraction or an exponent is matched, too, but has no group.
+# A whole number; one with a fraction or an exponent matches too, but has no group.
 _NUMBER: Final = re.compile(
     _STRING + rb"|-?(?:[0-9]++[.eE][0-9.eE+-]*+|(?P<digits>[0-9]{309,}+)|[0-9]++)", re.DOTALL
 )
@@ -34,7 +34,6 @@ class RejectedError(Exception):
     """A text is not published."""
 
     def __init__(self, reason: LineReason) -> None:
-        """Keep the reason."""
         super().__init__(reason)
         self.reason = reason
 
@@ -44,7 +43,7 @@ class ParsedEvent:
     """One JSON object, decoded and as it was sent.
 
     Attributes:
-        values: key -> Python value; of duplicate keys the last one.
+        values: key -> Python value; the last one of duplicate keys.
         fields: key -> JSON text of that value, in the producer's order.
     """
 
@@ -111,7 +110,7 @@ def _may_have_long_number(text: bytes) -> bool:
 
 
 def _has_long_key(text: bytes) -> bool:
-    """Look in the text, which shows the keys of duplicates, too."""
+    """Look in the text, which also shows the keys of duplicates."""
     return any(
         match.end() - match.start() - 2 > MAX_KEY_BYTES and _COLON.match(text, match.end())
         for match in _STRINGS.finditer(text)
@@ -159,7 +158,7 @@ def _explain(text: bytes) -> NoReturn:
             parse_int=len,
             parse_float=len,
             parse_constant=_non_finite,
-            object_pairs_hook=_Pairs,  # duplicate keys count, too
+            object_pairs_hook=_Pairs,  # duplicate keys count too
         )
     except _NonFiniteError:
         raise RejectedError(LineReason.NON_FINITE_NUMBER) from None

@@ -13,10 +13,10 @@ from clickstream_lake.lake.units import MIB
 _ZSTD_LEVEL: Final = 1
 _ROW_GROUP_BYTES: Final = 64 * MIB
 _TEXTS: Final = ("string", "json")
-# Rows of a gathered batch: the encoder pays for each, and gathering copies it.
+# Rows of a gathered batch: the encoder has a cost per batch, and gathering copies the rows.
 _BATCH_ROWS: Final = 2_048
 
-# Less memory than with Arrow's default pool, which keeps what it was given (224 against 246 MB for
+# Uses less memory than Arrow's default pool, which keeps what it was given (224 against 246 MB for
 # 260,000 events), at the same speed.
 pa.set_memory_pool(pa.system_memory_pool())
 
@@ -24,12 +24,11 @@ pa.set_memory_pool(pa.system_memory_pool())
 class ParquetOutput:
     """Parquet with the catalog's columns, in row groups of `row_group_rows` rows.
 
-    Holds at most one row group in memory, as Arrow data; a row group ends early where its rows are
-    so large that they come to 64 MiB.
+    Holds at most one row group in memory, as Arrow data; a row group ends early if its rows
+    reach 64 MiB.
     """
 
     def __init__(self, path: Path, catalog: Catalog, options: OutputOptions) -> None:
-        """Open the file."""
         self.path = path
         self.schema = catalog.arrow_schema()
         self._row_group_rows = options.row_group_rows
@@ -48,15 +47,15 @@ class ParquetOutput:
             use_dictionary=[
                 column.name for column in catalog.tables["parquet"].columns if _repeats(column)
             ],
-            # Minima and maxima of texts that come in any order rule nothing out: a seventh less
-            # time without. Compaction, which sorts, writes them all.
+            # Minima and maxima of unordered texts rule nothing out, and leaving them out saves a
+            # seventh of the time. Compaction, which sorts, writes them all.
             write_statistics=[
                 column.name
                 for column in catalog.tables["parquet"].columns
                 if _rules_out(column, catalog)
             ],
-            # No page index: it would rule out as little, and is kept until the end, 170 KB for each
-            # row group, when all else is constant.
+            # No page index: it would rule out as little. It is kept until the end, 170 KB for each
+            # row group, while all other memory is constant.
             store_schema=False,
         )
 
@@ -95,7 +94,7 @@ class ParquetOutput:
 
     @property
     def rows(self) -> int:
-        """Rows that the finished file has by its own footer."""
+        """Rows in the finished file, according to its own footer."""
         return int(pq.read_metadata(self.path).num_rows)
 
     def close(self) -> None:
@@ -104,12 +103,12 @@ class ParquetOutput:
 
 
 def _repeats(column: Column) -> bool:
-    """Whether a dictionary pays: 8.80 against 9.25 MB for 260,000 events, and faster."""
+    """Whether a dictionary pays off: 8.80 against 9.25 MB for 260,000 events, and faster."""
     if column.type in _TEXTS:
         return column.dictionary
     return column.type == "bigint" or column.name == PROCESSED_TS
 
 
 def _rules_out(column: Column, catalog: Catalog) -> bool:
-    """Whether readers can skip row groups of events as they came by this column's statistics."""
+    """Whether this column's statistics let readers skip row groups of unsorted events."""
     return column.type not in _TEXTS or column.name in catalog.cluster_by

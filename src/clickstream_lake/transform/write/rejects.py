@@ -16,7 +16,6 @@ class RejectOutput:
     """One NDJSON row per rejected text, without its payload."""
 
     def __init__(self, path: Path, *, raw_key: str, source_id: str, processed_ts_text: str) -> None:
-        """Open the file."""
         self.path = path
         self.rows = 0
         self._raw_key = raw_key

@@ -152,7 +152,7 @@ def test_a_partition_that_moves_meanwhile_is_left_for_the_next_run(
     result = clean(lake, after=2 * DAYS)
     assert (result.outcome, result.reason.split(";")[0]) == (
         "skipped",
-        "it moved while it was looked at",
+        "it moved during the clean-up",
     )
     assert lake.visible("json") == ["a", "b", "c"]
 
@@ -170,4 +170,4 @@ def test_a_generation_with_a_damaged_manifest_stays(lake: LakeUnderTest) -> None
     lake.store.put_bytes(directory + "_manifest.json", b"{}")
     result = clean(lake, after=2 * DAYS)
     assert result.generations == ()
-    assert result.kept[0].startswith("odd: this is no manifest")
+    assert result.kept[0].startswith("odd: this is not a manifest")

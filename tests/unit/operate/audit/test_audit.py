@@ -60,7 +60,7 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTe
         transform(made, raw_object(made, "a"), raw_object(made, "b"))
         compact(made)
         transform(made, raw_object(made, "late"))
-        made.store.put_bytes(f"raw/{DAY.path}/damaged.gz", b"this is no gzip")
+        made.store.put_bytes(f"raw/{DAY.path}/damaged.gz", b"this is not a gzip")
         transform(made, f"raw/{DAY.path}/damaged.gz")
         yield made
 
@@ -178,7 +178,7 @@ def test_a_copy_of_a_merged_file_is_foreign(lake: LakeUnderTest) -> None:
     assert kinds(audit(lake)) == {"foreign file json"}
 
 
-def test_a_strangers_file_is_foreign(lake: LakeUnderTest) -> None:
+def test_a_file_that_no_transform_wrote_is_foreign(lake: LakeUnderTest) -> None:
     lake.store.put_bytes(current_directory(lake) + "guest.json", b"{}\n")
     verdict = audit(lake)
     assert kinds(verdict) == {"foreign file json"}

@@ -84,7 +84,7 @@ def test_java_patterns(pattern: str, text: str) -> None:
     ("prefix", "error_prefix", "complaint"),
     [
         ("raw/!{timestamp:QQ}/", ERRORS, "does not know the time pattern 'QQ'"),
-        ("raw/!{time:yyyy}/", ERRORS, "is no expression that Firehose knows"),
+        ("raw/!{time:yyyy}/", ERRORS, "is not an expression that Firehose knows"),
         ("raw/!{partitionKeyFromQuery:user}/", ERRORS, "no dynamic partitioning"),
         ("raw/!{firehose:error-output-type}/", ERRORS, "Prefix cannot contain"),
         (HIVE, "", "ErrorOutputPrefix must be given"),

@@ -107,7 +107,7 @@ CASES = [
     Case("nested PII behind an escape", value(b"properties", b'{"user\\u005fid":1}'), "HIDDEN_PII"),
     Case("nested PII with a Kelvin sign", value(b"properties", '{"\u212aey":1}'.encode()), "KELVIN_SIGN"),
     Case("nested PII with an escaped Kelvin sign", value(b"properties", b'{"\\u212Aey":1}'), "ESCAPED_KELVIN_SIGN"),
-    Case("a name behind a quote", value(b"properties", b'{"a":"\\/\\"user_id"}'), "NAME_BEHIND_A_QUOTE"),
+    Case("a name behind a quote", value(b"properties", b'{"a":"\\/\\"user_id"}'), "NAME_AFTER_A_QUOTE"),
     Case("a carriage return inside", value(b"properties", b'{"a":\r1}'), "CARRIAGE_RETURN"),
     # limits
     Case("too deep", value(b"properties", b"[[[[[]]]]]"), "DEPTH"),

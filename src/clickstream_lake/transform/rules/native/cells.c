@@ -1,7 +1,7 @@
 /* Fields -> cells of the columns, and the same fields of the JSON line. */
 #include "kernel.h"
 
-/* --- JSON lines: runs of the block's own bytes, and what has to stand between them */
+/* --- JSON lines: runs of the block's own bytes, and what has to go between them */
 
 static void put_literal(Kernel *k, const void *text, size_t size) {
     size_t run = (size_t)(k->run_end - k->run);
@@ -20,7 +20,7 @@ static inline void put(Kernel *k, const u8 *start, const u8 *end) {
     k->run_end = end;
 }
 
-/* --- cells: each function answers the end of the value, having put it into row and JSON line */
+/* --- cells: each function puts a value into row and JSON line and returns its end */
 
 static const u8 *take_text(Kernel *k, const u8 *p, size_t cell) {
     const u8 *start = p;
@@ -69,10 +69,10 @@ static const u8 *take_json(Kernel *k, const u8 *p, size_t cell) {
     return p;
 }
 
-/* Up to here every whole number is a double of its own. */
+/* Up to here every whole number has a double of its own. */
 #define MOST_EXACT (1ull << 53)
 
-/* The double nearest to a number. Up to 2^53 and 10^22 both parts are exact, so that one division
+/* The double nearest to a number. Up to 2^53 and 10^22 both parts are exact, so one division
  * rounds once: W. D. Clinger, How to read floating point numbers accurately, 1990. */
 static double as_double(const Kernel *k, const u8 *p, const Number *number) {
     double found;
@@ -104,7 +104,7 @@ static const u8 *take_bigint(Kernel *k, const u8 *p, size_t cell) {
     p = scan_number(p, &number);
     if (!p || CHECK(OVER_64_BITS, !number.exact)) return NULL;
     power = powers_of_ten[number.fraction];
-    /* With a fraction it is a double first, which has to be the same number. */
+    /* With a fraction it becomes a double first, which has to be the same number. */
     most = number.whole || WITHOUT(ROUNDED_FRACTION) ? INT64_MAX : MOST_EXACT;
     if (CHECK(OVER_63_BITS, number.digits > most)) return NULL;
     if (CHECK(FRACTION, number.digits % power)) return NULL;
@@ -114,7 +114,7 @@ static const u8 *take_bigint(Kernel *k, const u8 *p, size_t cell) {
     k->cells[cell].whole = whole;
     if (number.whole) {
         put(k, start, p);
-    } else { /* `5.0` is 5 in the JSON line, too */
+    } else { /* `5.0` is 5 in the JSON line too */
         char text[24];
         put_literal(k, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)whole));
     }

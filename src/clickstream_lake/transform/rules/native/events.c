@@ -27,7 +27,7 @@ static u32 scan_key(Kernel *k, u32 guess, const u8 **p) {
     const Key *key = &k->keys[guess];
     unsigned has = 0;
     u32 number;
-    /* Guessed right, a key needs no scan: its closing quote is compared, too. */
+    /* A key that was guessed right needs no scan: its closing quote is compared too. */
     if (guess && (size_t)(k->end - start) >= key->size && !memcmp(start, key->text, key->size)) {
         *p = start + key->size;
         return guess;
@@ -44,7 +44,7 @@ static u32 scan_key(Kernel *k, u32 guess, const u8 **p) {
     return 1;
 }
 
-/* Behind one event, whose opening brace is at `p`. */
+/* The end of one event, whose opening brace is at `p`. */
 static const u8 *scan_event(Kernel *k, const u8 *p) {
     u32 last = 0;
     bool first = true;
@@ -122,7 +122,7 @@ static void go_back(Kernel *k, const Mark *mark) {
     k->run = k->run_end = k->data;
 }
 
-/* Behind one line with any number of events; or NULL, and what it was before the first odd one. */
+/* The end of one line with any number of events; or NULL, with the state before the odd one. */
 static const u8 *scan_line(Kernel *k, const u8 *p, Mark *plain) {
     *plain = mark(k, p);
     p = skip_white(p);

@@ -5,7 +5,7 @@
 #define FIRST_MILLIS (-62135596800000LL) /* of the year 1 */
 #define LAST_MILLIS 253402300799999LL    /* of the year 9999 */
 
-/* A number of so many digits, or -1. */
+/* A number of this many digits, or -1. */
 static int digits_at(const u8 *p, const u8 *end, int count) {
     int value = 0;
     if (end - p < count) return -1;
@@ -30,7 +30,7 @@ static int days_in(int year, int month) {
     return days[month - 1] + (month == 2 && (leap || WITHOUT(LEAP_YEAR)));
 }
 
-/* Read a whole text as an instant; whether it is one. */
+/* Read a whole text as an instant; return whether it is one. */
 static bool parse_instant(const u8 *p, const u8 *end, int64_t *millis) {
     int year = digits_at(p, end, 4), month, day, hour, minute, second = 0, fraction = 0, offset = 0;
     int64_t found;
@@ -55,7 +55,7 @@ static bool parse_instant(const u8 *p, const u8 *end, int64_t *millis) {
             if (p < end && (*p == '.' || *p == ',')) {
                 int scale = 100, count = 0;
                 for (p++; p < end && is_digit(*p); p++, count++, scale /= 10)
-                    fraction += scale * (*p - '0'); /* nothing from the fourth on */
+                    fraction += scale * (*p - '0'); /* 0 from the fourth digit on */
                 if (CHECK(DIGIT_OF_SECOND, count < 1)) return false;
                 if (CHECK(LONG_FRACTION, count > 9)) return false;
             }

@@ -1,13 +1,13 @@
 /* The data rules over whole blocks: the transform's fast path.
  *
- * Takes the lines it can show to be plain and declines every other one by itself. Nothing here
- * decides that something is wrong with a line: what is declined goes through
- * enrich.py, and for what is taken both give the same bytes.
+ * It takes the lines that it can prove to be plain, and declines each other line. Nothing here
+ * decides that a line is wrong: what is declined goes through enrich.py, and both give the same
+ * bytes for what is taken.
  */
 #include "kernel.h"
 
-/* Compiled as one, so that what is small or called at one place is inlined: apart, they take 7 %
- * more instructions, and there is no link-time optimizer for macOS. */
+/* Compiled as one file, so that functions that are small or called once are inlined: compiled
+ * apart, they take 7 % more instructions, and macOS has no link-time optimizer. */
 #include "scan.c"
 #include "instant.c"
 #include "nested.c"
@@ -16,7 +16,7 @@
 #include "columns.c"
 
 static bool reserve(Kernel *k, u64 size) {
-    /* Decoded texts are no longer than they were. Gathered ones are a brace longer for each event,
+    /* Decoded texts are never longer than before. Gathered ones are a brace longer for each event,
      * which has as many bytes. */
     u64 room = 2 * size + 64;
     if (room <= k->room) return true;
@@ -49,7 +49,7 @@ EXPORTED void kernel_free(Kernel *k) {
     free(k);
 }
 
-/* A kernel for columns of these kinds, or NULL where there is no memory. */
+/* A kernel for columns of these kinds, or NULL without memory. */
 EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys) {
     Kernel *k = calloc(1, sizeof *k);
     u32 slots = 16;
@@ -97,7 +97,7 @@ EXPORTED int kernel_stamp(Kernel *k, int64_t processed_ts, const u8 *tail, u32 s
     return 1;
 }
 
-/* PII keys in lower case: `names` are `count` texts of `sizes` bytes, one behind the other. */
+/* PII keys in lower case: `names` are `count` texts of `sizes` bytes, one after the other. */
 EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes) {
     size_t total = 0;
     for (u32 i = 0; i < count; i++) total += sizes[i];
@@ -110,7 +110,7 @@ EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes
     return 1;
 }
 
-/* Say what becomes of fields with a key, in its quotes; 0 where there is no room for more. */
+/* Say what becomes of fields with a key, in its quotes; 0 if there is no room for more. */
 EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column) {
     u32 slot = hash_of(text, size) & k->slot_mask;
     Key *key = &k->keys[k->key_count];
@@ -126,8 +126,8 @@ EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column) {
 
 /* Scan lines from `start` on, until the end, a line with unknown keys or a full table.
  *
- * `data` has a zero byte behind its `size` bytes, which are fewer than 2^31; `json` has room for
- * 3/2 of `size` bytes and 64 more for each of MOST_ROWS events. Answers 0 where there is no memory.
+ * `data` has a zero byte after its `size` bytes, which are fewer than 2^31; `json` has room for
+ * 3/2 of `size` bytes and 64 more for each of MOST_ROWS events. Returns 0 without memory.
  */
 EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json,
                          int ignore_unknown) {

@@ -1,4 +1,4 @@
-/* The kernel's state, what its files offer each other, and what it tells its caller: see
+/* The kernel's state, what its files share, and what it tells its caller: see
  * src/clickstream_lake/transform/rules/kernel.py. */
 #ifndef CLICKSTREAM_KERNEL_H
 #define CLICKSTREAM_KERNEL_H
@@ -31,7 +31,7 @@ typedef uint64_t u64;
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken apart from the low end");
 
-/* --- checks, each of which a test leaves out by -DWITHOUT_<its name>: see test_kernel_proofs.py */
+/* --- checks; a test leaves each out with -DWITHOUT_<its name>: see test_kernel_proofs.py */
 
 #define SECOND_OF(first, second, ...) second
 #define COMMA_1 0,
@@ -40,31 +40,31 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken apart
 #define IS_DEFINED_AS_1(value) IS_ONE(value)
 /* Whether a check is left out. */
 #define WITHOUT(name) IS_DEFINED_AS_1(WITHOUT_##name)
-/* Whether something is wrong, by a check that is not left out. */
+/* Whether a check finds something wrong; false if it is left out. */
 #define CHECK(name, wrong) (!IS_DEFINED_AS_1(WITHOUT_##name) && (wrong))
 
 /* --- the interface */
 
-/* Of what is exported and the structs that the caller reads: goes up with each change of them, and
- * with it `ABI` of library.py. */
+/* Version of the exported functions and of the structs that the caller reads: raise it with each
+ * change, together with `ABI` of library.py. */
 #define KERNEL_ABI 1
 
-/* Rows, and declined lines, of one call at most: what the caller's loop makes of a larger block. */
+/* Most rows, and declined lines, of one call: the caller loops over a larger block. */
 #define MOST_ROWS 8192
 #define MOST_DECLINED 1024
-/* Keys of one line that are learnt at once. */
+/* Most keys of one line that are learnt at once. */
 #define MOST_UNKNOWN 256
-/* Buffers of Arrow arrays are aligned so. */
+/* Alignment of the buffers of Arrow arrays. */
 #define ALIGNMENT 64
-/* What the kernel can nest; the caller's limit may be lower. */
+/* Deepest nesting that the kernel takes; the caller's limit may be lower. */
 #define DEEPEST 127
 
-/* Of columns; the same numbers as in kernel.py. */
+/* Kinds of columns; the same numbers as in kernel.py. */
 enum { TEXT, JSON, DOUBLE, BIGINT, BOOLEAN, TIMESTAMP, EXTRA, PROCESSED };
 
 /* What becomes of a field; numbers from 0 on are columns. */
 enum { DROPPED = -1, UNDECLARED = -2, REFUSED = -3, UNKNOWN = -4 };
-/* Of an event's own fields, in quotes; a longer one is declined. */
+/* Longest key of an event's own field, quotes included; a longer one is declined. */
 #define LONGEST_KEY 258
 
 /* Where the bytes of a cell are. */
@@ -77,7 +77,7 @@ typedef struct {
     u32 size; /* quotes included */
     int32_t column;
     u32 seen; /* in the event with this number */
-    u32 next; /* the key that came behind it last */
+    u32 next; /* the key that came after it last */
 } Key;
 
 typedef union {
@@ -87,13 +87,13 @@ typedef union {
 } Cell;
 
 typedef struct {
-    u64 start, end; /* in the block, from its first odd event on, line end left out */
+    u64 start, end; /* in the block, from its first odd event on, without line end */
     u64 json;       /* bytes of JSON lines before it */
     u32 row;        /* events before it */
     u32 line;       /* line ends before it */
 } Declined;
 
-/* What a failure goes back to. */
+/* The state that a failure returns to. */
 typedef struct {
     const u8 *at;
     u8 *json;
@@ -101,7 +101,7 @@ typedef struct {
     u32 rows;
 } Mark;
 
-typedef struct { u64 start, end; } Span; /* of a key in the block, quotes left out */
+typedef struct { u64 start, end; } Span; /* of a key in the block, without quotes */
 
 /* Of one call of `kernel_scan`. */
 typedef struct {
@@ -126,23 +126,23 @@ typedef struct {
     /* The catalog and the limits. */
     u32 columns, extra;
     u8 *kinds;
-    Key *keys; /* number 0 is none, number 1 is any that is not known yet */
+    Key *keys; /* number 0 is none, number 1 is any unknown key */
     u32 key_count, key_room, *slots, slot_mask;
-    u8 *names, *name_sizes; /* PII keys in lower case, one behind the other */
+    u8 *names, *name_sizes; /* PII keys in lower case, one after the other */
     u32 name_count;
     u32 max_depth, max_keys, max_key_bytes;
     u64 max_line_bytes;
     u8 tail[64]; /* `,"processed_ts":"…"}` and a line end */
     u32 tail_size;
     int64_t processed_ts;
-    locale_t c_locale; /* in which a point is a point, whatever the process has */
+    locale_t c_locale; /* its decimal sign is a point, whatever the process's is */
     bool ignore_unknown; /* decline their lines instead of stopping there */
 
     /* Of the block. */
     const u8 *data, *end;
     u8 *json, *json_end;          /* the caller's */
     const u8 *run, *run_end;      /* bytes of the block that are still to be copied there */
-    u8 *decoded, *gathered;       /* texts that are not in the block as they have to be */
+    u8 *decoded, *gathered;       /* texts that differ from the block's */
     u64 decoded_size, gathered_size, room;
     Cell *cells; /* MOST_ROWS x columns */
     u8 *tags;    /* the same */
@@ -174,16 +174,16 @@ EXPORTED u64 kernel_count_lines(const u8 *data, u64 size);
 
 /* --- scan.c: strict JSON, token by token */
 
-/* What a text has beside plain characters. */
+/* What a text has besides plain characters. */
 enum {
     ESCAPES = 1,     /* a backslash */
-    HIDDEN_NAME = 2, /* an escape, or a letter, that a PII name could be hidden behind */
+    HIDDEN_NAME = 2, /* an escape, or a letter, that could hide a PII name */
 };
 
 /* A number as it is written: (-1)^negative * digits / 10^fraction, if `exact`. */
 typedef struct {
     u64 digits;
-    unsigned fraction; /* digits behind the point */
+    unsigned fraction; /* digits after the point */
     bool negative;
     bool whole; /* neither a fraction nor an exponent */
     bool exact; /* no exponent, and `digits` holds them all */
@@ -195,12 +195,12 @@ typedef u64 words2 __attribute__((vector_size(16)));
 
 static inline bool is_digit(u8 c) { return (u8)(c - '0') < 10; }
 
-/* Carriage returns are white space where lines are taken apart, and nowhere inside values. */
+/* Carriage returns are white space at the ends of lines and between events, never inside values. */
 static inline bool is_space(u8 c) {
     return c == ' ' || c == '\t' || (WITHOUT(CARRIAGE_RETURN) && c == '\r');
 }
 
-/* Behind spaces and tabs. */
+/* The end of spaces and tabs. */
 static inline const u8 *skip_space(const u8 *p, bool *seen) {
     if (!is_space(*p)) return p;
     *seen = true;

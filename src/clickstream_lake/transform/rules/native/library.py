@@ -1,6 +1,6 @@
 """The kernel's C interface: see `kernel.c` and `kernel.h`.
 
-`make setup` compiles the shared object for this machine, `make package` for Lambda. Without one the
+`make setup` compiles the shared object for this machine, `make package` for Lambda. Without it the
 transform works line by line.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ABI: Final = 1
-"""Of this interface, as `KERNEL_ABI` in kernel.h: goes up when what is declared here changes."""
+"""Version of this interface, as `KERNEL_ABI` in kernel.h: raise it when a declaration changes."""
 
 SETTING: Final = "CLICKSTREAM_KERNEL"
 """Environment variable: `off` makes the transform work without the kernel."""
@@ -121,7 +121,7 @@ def load() -> ctypes.CDLL:
 
 
 def missing() -> str | None:
-    """Why there is no kernel to work with, and what to do; None where there is one."""
+    """Why there is no kernel, and what to do about it; None if there is one."""
     if os.environ.get(SETTING) == "off":
         return f"{SETTING}=off: events are transformed line by line, in ten times as much CPU time"
     try:
@@ -139,9 +139,9 @@ def _missing(why: str) -> KernelMissingError:
 
 
 def count_lines(data: bytes | memoryview) -> int:
-    """Line ends in some bytes; a memory view has to be of a bytearray.
+    """Count line ends in some bytes; a memory view has to be of a bytearray.
 
-    A seventh of the time of `bytes.count`, which stops at each.
+    Takes a seventh of the time of `bytes.count`, which stops at each.
     """
     if isinstance(data, bytes):
         return data.count(b"\n")

@@ -3,21 +3,21 @@
 
 static inline u8 lower(u8 c) { return CHECK(CAPITAL, (u8)(c - 'A') < 26) ? c | 32 : c; }
 
-/* Whether a text inside a value looks like a PII key: it is one, or ends in one behind a quote. */
+/* Whether a text inside a value looks like a PII key: it is one, or ends in one after a quote. */
 static bool is_name(const Kernel *k, const u8 *start, const u8 *end) {
     const u8 *name = k->names;
     for (u32 i = 0; i < k->name_count; name += k->name_sizes[i++]) {
         size_t size = k->name_sizes[i], at;
         const u8 *tail = end - size;
         if ((size_t)(end - start) < size) continue;
-        if (WITHOUT(NAME_BEHIND_A_QUOTE) ? tail != start : tail[-1] != '"') continue;
+        if (WITHOUT(NAME_AFTER_A_QUOTE) ? tail != start : tail[-1] != '"') continue;
         for (at = 0; at < size && lower(tail[at]) == name[at]; at++) {}
         if (at == size) return true;
     }
     return false;
 }
 
-/* The closing quote of a text inside a value, unless a PII key may be hidden in it. */
+/* The closing quote of a text inside a value, unless it may hide a PII key. */
 static const u8 *scan_inner_text(const Kernel *k, const u8 *p, bool is_key) {
     unsigned has = 0;
     const u8 *start = p;
@@ -27,7 +27,7 @@ static const u8 *scan_inner_text(const Kernel *k, const u8 *p, bool is_key) {
     return is_key && CHECK(LONG_KEY, (size_t)(p - start) > k->max_key_bytes) ? NULL : p;
 }
 
-/* Behind an object or array that starts at `p` and stands in an event. */
+/* The end of an object or array inside an event that starts at `p`. */
 static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
     u8 open[DEEPEST + 1];
     u32 depth = 1; /* the event itself */
@@ -58,7 +58,7 @@ static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
         default: p = scan_number(p, &number);
         }
         if (!p) return NULL;
-        for (;;) { /* behind a value */
+        for (;;) { /* after a value */
             if (depth == 1) return p;
             p = skip_space(p, space);
             if (WITHOUT(SAME_BRACKET) ? *p != ']' && *p != '}' : *p != open[depth]) break;
@@ -79,7 +79,7 @@ static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
     }
 }
 
-/* Behind any value. */
+/* The end of any value. */
 static const u8 *scan_value(Kernel *k, const u8 *p, bool *space) {
     Number number;
     unsigned has = 0;
