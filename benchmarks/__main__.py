@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _transform(options: argparse.Namespace) -> int:
-    """1 where a target is missed and `--strict` was asked for."""
+    """1 if a target is missed and `--strict` was given."""
     from benchmarks.transform import report, run
     from benchmarks.transform.candidates import PEERS
     from benchmarks.transform.coldstart import cold_start
@@ -91,7 +91,7 @@ def _transform(options: argparse.Namespace) -> int:
 
 
 def _compaction(options: argparse.Namespace) -> int:
-    """1 where rows differ before and after."""
+    """1 if rows differ before and after."""
     from benchmarks.compaction.run import run
 
     found = run(options.files, options.rows, options.cpu, _say)
@@ -146,7 +146,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def load(path: Path) -> Results[Any]:
-    """Read what a run found, of whichever benchmark."""
+    """Read the results of a run of any benchmark."""
     from benchmarks.compaction.run import Compaction
     from benchmarks.scan.run import Measurement
     from benchmarks.transform.run import Row

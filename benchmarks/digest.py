@@ -1,7 +1,7 @@
-"""Do two sets of rows hold the same? Nobody wins by doing less than it says.
+"""Do two sets of rows hold the same? No candidate may win by doing less than it claims.
 
-DuckDB, which wrote none of our files, reads them all. What is compared is the number of rows and
-two sums over the hashes of all rows, which do not depend on their order.
+DuckDB, which wrote none of our files, reads them all. It compares the number of rows and two
+sums over the hashes of all rows, which do not depend on their order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ import pyarrow as pa
 from clickstream_lake.lake.catalog import EXTRA, load_catalog
 from clickstream_lake.lake.layout import Format
 
-# All but what the catalog does not declare, which nobody else keeps.
+# Only what the catalog declares: no other candidate keeps the rest.
 _COLUMNS: Final = {one.name: one.type for one in load_catalog().columns if one.name != EXTRA}
 _TEXT: Final = [name for name, kind in _COLUMNS.items() if kind == "string"]
 _INSTANTS: Final = [name for name, kind in _COLUMNS.items() if kind == "timestamp"]
@@ -46,7 +46,7 @@ def whole_rows(fmt: Format, paths: Iterable[Path]) -> Digest:
 
 
 def answer(rows: pa.Table, columns: Sequence[str] | None = None) -> Digest:
-    """Digest of what a query answered, as text.
+    """Digest of a query's answer, as text.
 
     Args:
         rows: all of them.

@@ -23,7 +23,7 @@ _ONE_THREAD: Final = {
 
 
 class MeasurementError(Exception):
-    """The measured process failed; the message is the last line it said."""
+    """The measured process failed; the message is its last line of output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Measurement:
     """What one fresh process took.
 
     Attributes:
-        cpu: CPU seconds, user and system, of the work alone, imports and interpreter left out.
+        cpu: CPU seconds, user and system, of the work alone, without imports and interpreter.
         wall: seconds of the same.
         startup: CPU seconds of interpreter and imports before it.
         rss: peak resident memory of the whole process, bytes.
@@ -48,7 +48,7 @@ class Measurement:
 def measure(function: str, arguments: dict[str, Any], *, cpu: int) -> Measurement:
     """Run what `package.module:function(**arguments)` prepares, in a fresh process on one CPU.
 
-    The function imports what it needs and gives back the work; arguments and the work's answer, a
+    The function imports what it needs and returns the work; arguments and the work's answer, a
     dict, travel as JSON.
 
     Raises:
@@ -68,7 +68,7 @@ def measure(function: str, arguments: dict[str, Any], *, cpu: int) -> Measuremen
 
 
 def peak_rss() -> int:
-    """Peak resident bytes of this process since it was started, its parent's not counted."""
+    """Peak resident bytes of this process since it was started, without its parent's."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
         line = next(line for line in status.splitlines() if line.startswith("VmHWM"))

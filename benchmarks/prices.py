@@ -1,8 +1,8 @@
 """AWS's prices and what a run costs by them. us-east-1, on demand, in dollars.
 
-Only what Athena takes for a query stands elsewhere: the local Athena writes that bill,
+Only Athena's price of a query is elsewhere: the local Athena writes that bill, in
 `clickstream_lake.sandbox.athena.billing`. README and docs repeat some of these in prose; a test
-holds them together.
+compares them.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ EVENTS_PER_REQUEST: Final = 140_000
 
 @dataclass(frozen=True, slots=True)
 class TransformCost:
-    """Dollars, S3 requests and start-ups left out."""
+    """Dollars, without S3 requests and start-ups."""
 
     per_million_events: float
     per_gigabyte: float

@@ -1,4 +1,4 @@
-"""What every benchmark leaves behind: one JSON format, from which its report is made."""
+"""What every benchmark writes: one JSON format, from which its report is made."""
 
 import json
 import os
@@ -50,7 +50,7 @@ class Results(Generic[M]):
     Attributes:
         benchmark: its name.
         settings: what was asked for.
-        measurements: a record each.
+        measurements: one record each.
         facts: what else was found out, by name.
     """
 

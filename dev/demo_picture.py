@@ -17,7 +17,7 @@ from clickstream_lake.demo.run import DemoSettings, run
 
 PICTURE: Final = Path(__file__).parents[1] / "docs" / "assets" / "demo.svg"
 _WIDTH: Final = 86
-# Rich's own format without its web fonts: a picture asks nobody for anything.
+# Rich's own format without its web fonts: a picture should fetch nothing.
 _FORMAT: Final = """\
 <svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
 <title>What make demo shows: events by type, bytes scanned by layout, rejects by reason</title>
@@ -60,7 +60,7 @@ def draw(events: int, target: Path) -> None:
                 directory=Path(directory),
             )
         )
-    # What people see who type `make demo`: their own directory, not ours.
+    # What people who type `make demo` see: their own directory, not ours.
     report.directory = Path(".clickstream/demo")
     console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text("$ make demo", style="bold"))

@@ -1,11 +1,11 @@
 """The transform's kernel, compiled from C: for a wheel, for this machine in place, for Lambda.
 
-Building a wheel runs this file by its path, with nothing of the project installed: so it imports
-nothing of it. `CLICKSTREAM_KERNEL_TARGET` chooses the wheel's platform by its tag, `none` builds a
-wheel for any machine, without a kernel.
+Building a wheel runs this file by its path, without the project installed, so it imports nothing
+of it. `CLICKSTREAM_KERNEL_TARGET` chooses the wheel's platform by its tag; `none` builds a wheel
+for any machine, without a kernel.
 
-The compiler comes as a locked wheel and brings the headers of every target, so that any machine
-compiles for all, and a version of it gives the same bytes everywhere.
+The compiler is a locked wheel with the headers of every target, so that any machine can compile for
+all, and one version gives the same bytes everywhere.
 """
 
 import os
@@ -25,8 +25,8 @@ SOURCES: Final = PROJECT / "src/clickstream_lake/transform/rules/native"
 TARGET_VARIABLE: Final = "CLICKSTREAM_KERNEL_TARGET"
 COMPILER: Final = (sys.executable, "-m", "ziglang", "cc")
 
-# The compiler keeps what it made of the C library, too: 5 s for a target's first kernel, 0.1 s for
-# the same one again. It locks what it writes: processes may share it.
+# The compiler also keeps its C library: 5 s for a target's first kernel, 0.1 s for the same one
+# again. It locks what it writes, so processes may share it.
 CACHE: Final = PROJECT / "build/zig"
 
 
@@ -36,7 +36,7 @@ class Target:
 
     Attributes:
         file: the shared object's name, by which the transform finds it.
-        flags: of the compiler.
+        flags: the compiler's.
         tag: platform tag of the wheel that holds it.
     """
 
@@ -47,7 +47,7 @@ class Target:
 
 # By system and machine, as `platform` names them. glibc 2.17 is what the oldest wheels of the
 # libraries ask for. The CPUs: every x86_64 one since 2009, every 64-bit Arm one. A library for
-# macOS names itself, by its path where it is not told otherwise.
+# macOS names itself, by its path unless told otherwise.
 TARGETS: Final = {
     ("Linux", "x86_64"): Target(
         "kernel-linux-x86_64.so",
@@ -86,7 +86,7 @@ CODE_FLAGS: Final = (
     *("-std=c11", "-O3", "-fPIC", "-fvisibility=hidden"),
     *("-Wall", "-Wextra", "-Werror"),
     # The same numbers on each architecture: one has multiply-and-add as one operation, which rounds
-    # once, the other has not.
+    # once, the other does not.
     "-ffp-contract=off",
     # No symbols for debuggers, which hold paths; no traps, which this compiler likes to add.
     *("-g0", "-fno-sanitize=undefined"),
@@ -121,7 +121,7 @@ def compile_kernel(
         The shared object: the same bytes for the same sources, wherever they are.
 
     Raises:
-        NoCompilerError: there is none.
+        NoCompilerError: there is no compiler.
         KernelBuildError: an error in the sources.
     """
     caches = {f"ZIG_{kind}_CACHE_DIR": str(cache.resolve()) for kind in ("GLOBAL", "LOCAL")}
@@ -136,7 +136,7 @@ def compile_kernel(
                 text=True,
                 # The sources go by their bare names, so that messages and bytes hold no path.
                 cwd=sources or SOURCES,
-                # A compiler heeds variables that would change the bytes: it gets no other.
+                # A compiler obeys variables that would change the bytes: it gets only these.
                 env={"PATH": os.defpath, "TMPDIR": directory, **caches},
             )
         except OSError as error:
@@ -150,17 +150,17 @@ def compile_kernel(
 
 def this_machine() -> Target | None:
     """This machine's target; None where the kernel is not known to work."""
-    # The other C library of Linux, which wheels of these tags do not fit, is not known by name.
+    # Linux's other C library, which wheels of these tags do not fit, does not report its name.
     if platform.system() == "Linux" and platform.libc_ver()[0] != "glibc":
         return None
     return TARGETS.get((platform.system(), platform.machine()))
 
 
 def wanted_target(tag: str) -> Target | None:
-    """The target of a wheel's platform tag: this machine's for no text, None for `none`.
+    """The target of a wheel's platform tag: this machine's if the tag is empty, None for `none`.
 
     Raises:
-        KernelBuildError: there is none of that tag.
+        KernelBuildError: no target has that tag.
     """
     if not tag:
         return this_machine()
@@ -183,7 +183,7 @@ def compile_in_place(target: Target | None = None) -> Path:
             "there the transform works line by line"
         )
     path = SOURCES / target.file
-    # Whole or not at all; and a process that has the old one loaded keeps it.
+    # Whole or not at all; a process that has loaded the old one keeps it.
     partial = path.with_name(f".{os.getpid()}-{path.name}")
     partial.write_bytes(compile_kernel(target))
     partial.replace(path)

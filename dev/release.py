@@ -1,4 +1,4 @@
-"""Gather what a release consists of: `make release`, after packages, wheels and the bill are built.
+"""Gather the parts of a release: `make release`, after packages, wheels and the bill are built.
 
 Writes to `dist/release/`: wheels and source distribution, the functions' zips and layers, the bill
 of materials of a layer, the Terraform module, the version's part of the changelog and SHA256SUMS.
@@ -19,7 +19,7 @@ from clickstream_lake import __version__
 PROJECT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = (
     *("transform.zip", "compact.zip", "layer-arm64.zip", "layer-x86_64.zip"),
-    "catalog.sha256",  # the module looks whether the zips have its catalog
+    "catalog.sha256",  # the module checks whether the zips have its catalog
     "layer.cdx.json",  # the bill: what is in both layers, by CycloneDX
 )
 # What `terraform apply` reads, laid out as in the repository: the module finds the catalog by path.
@@ -31,10 +31,10 @@ class ReleaseError(RuntimeError):
 
 
 def gather(project: Path, version: str, tag: str | None = None) -> Path:
-    """Fill `dist/release/` of a project anew, and answer it.
+    """Refill `dist/release/` of a project, and return its path.
 
     Raises:
-        ReleaseError: the tag is not the version's, or something was not written or built before.
+        ReleaseError: the tag is not the version's, or something is not written or built yet.
     """
     if tag is not None and tag != f"v{version}":
         raise ReleaseError(f"the tag is {tag}, but the version is {version}")

@@ -16,8 +16,8 @@ from clickstream_lake.lake.settings import Settings, group_of, meaning, wanted
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 _GROUPS: dict[type[Settings], tuple[str, str]] = {
     Config: ("The lake", "Both functions read these."),
-    Layout: ("Where everything lies", "Both functions read these."),
-    Limits: ("What a raw object may ask", "The transform reads these."),
+    Layout: ("Where everything is", "Both functions read these."),
+    Limits: ("Limits of a raw object", "The transform reads these."),
     OutputOptions: (
         "How files are written",
         "The transform reads these; compaction reads both compressions and the level.",

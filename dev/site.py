@@ -1,4 +1,4 @@
-"""What the documentation's site has beyond docs/: a hook of mkdocs, see mkdocs.yml.
+"""What the documentation's site adds to docs/: a hook of mkdocs, see mkdocs.yml.
 
 Pages link to files of the repository outside docs/, and those link back. Such a file becomes a part
 of the site under `repository/`, and links follow it there, so that mkdocs can check all of them.
@@ -59,7 +59,7 @@ def _add(files: Files, config: MkDocsConfig, uri: str, path: Path) -> None:
 
 
 def _linked(source: str) -> Iterator[str]:
-    """What of the repository outside docs/ a page links to."""
+    """Files of the repository outside docs/ that a page links to."""
     for link in _LINK.findall((PROJECT / source).read_text(encoding="utf-8")):
         target = _target(source, link)
         if not target.startswith((_DOCS, "..")) and (PROJECT / target).is_file():

@@ -1,7 +1,7 @@
 """Write the inputs and outputs into the pages about Terraform: `python -m dev.terraform_docs`.
 
-They stand between two markers; the rest of each page is written by hand. A test fails while a page
-is not what this would write.
+They are between two markers; the rest of each page is written by hand. A test fails if a page
+differs from what this would write.
 """
 
 import json
@@ -52,8 +52,8 @@ class Item:
     """One variable or output.
 
     Attributes:
-        type: of a variable, as it is written; empty if it has none.
-        default: the same; None where a value is required.
+        type: a variable's type as it is written; empty if it has none.
+        default: likewise; None if a value is required.
         validations: how many the variable has.
     """
 
@@ -65,7 +65,7 @@ class Item:
 
 
 def items(file: Path, kind: str) -> list[Item]:
-    """The blocks of a file that are of this kind (`variable` or `output`), in its order."""
+    """The blocks of this kind (`variable` or `output`) in a file, in its order."""
     found = hcl2.loads(file.read_text(), serialization_options=_AS_WRITTEN).get(kind, [])
     return [_item(name, body) for block in found for name, body in block.items()]
 
@@ -89,7 +89,7 @@ def reference(directory: Path) -> str:
 
 
 def updated(page: Path) -> str:
-    """What the page should be: its own text, with the reference as it is now.
+    """What the page should be: its own text, with the present reference.
 
     Raises:
         ValueError: the page lacks a marker.

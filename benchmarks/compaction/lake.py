@@ -43,7 +43,7 @@ class SmallFiles:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the compact function's environment says of this lake."""
+        """The compact function's environment for this lake."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "testing",
@@ -78,8 +78,8 @@ class SmallFiles:
 def small_files(files: int, rows: int, say: Callable[[str], None]) -> Iterator[SmallFiles]:
     """Transform `files` raw objects of `rows` events each, and register their partition.
 
-    The landing files are the transform's own, with their metadata. They are put straight where it
-    puts them: what publishing costs is not the question here.
+    The landing files are the transform's own, with their metadata. They are put straight into
+    place: the cost of publishing is not the question here.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or a line per request
     server = ThreadedMotoServer(port=0, verbose=False)

@@ -14,7 +14,7 @@ from clickstream_lake.lake.layout import FORMATS, Format
 from clickstream_lake.sandbox.athena.engine import QueryEngine
 
 _DAY: Final = "year = '2025' AND month = '11' AND day = '26'"
-# Each counts on one partition; `{table}` is the format's.
+# Each reads one partition; `{table}` is the format's table.
 QUERIES: Final = {
     "events by type": "SELECT event_type, count(*) FROM {table} WHERE {day} GROUP BY 1",
     "purchases": (
@@ -33,11 +33,11 @@ class Compaction:
     """What compacting one format took.
 
     Attributes:
-        seconds: wall; `cpu` of them on the CPU.
+        seconds: wall time; `cpu` is CPU time.
         rss: peak resident bytes of the process.
         requests: to AWS, by operation.
         bytes_before: stored, as `bytes_after`.
-        scanned: by query, bytes that Athena reads before and after.
+        scanned: bytes that Athena reads before and after, by query.
     """
 
     format: Format

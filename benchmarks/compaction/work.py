@@ -1,4 +1,4 @@
-"""The measured work. A module of its own, so that its process holds no more than Lambda's does."""
+"""The measured work. It is a module of its own, so that its process holds no more than Lambda's."""
 
 from collections import Counter
 from typing import Any

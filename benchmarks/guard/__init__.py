@@ -1,1 +1,1 @@
-"""What must not move unseen: the kernel's instructions, and what commands and handlers import."""
+"""What must not change unseen: the kernel's instructions, and what commands and handlers import."""

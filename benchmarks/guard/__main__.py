@@ -1,4 +1,4 @@
-"""`python -m benchmarks.guard [--write]`: say what moved, or take it for right."""
+"""`python -m benchmarks.guard [--write]`: say what moved, or accept it."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from benchmarks.guard import imports, kernel
 
 
 def main() -> int:
-    """Compare with the committed figures and lists, or write them; 1 where something moved."""
+    """Compare with the committed figures and lists, or write them; 1 if something moved."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.guard", description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the figures and lists anew")
     write = parser.parse_args().write

@@ -1,4 +1,4 @@
-"""The modules that commands and handlers import: each one more is start-up for everybody."""
+"""The modules that commands and handlers import: each further one slows every start."""
 
 import gzip
 import os
@@ -34,7 +34,7 @@ _SETTINGS: Final = {
 def imported(name: str) -> list[str]:
     """What one start imports, sorted: our own modules, and the packages of others.
 
-    The standard library's are left out, and so is what any Python here starts with.
+    Without the standard library's modules, and those that any Python here starts with.
 
     Raises:
         subprocess.CalledProcessError: the start failed; `stderr` says why.
@@ -64,7 +64,7 @@ def _modules(program: str, arguments: list[str], directory: Path) -> set[str]:
 
 
 def moved(name: str, found: list[str]) -> list[str]:
-    """What one start imports beside its committed list, or no longer, in words."""
+    """What one start imports beyond its committed list, or no longer imports, in words."""
     known = (LISTS / f"{name}.txt").read_text(encoding="utf-8").split()
     return [
         *(f"{name} now imports {module}" for module in found if module not in known),

@@ -1,7 +1,7 @@
 """Instructions that the kernel takes for a fixed text, as callgrind counts them.
 
-They depend on the sources, the locked compiler and its flags, not on the machine: what the C
-library takes for the kernel, which does, is left out, and its calls are counted instead.
+They depend on the sources, the locked compiler and its flags, not on the machine. The C library's
+instructions do, so they are left out, and its calls are counted instead.
 """
 
 import json
@@ -17,7 +17,7 @@ HERE: Final = Path(__file__).parent
 FIGURES: Final = HERE / "kernel.json"
 TOLERANCE: Final = 0.01
 _EVENTS: Final = 2_000
-# As the driver takes them, with numbers of kernel.h; not the catalog's, so that it can change.
+# As the driver takes them, with kernel.h's numbers; not the catalog's, so that it can change.
 _FIELDS: Final = (
     "event_id:0 event_type:0 event_ts:5 session_id:0 page_url:0 referrer:0 country:0 price:2 "
     "quantity:3 is_bot:4 properties:1 extra:6 processed_ts:7 user_id:-1 utm_source:-2"
@@ -25,7 +25,7 @@ _FIELDS: Final = (
 
 
 def events() -> bytes:
-    """Events as producers send them: always the same, whatever becomes of the generator."""
+    """Events as producers send them: always the same, even if the generator changes."""
     return b"".join(map(_event, range(_EVENTS)))
 
 
@@ -66,7 +66,7 @@ def count(valgrind: str, *switches: str) -> dict[str, int]:
             *TARGETS["Linux", "x86_64"].flags,
             *CODE_FLAGS,
             *switches,
-            # Of the header the driver needs what is exported alone.
+            # The driver needs only the header's exports.
             *("-Wno-unused-function", f"-I{SOURCES}"),
             *(f"{SOURCES}/kernel.c", f"{HERE}/driver.c"),
             *("-o", str(driver)),
@@ -88,7 +88,7 @@ def count(valgrind: str, *switches: str) -> dict[str, int]:
 
 def _run(*command: str) -> None:
     caches = {f"ZIG_{kind}_CACHE_DIR": str(CACHE) for kind in ("GLOBAL", "LOCAL")}
-    # A compiler heeds variables that would change what it makes: it gets no other.
+    # A compiler obeys variables that would change its output: it gets only these.
     environment = {"PATH": os.defpath, **caches}
     subprocess.run(command, check=True, capture_output=True, text=True, env=environment)  # noqa: S603 - our tools
 
@@ -109,7 +109,7 @@ def _own(counted: str, program: str) -> dict[str, int]:
             calls += int(line[6:].split()[0]) if own and elsewhere else 0
             elsewhere, called = False, True
         elif line[:1].isdigit():
-            # Behind a call stands what the callee took in all.
+            # The line after a call has what the callee took in all.
             instructions += int(line.split()[1]) if own and not called else 0
             called = False
     return {"instructions": instructions, "calls": calls}

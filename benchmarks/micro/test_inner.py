@@ -1,4 +1,4 @@
-"""What the transform's inner functions take: `pytest benchmarks/micro`, never in the suite.
+"""The cost of the transform's inner functions: `pytest benchmarks/micro`, never in the suite.
 
 Compare with an earlier run: `pytest benchmarks/micro --benchmark-autosave --benchmark-compare`.
 """

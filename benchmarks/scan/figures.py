@@ -24,7 +24,6 @@ class Figures:
     """The results of one run."""
 
     def __init__(self, results: Results[Measurement]) -> None:
-        """Look into them."""
         self.measurements = results.measurements
         self.layouts = msgspec.convert(results.facts["layouts"], list[LayoutFigures])
         self._found = {(one.query, one.layout): one for one in results.measurements}
@@ -112,5 +111,5 @@ def scale_dollars(measurement: Measurement) -> float:
 
 
 def break_even(cost: float, saving: float) -> float:
-    """Queries until a cost in dollars is earned back; infinite where a query saves nothing."""
+    """Queries until a cost in dollars is earned back; infinite if a query saves nothing."""
     return math.ceil(cost / saving) if saving > 0 else math.inf

@@ -1,8 +1,8 @@
 """A second opinion on bytes scanned: count the byte ranges that pyarrow asks for.
 
-What a query needs is written down here by hand, as columns and a filter; pyarrow prunes by
-directory names and statistics, and reads through a file object that counts. None of the project's
-planning takes part.
+The needs of each query are written here by hand, as columns and a filter; pyarrow prunes by
+directory names and statistics, and reads through a file object that counts. The project's planning
+takes no part.
 """
 
 import io
@@ -22,7 +22,7 @@ _TAIL_BYTES = 8  # the footer's length, and the magic number
 
 
 def measure(layout: Layout, query: str, facts: Facts) -> int:
-    """Read what a query needs of a Parquet layout's local files, and count the bytes."""
+    """Read what a query needs from a Parquet layout's local files, and count the bytes."""
     columns, keep = _needs(query, facts)
     dataset = ds.dataset(
         [str(path) for path in layout.files],
@@ -81,7 +81,7 @@ def _needs(query: str, facts: Facts) -> tuple[list[str] | None, pc.Expression | 
 
 
 class _CountingFile(io.RawIOBase):
-    """A local file that notes the ranges read of it."""
+    """A local file that notes which ranges are read."""
 
     def __init__(self, path: Path | str) -> None:
         super().__init__()

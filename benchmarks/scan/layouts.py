@@ -67,7 +67,7 @@ class LayoutFigures:
     Attributes:
         name: also its table's.
         files: by partition.
-        merge_cpu_seconds: that merging it took; 0 as landed.
+        merge_cpu_seconds: what merging it took; 0 as landed.
     """
 
     name: str

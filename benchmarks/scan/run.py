@@ -35,12 +35,12 @@ class Measurement:
     """One query on one layout.
 
     Attributes:
-        predicted: bytes, told from listings and footers before the query ran.
+        predicted: bytes, found from listings and footers before the query ran.
         scanned: bytes, as Athena reports them.
-        measured: bytes, as another engine asked for them; None where nobody measured.
-        requests: GETs to S3 that reading takes at the least.
+        measured: bytes, as another engine asked for them; None if not measured.
+        requests: GETs to S3 that reading takes at least.
         milliseconds: the engine's time.
-        rows: of the answer.
+        rows: the answer's.
     """
 
     query: str
@@ -79,12 +79,12 @@ def run(
 
     Args:
         spec: the data.
-        target: where.
+        target: where it runs.
         say: called with a line about each step.
         confirm: called with the predicted dollars and the number of queries, before the first.
 
     Raises:
-        BenchmarkError: rows differ between layouts, or nobody wants to pay.
+        BenchmarkError: rows differ between layouts, or the user does not want to pay.
         ToolkitError: a query failed.
     """
     with tempfile.TemporaryDirectory(prefix="bytes-scanned-") as directory:
@@ -146,7 +146,7 @@ def _one(
         workgroup=target.workgroup,
         output=f"{target.root}results/",
     )
-    # JSON has no columns but the catalog's own.
+    # JSON has only the catalog's own columns.
     catalog = load_catalog()
     names = [column["Name"] for column in catalog.tables["json"].glue_columns()]
     shared = [*names, *catalog.partition_keys] if query.name == EXPORT else None
@@ -195,6 +195,6 @@ def _facts(spec: Spec, layouts: list[Layout]) -> Facts:
 
 
 def _most(values: Any) -> str:  # noqa: ANN401 - pyarrow is untyped
-    """The most frequent value; the first by name of several."""
+    """The most frequent value; of several, the first by name."""
     counts = pc.value_counts(values).to_pylist()
     return str(min(counts, key=lambda entry: (-entry["counts"], entry["values"]))["values"])

@@ -1,4 +1,4 @@
-"""Puts the layouts where Athena finds them: objects in S3, one Glue table for each."""
+"""Put the layouts where Athena finds them: objects in S3, one Glue table for each."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ class Target:
 
     Attributes:
         name: `sandbox` or `aws`.
-        bucket: takes the files, and Athena's results, under `prefix`; nothing else may lie there.
+        bucket: takes the files, and Athena's results, under `prefix`; nothing else may be there.
         database: made by the benchmark, and dropped with it.
     """
 
@@ -47,7 +47,7 @@ class Target:
 
     @contextmanager
     def staged(self, layouts: Sequence[Layout]) -> Iterator[None]:
-        """Upload all files and register their tables; delete all of it in the end."""
+        """Upload all files and register their tables; delete all of it at the end."""
         try:
             self.glue.create_database(DatabaseInput={"Name": self.database})
             for layout in layouts:

@@ -1,7 +1,7 @@
 """Everything that turns gzip NDJSON into PII-free JSON and Parquet, ours and its peers.
 
-Each peer is written as its users would write it, with the columns told to it where it wants them.
-A candidate imports what it needs and answers the work: `prepare(source, out, gzip_json)() -> {}`.
+Each peer is written as its users would write it, and is told the columns if it needs them. A
+candidate imports what it needs and returns the work: `prepare(source, out, gzip_json)() -> {}`.
 It writes `out/events.json` (`.json.gz`) and `out/events.parquet`.
 """
 
@@ -37,7 +37,7 @@ class Candidate:
     Attributes:
         function: `module:function` for `benchmarks.measure`.
         does_less: what it leaves out of the data rules; empty for ours.
-        needs: module that is not installed by default; without it the candidate stays away.
+        needs: module that is not installed by default; without it the candidate is left out.
     """
 
     name: str
@@ -94,7 +94,7 @@ def naive(source: str, out: str, *, gzip_json: bool) -> Work:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Without it, columns that the first event lacks are lost without a word.
+    # Without it, columns that the first event lacks are lost silently.
     kinds = {"DOUBLE": pa.float64(), "BIGINT": pa.int64()}
     instant = pa.timestamp("ms", "UTC")
     schema = pa.schema(
@@ -154,7 +154,7 @@ def pandas(source: str, out: str, *, gzip_json: bool) -> Work:
                 events = frame.drop(columns="user_id", errors="ignore")
                 events["processed_ts"] = PROCESSED_TS
                 events.to_json(target, orient="records", lines=True, mode="a")
-                # A chunk has its columns in the order in which its events name them first.
+                # A chunk has its columns in the order in which its events first name them.
                 events = events.reindex(columns=[*COLUMNS, "processed_ts"])
                 for name in ("event_ts", "processed_ts"):
                     events[name] = pd.to_datetime(events[name], format="ISO8601", utc=True)
@@ -175,7 +175,7 @@ def pandas(source: str, out: str, *, gzip_json: bool) -> Work:
 
 
 def pyarrow_json(source: str, out: str, *, gzip_json: bool) -> Work:
-    """Pyarrow's own JSON reader for the columns, `json` for nothing but the JSON output."""
+    """Pyarrow's own JSON reader for the columns, `json` only for the JSON output."""
     import gzip
     import json
 
@@ -208,7 +208,7 @@ def pyarrow_json(source: str, out: str, *, gzip_json: bool) -> Work:
 
 
 def duckdb(source: str, out: str, *, gzip_json: bool) -> Work:
-    """SQL over `read_json` with the columns told, one temporary table, two COPYs."""
+    """SQL over `read_json` with given columns, one temporary table, two COPYs."""
     import duckdb as engine
 
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())

@@ -32,7 +32,7 @@ class Scenario:
     gzip_json: bool = False
 
     def source(self) -> Path:
-        """The raw object, generated if it is not there yet."""
+        """The raw object, generated if it does not exist yet."""
         kind = "undeclared" if self.undeclared else "clean"
         bad = f"-{self.malformed:.0%}bad" if self.malformed else ""
         path = DATA / f"{kind}{bad}-{self.events}.gz"
@@ -53,7 +53,7 @@ def firehose_events(megabytes: int = 64) -> int:
 
 
 def scenarios(events: int) -> list[Scenario]:
-    """What is measured: the clean file first, then what may go wrong or be asked for, shorter."""
+    """What is measured: first the clean file, then shorter ones with faults or options."""
     fewer = max(events // 4, 1)
     return [
         Scenario("clean", events),

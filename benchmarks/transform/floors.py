@@ -1,4 +1,4 @@
-"""The least that each stage can take: the sum is what our total is held against."""
+"""The least that each stage can take; our total is compared with the sum."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -75,7 +75,7 @@ def parse(source: str, out: str) -> Work:
 
 
 def encode(source: str, out: str) -> Work:
-    """Our Parquet file's table, ready in memory, encoded once more as our writer does it."""
+    """Our Parquet file's table, ready in memory, encoded again as by our writer."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -100,7 +100,7 @@ def encode(source: str, out: str) -> Work:
 
 
 def write(source: str, out: str) -> Work:
-    """Our JSON output, ready in memory, written once more."""
+    """Our JSON output, ready in memory, written again."""
     del source
     body = (Path(out) / "events.json").read_bytes()
 

@@ -1,4 +1,4 @@
-"""The results as a page and a plot, and against those of an earlier run."""
+"""The results as a page and a plot, and compared with an earlier run."""
 
 from itertools import groupby
 from pathlib import Path
@@ -135,7 +135,7 @@ def missed(results: Results[Row]) -> list[str]:
 def against(results: Results[Row], earlier: Results[Row]) -> str:
     """Ours against an earlier run, as multiples of the other candidates of each run.
 
-    Machines differ and are busy: ratios of one run compare, seconds do not.
+    Machines differ and may be busy: ratios within a run can be compared, seconds cannot.
     """
     before = by_scenario(earlier)
     lines = []

@@ -19,9 +19,9 @@ class Row:
     """One candidate in one scenario; seconds and bytes are medians over the rounds.
 
     Attributes:
-        failed: why it does not do this job at all.
-        same_json: its JSON holds the same events as ours; None where that was not looked at.
-        same_parquet: the same of its Parquet.
+        failed: why it cannot do this job at all.
+        same_json: its JSON holds the same events as ours; None if this was not checked.
+        same_parquet: likewise for its Parquet.
         samples: CPU seconds of every round.
     """
 
@@ -86,7 +86,7 @@ def run_scenario(
         outputs = [json_path(str(folder), gzip_json=scenario.gzip_json), folder / "events.parquet"]
         row.json_bytes, row.parquet_bytes = (path.stat().st_size for path in outputs)
         found_rows = [_try(path) for path in outputs]
-        if row is rows[0]:  # all others, and our own Parquet, are held against our JSON
+        if row is rows[0]:  # all others, and our own Parquet, are compared with our JSON
             reference = found_rows[0]
         row.same_json, row.same_parquet = (
             found is not None and found == reference for found in found_rows
@@ -95,7 +95,7 @@ def run_scenario(
 
 
 def floors(scenario: Scenario, workdir: Path, rounds: int, cpu: int) -> dict[str, float]:
-    """CPU seconds that each stage takes at the least; after `run_scenario`, over its outputs."""
+    """CPU seconds that each stage takes at least; after `run_scenario`, over its outputs."""
     arguments = {"source": str(scenario.source()), "out": str(_folder(workdir, OURS.name))}
     taken: dict[str, list[float]] = {floor.name: [] for floor in FLOORS}
     for _ in range(rounds):
@@ -118,7 +118,7 @@ def _summarise(row: Row, taken: list[Measurement]) -> None:
 
 
 def _try(path: Path) -> digest.Digest | None:
-    """None where a file does not even have the columns."""
+    """None if a file does not even have the columns."""
     try:
         return digest.events(path)
     except (duckdb.Error, ValueError):

@@ -1,1 +1,1 @@
-"""What `dev/package/command.py` is made of. Nothing in here runs in Lambda."""
+"""The parts of `dev/package/command.py`. Nothing in here runs in Lambda."""

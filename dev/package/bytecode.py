@@ -1,4 +1,4 @@
-"""Bytecode beside the sources, which Lambda would otherwise compile at every cold start.
+"""Bytecode beside the sources, because Lambda would otherwise compile them at every cold start.
 
 Measured on one CPU, importing the transform's handler takes 0.88 s of CPU without bytecode and
 0.37 s with it. The files carry a hash that is never checked instead of a time, so that the same

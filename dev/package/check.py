@@ -59,7 +59,7 @@ def make_clients() -> None:
 
 
 def transform(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN401 - see `_fields`
-    """Take events through the transform, and read both its files back."""
+    """Take events through the transform, and read back both its files."""
     import pyarrow.parquet as pq
 
     from clickstream_lake.lake.catalog import load_catalog
@@ -89,7 +89,7 @@ def transform(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: AN
     sent = [_fields(job.catalog, n) for n in range(_EVENTS)]
     _expect(table.select(list(sent[0])).to_pylist() == sent, "Parquet values")
     _expect([{name: line[name] for name in sent[0]} for line in written] == sent, "JSON values")
-    # What the kernel declines comes out the same, by Python: that would work, and take long.
+    # Python gives the same for what the kernel declines: that would work, but slowly.
     rules = Rules(
         catalog=job.catalog,
         limits=job.limits,
@@ -132,7 +132,7 @@ def compact(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN4
     twice = [sent[0], sent[0], sent[1], sent[1]]
     table = pq.read_table(parquet_file.path)
     lines = [json.loads(line) for line in json_file.path.read_bytes().splitlines()]
-    # Every text tells its row.
+    # Every text names its row.
     _expect(sorted(table.select(list(sent[0])).to_pylist(), key=str) == twice, "Parquet rows")
     _expect(sorted(lines, key=str) == twice, "JSON rows")
     return {"rows": table.num_rows}

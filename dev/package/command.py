@@ -1,10 +1,10 @@
 """Build what Terraform deploys: `python -m dev.package`.
 
 Writes to `dist/`: one zip per function and one layer of their dependencies per architecture. The
-same inputs give the same bytes, so that Terraform redeploys only what changed. Where a Python of
-the runtime's version is found, packages are tried by it, and get bytecode for faster cold starts.
-`--wheels` builds the Python package for every platform instead, `--lock` what all of it is built
-from.
+same inputs give the same bytes, so that Terraform redeploys only what changed. If a Python of
+the runtime's version is found, it tries the packages and adds bytecode for faster cold starts.
+`--wheels` builds the Python package for every platform instead, and `--lock` the locks that all of
+it is built from.
 """
 
 import argparse
@@ -57,7 +57,7 @@ _CATALOG: Final = f"{_PACKAGE}/catalogs/clickstream.json"
 def function_files(name: str) -> dict[str, bytes]:
     """The files of one function's zip: its handler, its own package, the lake's, the catalogs.
 
-    All but what is compiled.
+    Without anything compiled.
     """
     source = PROJECT / "src"
     files = {"handler.py": PROJECT / "functions" / name / "handler.py"}
@@ -70,7 +70,7 @@ def function_files(name: str) -> dict[str, bytes]:
 
 
 def kernel_files() -> dict[str, bytes]:
-    """For the transform's zip, which is the same for each architecture: the kernel of them all.
+    """The kernels of all architectures for the transform's zip, which is the same for each.
 
     Raises:
         KernelBuildError: it cannot be compiled.
@@ -106,7 +106,7 @@ def build(out: Path, architectures: Sequence[str], say: Callable[[str], None]) -
         compiled = kernel_files() if name == "transform" else {}
         files = with_bytecode(function_files(name), interpreter, "/var/task")
         write_zip(functions[name], files | compiled)
-        # Terraform makes the tables, and refuses to from another catalog than this.
+        # Terraform makes the tables, and refuses if its catalog differs from this.
         digest = hashlib.sha256(files[_CATALOG]).hexdigest()
         (out / "catalog.sha256").write_text(f"{digest}\n")
         say(_sizes(functions[name]))

@@ -1,7 +1,7 @@
-"""Just enough of the ELF format to shrink shared objects and to see that none is missing.
+"""Just enough of the ELF format to shrink shared objects and to check that none is missing.
 
-`strip` cannot work on the other architecture's files, so this does what it would do, by the
-program headers alone: they are all that the dynamic loader reads.
+`strip` cannot work on the other architecture's files, so this does the same, by the
+program headers alone: the dynamic loader reads nothing else.
 """
 
 import struct
@@ -94,7 +94,7 @@ def _file_offset(segments: list[Segment], address: int) -> int:
         inside = segment.address <= address < segment.address + segment.size
         if segment.kind == _PT_LOAD and inside:
             return address - segment.address + segment.offset
-    raise ElfError(f"address {address:#x} lies in no segment")
+    raise ElfError(f"address {address:#x} is in no segment")
 
 
 def _text(data: bytes, offset: int) -> str:

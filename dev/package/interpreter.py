@@ -1,4 +1,4 @@
-"""What packages are made and tried with: uv, and a Python of the version that Lambda runs."""
+"""What makes and tries packages: uv, and a Python of the version that Lambda runs."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ def find_uv() -> str | None:
 
 
 def find_interpreter(version: str = PYTHON) -> str | None:
-    """A Python of that version on this machine; None where there is none, or no uv to look."""
+    """A Python of that version on this machine; None if there is none, or no uv to look for it."""
     uv = find_uv()
     if uv is None:
         return None

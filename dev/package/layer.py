@@ -1,4 +1,4 @@
-"""The dependency layer: locked wheels of one architecture, less what the functions never load."""
+"""The dependency layer: locked wheels of one architecture, less what functions never load."""
 
 import re
 import subprocess
@@ -37,7 +37,7 @@ _PRUNED: Final = re.compile(
             rf"^botocore/data/(?!({_BOTO_SERVICES})/)[^/]+/",
             r"^boto3/(data|examples)/",
             r"^aws_lambda_powertools/event_handler/",
-            # What the installer leaves behind, and scripts.
+            # What the installer leaves, and scripts.
             r"(^|/)__pycache__/",
             r"\.(pyc|pyi)$",
             r"(^|/)py\.typed$",
@@ -100,7 +100,7 @@ def _install(requirements: Iterable[Path], architecture: str, target: Path) -> N
 def _check_shared_objects(
     found: Mapping[str, bytes], kept: Mapping[str, bytes], architecture: str
 ) -> None:
-    """Every object is of this architecture, and finds each one that its wheel brought for it."""
+    """Check that each object has this architecture, and finds every object of its wheel."""
     brought = {name.rsplit("/", 1)[-1] for name in found}
     shipped = {name.rsplit("/", 1)[-1] for name in kept}
     for name, data in kept.items():

@@ -7,7 +7,7 @@ from typing import Final
 
 from dev.package.interpreter import PYTHON, find_uv
 
-# The oldest Python that the project takes: a universal lock holds for all newer ones, too.
+# The oldest Python that the project takes: a universal lock also holds for all newer ones.
 _OLDEST: Final = "3.11"
 
 
@@ -16,9 +16,9 @@ class Lock:
     """One lock.
 
     Attributes:
-        path: where it stands in the project.
+        path: where it is in the project.
         groups: dependency groups of pyproject.toml that it holds.
-        package: whether it holds what the package and its sandbox need, too.
+        package: whether it also holds what the package and its sandbox need.
         python: the oldest version of Python that it is for.
         beside: an earlier lock whose versions it takes.
     """
@@ -41,7 +41,7 @@ LOCKS: Final = (
     Lock("dev/locks/build.txt", ("build",), beside=_TEST),
     Lock("dev/locks/uv.txt", ("uv",), beside=_TEST),
     Lock("dev/locks/docs.txt", ("docs",), beside=_TEST),
-    # In an environment of its own: it pins versions of what the project uses, too.
+    # In an environment of its own: it also pins versions of what the project uses.
     Lock("dev/locks/checkov.txt", ("checkov",)),
 )
 
@@ -51,7 +51,7 @@ class LockError(RuntimeError):
 
 
 def lock(project: Path) -> list[Path]:
-    """Resolve pyproject.toml anew into every lock.
+    """Resolve pyproject.toml again into every lock.
 
     Raises:
         LockError: uv is not installed, or there is no solution.

@@ -28,7 +28,7 @@ def prove(layer: Path, functions: dict[str, Path]) -> dict[str, Any] | str:
         functions: name of each function and its zip.
 
     Returns:
-        What was seen, by function; or, as text, why it cannot be tried here.
+        What was seen, by function; or a text that says why it cannot be tried here.
 
     Raises:
         ProofError: it was tried and failed.
@@ -40,7 +40,7 @@ def prove(layer: Path, functions: dict[str, Path]) -> dict[str, Any] | str:
 
 
 def this_architecture() -> str | None:
-    """This machine's architecture by Lambda's names; None where it is not Linux."""
+    """This machine's architecture by Lambda's names; None if it is not Linux."""
     return _MACHINES.get(platform.machine()) if sys.platform == "linux" else None
 
 

@@ -1,4 +1,4 @@
-"""The sdist and a wheel for every platform, built from it on this machine, and looked at."""
+"""The sdist and a wheel for every platform, built from it on this machine and checked."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def build_sdist(project: Path, out: Path) -> Path:
 
 
 def build_wheel(sdist: Path, out: Path, *, target: str = "") -> Path:
-    """Build a wheel from the sdist, which is all that a stranger has.
+    """Build a wheel from the sdist, which is all that others have.
 
     Args:
         sdist: the source distribution.
@@ -56,7 +56,7 @@ def build_wheel(sdist: Path, out: Path, *, target: str = "") -> Path:
 
 
 def build_all(project: Path, out: Path) -> list[Path]:
-    """The sdist, and from it a wheel for each platform and one without a kernel, looked at.
+    """The sdist, and wheels from it for each platform and without a kernel, all checked.
 
     Raises:
         WheelError: one cannot be built, or is not what its name says.
@@ -71,10 +71,10 @@ def build_all(project: Path, out: Path) -> list[Path]:
 
 
 def check(wheel: Path, target: Target) -> None:
-    """See that a wheel's kernel is the one for its platform, and exports what all export.
+    """Check that a wheel's kernel is for its platform, and exports what all kernels export.
 
     Raises:
-        WheelError: says what is wrong.
+        WheelError: the message says what is wrong.
     """
     if not wheel.name.endswith(f"-py3-none-{target.tag}.whl"):
         raise WheelError(f"{wheel.name} is not tagged {target.tag}")

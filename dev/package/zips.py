@@ -1,4 +1,4 @@
-"""Zip files that come out the same, byte for byte, from the same files."""
+"""Zip files with the same bytes for the same files."""
 
 import zipfile
 from collections.abc import Mapping

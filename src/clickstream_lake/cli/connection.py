@@ -27,9 +27,9 @@ DATABASE = "clickstream"
 
 
 def connect(profile: str | None = None, region: str | None = None) -> None:
-    """Choose what AWS clients are made with from here on; without choices, the environment's.
+    """Choose the profile and region of later AWS clients; by default the environment's.
 
-    A loopback endpoint may do without credentials: the sandbox takes any.
+    A loopback endpoint needs no credentials: the sandbox takes any.
     """
     if on_sandbox():
         for name, value in ENVIRONMENT.items():

@@ -1,4 +1,4 @@
-"""Errors of the command line, and what to do about those of others."""
+"""Errors of the command line, and advice on errors from elsewhere."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ class CliError(ToolkitError):
 
 
 class UsageError(CliError):
-    """What was typed cannot be meant, or names a file that is not there."""
+    """The arguments make no sense, or name a file that does not exist."""
 
 
 _KNOWN = (ToolkitError, LakeError, QueryError, SandboxError)
@@ -25,7 +25,7 @@ def report(error: Exception) -> int | None:
     """Print what went wrong and what to do about it, on one line.
 
     Returns:
-        The exit status; None for an error that nobody foresaw, which deserves its traceback.
+        The exit status; None for an unforeseen error, which deserves its traceback.
     """
     text = explain(error)
     if text is None:
@@ -41,12 +41,12 @@ def complain(text: str) -> None:
 
 
 def explain(error: Exception) -> str | None:
-    """What went wrong and what to do about it; None for an error that nobody foresaw."""
+    """What went wrong and what to do about it; None for an unforeseen error."""
     if isinstance(error, _KNOWN):
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    # Whoever has not loaded botocore has no error of its.
+    # Without botocore loaded there is no error of botocore's.
     return _explain_aws(error) if "botocore.exceptions" in sys.modules else None
 
 
@@ -76,7 +76,7 @@ def _explain_aws(error: Exception) -> str | None:
 
 @contextmanager
 def sandbox_extra() -> Iterator[None]:
-    """Import the sandbox within this.
+    """Import the sandbox inside this context.
 
     Raises:
         CliError: what it needs is not installed.

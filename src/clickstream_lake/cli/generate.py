@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _STANDARD = Path("-")
-# Calls to Firehose at the same time: enough to hide its latency.
+# Concurrent calls to Firehose: enough to hide its latency.
 _IN_FLIGHT = 4
 
 
@@ -112,7 +112,7 @@ def _to_stream(
     sink = FirehoseSink(client, stream, in_flight=_IN_FLIGHT)
     records = lines
     if _appends_delimiter(client, stream):
-        # Firehose ends each record with a newline by itself; a second one would be a blank line.
+        # Firehose itself ends each record with a newline; a second one would make a blank line.
         records = (line.rstrip(b"\n") for line in lines)
     sink.send(records, advance)
     again = f", {sink.resent:,} of them sent again after a refusal" if sink.resent else ""

@@ -1,6 +1,6 @@
 """The commands by name, and what becomes of errors, closed pipes and Ctrl-C.
 
-A command's module is loaded only when it is invoked: help and completion need the table alone.
+A command's module is loaded only when it is invoked: help and completion need only the table.
 """
 
 import os
@@ -44,12 +44,12 @@ class _Commands(TyperGroup):
         return name, load(str(name)), rest
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the same
-        """Run the command; whoever closes our output has seen enough of it."""
+        """Run the command; a reader that closes our output has seen enough."""
         try:
             done = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Nothing may be left to write for the interpreter at its end.
+            # The interpreter must have nothing left to write when it ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(BROKEN_PIPE) from None
         return done
@@ -85,7 +85,7 @@ def _clickstream(
 
 
 def main() -> None:
-    """Run the command line; an error that we know is one line, and no traceback."""
+    """Run the command line; a known error is one line, without a traceback."""
     try:
         app(prog_name="clickstream")
     except Exception as error:

@@ -39,7 +39,7 @@ _WHOLE = frozenset({"tinyint", "smallint", "integer", "bigint"})
 _BROKEN = frozenset({"double", "float", "real"})
 _NUMBERS = _WHOLE | _BROKEN | {"decimal"}
 _TABLE_ROWS = 50
-# A tab or a line end in a value would make two of it.
+# A tab or a line end in a value would split it in two.
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -146,7 +146,7 @@ def _tsv(cells: "Iterable[str | None]") -> str:
 
 
 def _objects(answer: "Answer") -> "Iterator[dict[str, object]]":
-    """A row as JSON has it; Athena's text stays text where JSON has no such type."""
+    """A row as JSON; a value stays Athena's text if JSON has no such type."""
     seen = Counter[str]()
     names = []
     for name in answer.columns:
@@ -170,7 +170,7 @@ def _value(cell: str | None, kind: str) -> object:
 
 
 def _table(answer: "Answer", width: int) -> "Table":
-    # A column is as wide as its name at the least, and has three characters around it.
+    # A column is at least as wide as its name, and has three characters around it.
     if sum(len(name) + 3 for name in answer.columns) + 1 > width:
         return _records(answer)
     table = new_table()
@@ -187,7 +187,7 @@ def _table(answer: "Answer", width: int) -> "Table":
 
 
 def _records(answer: "Answer") -> "Table":
-    """Each row as lines of name and value, for more columns than the terminal has room for."""
+    """Each row as lines of name and value, when there are more columns than fit the terminal."""
     table = new_table()
     table.add_column("column", no_wrap=True)
     table.add_column("value", overflow="fold")

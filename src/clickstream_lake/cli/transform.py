@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _STANDARD = Path("-")
-# A lake on a disk has no bucket and no database, but its settings want names.
+# A lake on a disk has no bucket and no database, but its settings need names.
 _UNNAMED = {"LAKE_BUCKET": "local", "LAKE_DATABASE": "local"}
 
 
@@ -121,7 +121,7 @@ def _config() -> "Config":
 
 
 def _source(file: Path, config: "Config") -> "Source":
-    """The source of a local file: the one that its object in S3 has, if its path tells the key.
+    """The source of a local file: that of its object in S3, if its path holds the key.
 
     Raises:
         UsageError: the path has other partition keys than the lake.
@@ -130,7 +130,7 @@ def _source(file: Path, config: "Config") -> "Source":
 
     layout = config.layout
     found = Partition.among(file.parts[:-1]).keys
-    # A directory above may be called like one of a partition, too.
+    # A directory above may also have a partition's name.
     pairs = tuple(dropwhile(lambda pair: pair[0] not in layout.partition_keys, found))
     partition = Partition(pairs)
     if pairs and partition.names != layout.partition_keys:
@@ -159,7 +159,7 @@ def _one(
     if not to_standard:
         out.mkdir(parents=True, exist_ok=True)
     opened = nullcontext(sys.stdin.buffer) if file == _STANDARD else file.open("rb")
-    # The scratch is beside what becomes of it, so that a file gets its name by a rename, whole.
+    # The scratch is beside the output, so that a whole file gets its name by a rename.
     beside = None if to_standard else out
     with opened as raw, TemporaryDirectory(prefix=".transform-", dir=beside) as scratch:
         result = transform_stream(raw, job, Path(scratch), decompress=gunzip_or_plain)
@@ -174,7 +174,7 @@ def _one(
 def _place(
     result: "TransformResult", source: "Source", config: "Config", out: Path
 ) -> dict[str, str]:
-    """Move the finished files to where the layout has them; the paths by kind."""
+    """Move the finished files to where the layout puts them; return their paths by kind."""
     from clickstream_lake.lake.layout import FORMATS
 
     layout = config.layout
@@ -187,7 +187,7 @@ def _place(
     if result.stats.rejected:
         moved["rejected"] = _move(result.rejects, rejects)
     else:
-        # Those of an earlier version of the same file would be untrue now.
+        # Those of an earlier version of the same file are now wrong.
         rejects.unlink(missing_ok=True)
     return moved
 

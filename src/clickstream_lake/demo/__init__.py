@@ -1,1 +1,1 @@
-"""A lake in the sandbox, and the demo that shows what becomes of events in it."""
+"""A lake in the sandbox, and the demo that shows what happens to events in it."""

@@ -1,8 +1,8 @@
 """Provision a lake in the sandbox by the catalog, in a fraction of a second.
 
-What Terraform creates for AWS, created through the same APIs under the same names, without what
-only AWS would notice (policies, alarms, retention). `clickstream demo --terraform` goes the long
-way instead.
+It creates what Terraform creates for AWS, through the same APIs and under the same names, except
+what only AWS would notice (policies, alarms, retention). `clickstream demo --terraform` takes the
+long way instead.
 """
 
 import io
@@ -32,13 +32,13 @@ FUNCTIONS: Final = {
 }
 """How a function's name ends, and the class that its zip's handler makes."""
 
-# Of terraform/, which alone could be their home; a test holds these to it.
+# The values of terraform/, which is their home; a test compares these with it.
 ERRORS_PREFIX: Final = "errors/"
 RESULTS_PREFIX: Final = "athena-results/"
 FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
 
 _VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
-_SLACK_SECONDS = 10  # the compact queue has no batch window, and nobody wants to wait for a retry
+_SLACK_SECONDS = 10  # the compact queue has no batch window, and a retry should not take long
 
 
 def entry_point(function: Function) -> str:

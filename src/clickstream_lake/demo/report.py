@@ -80,7 +80,7 @@ def show(report: Report, console: Console) -> None:
     if report.rejected:
         console.print(_rejects_table(report))
     console.print(_verdict(report))
-    # Not in the box, whose edges would cut a long command in two.
+    # Outside the box, whose edges would cut a long command in two.
     again = f"Look around: {command_name()} sandbox up --dir {report.directory}"
     console.print(again, markup=False, highlight=False, soft_wrap=True)
 

@@ -125,7 +125,7 @@ class _Demo:
         lines = generate_events(
             settings.seed, settings.events, settings.start, malformed=settings.malformed
         )
-        # The stream ends each record with a newline by itself.
+        # The stream itself ends each record with a newline.
         sink.send(
             (line.rstrip(b"\n") for line in lines), lambda done: self._bars.advance(task, done)
         )

@@ -57,7 +57,7 @@ class TerraformMissingError(SandboxError):
 
 
 class TerraformFailedError(SandboxError):
-    """A Terraform command ended badly; the message holds what it said."""
+    """A Terraform command failed; the message holds its output."""
 
 
 Progress = Callable[[str], None]
@@ -70,11 +70,11 @@ def by_terraform(
 
     Args:
         workdir: where Terraform's state, lock file and plugins go.
-        variables: of the configuration; what is not named has the configuration's own default.
+        variables: the configuration's; one that is not named has its default.
         progress: called with the address of each resource that is ready.
 
     Raises:
-        TerraformMissingError: this is not a checkout; before anything is started.
+        TerraformMissingError: this is not a checkout; raised before anything is started.
     """
     checkout()
 
@@ -131,7 +131,7 @@ def apply(
         root: the root module, relative to the project: `terraform` or one of its examples.
         region: the region that the stand-in plays.
         targets: addresses to create, with what they depend on, instead of everything.
-        progress: told the address of each resource that is ready.
+        progress: called with the address of each resource that is ready.
 
     Returns:
         The configuration's outputs by name.
@@ -176,8 +176,8 @@ def terraform_binary() -> str:
 def provider_mirror(roots: Sequence[Path] | None = None) -> Path | None:
     """A local directory of provider plugins that holds the AWS provider for this machine.
 
-    Looks where plugins are usually kept, a few levels deep. None: `terraform init` has to ask the
-    registry.
+    Looks where plugins are usually kept, a few levels deep. If None, `terraform init` has to ask
+    the registry.
     """
     for root in _plugin_roots() if roots is None else roots:
         for pattern in ("", "*/", "*/*/"):
@@ -195,7 +195,7 @@ def _plugin_roots() -> Iterator[Path]:
     yield from map(
         Path, ("/usr/local/share/terraform", "/usr/share/terraform", "/usr/lib/terraform")
     )
-    # "/opt" itself, because there every administrator has names of their own.
+    # "/opt" itself, because every administrator chooses other names there.
     yield from map(Path, ("/usr/local/lib/terraform", "/opt"))
 
 
@@ -226,7 +226,7 @@ def _lay_out(workdir: Path, root: str) -> Path:
 def _write_provider(directory: Path, endpoint: str, region: str) -> None:
     """Point the AWS provider at the stand-in.
 
-    A root module that has a provider block gets it overridden; one that has none gets it added.
+    A root module's provider block is overridden; if it has none, one is added.
     """
     block = {
         "region": region,
@@ -306,7 +306,7 @@ def _run_reporting(directory: Path, arguments: Sequence[str], progress: Progress
 
 
 def _environment() -> dict[str, str]:
-    """The process's environment without what could reach a real account or fail the command."""
+    """The process's environment without what could reach a real account or break the command."""
     environment = {
         name: value
         for name, value in os.environ.items()

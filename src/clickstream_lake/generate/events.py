@@ -2,10 +2,10 @@
 
 A visit is a walk through the states of `_NEXT` (a funnel with its drop-outs), with pauses between
 the steps, on one browser in one country. Visits overlap, follow the hours of the day, and come out
-roughly in the order of time, as a producer's events arrive.
+roughly in order of time, as a producer's events arrive.
 
-Lines are formatted from fragments rather than encoded from dictionaries: that is what makes a few
-hundred thousand events a matter of seconds. A test decodes every kind of line strictly.
+Lines are formatted from fragments rather than encoded from dictionaries, so that a few hundred
+thousand events take only seconds. A test decodes every kind of line strictly.
 """
 
 import random
@@ -119,7 +119,7 @@ def generate_events(
         raise ValueError(f"malformed is a share between 0 and 1, not {malformed}")
     if count < 0 or days <= 0:
         raise ValueError(f"count must not be negative and days must be positive: {count}, {days}")
-    # The arguments above are checked at the call; a generator would check them at the first line.
+    # The checks above run at the call; in a generator they would run at the first line.
     return _generate(random.Random(seed), count, Calendar(start, days), malformed, undeclared)  # noqa: S311 - test data
 
 

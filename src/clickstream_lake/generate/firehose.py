@@ -1,8 +1,8 @@
 """Send events to a Firehose stream and see each of them accepted.
 
-`PutRecordBatch` can succeed and still have refused some of its records (`FailedPutCount`): those,
-and only those, are sent again, after a pause that grows. A whole call that fails is retried by
-botocore's own policy. Delivery is at least once: a call whose answer is lost is sent again whole.
+`PutRecordBatch` can succeed and still have refused some of its records (`FailedPutCount`): only
+those are sent again, after a growing pause. A whole call that fails is retried by botocore's own
+policy. Delivery is at least once: a call whose answer is lost is repeated as a whole.
 """
 
 import random
@@ -34,7 +34,7 @@ class DeliveryError(ToolkitError):
 
 @dataclass(slots=True)
 class FirehoseSink:
-    """Sends events to one stream, one event a record.
+    """Sends events to one stream, one event per record.
 
     Attributes:
         client: boto3's Firehose client.
@@ -82,7 +82,7 @@ class FirehoseSink:
         return self.sent - before
 
     def _deliver(self, batch: Sequence[bytes]) -> int:
-        """Offer a batch until all of it is accepted; its number of records."""
+        """Offer a batch until all of it is accepted; return its number of records."""
         waiting = list(batch)
         for attempt in range(self.attempts):
             if attempt:

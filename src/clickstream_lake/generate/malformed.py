@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 def _truncated(rng: random.Random, text: str) -> bytes:
-    # Never at the closing brace, and never before the opening one: neither would be malformed.
+    # Not at the closing brace, and not before the opening one: neither would be malformed.
     return text[: rng.randrange(1, len(text) - 2)].encode() + b"\n"
 
 

@@ -69,7 +69,7 @@ _ADJECTIVES = (
 def _product(number: int) -> Product:
     category = CATEGORIES[number % len(CATEGORIES)]
     adjective = _ADJECTIVES[(number // 7) % len(_ADJECTIVES)]
-    # A multiplicative hash spreads the prices; nobody wants 5,000 neighbours at one price.
+    # A multiplicative hash spreads the prices; otherwise 5,000 neighbours would share one price.
     cents = 499 + (number * 2_654_435_761) % 29_500
     return Product(
         product_id=f"sku-{number:05d}",

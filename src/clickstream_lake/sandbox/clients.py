@@ -31,7 +31,6 @@ class Clients:
     """One session on one endpoint. Clients may be used from any thread."""
 
     def __init__(self, endpoint: str, region: str = REGION) -> None:
-        """Talk to `endpoint`."""
         self.endpoint = endpoint
         self.region = region
         self._session = boto3.Session(
@@ -44,7 +43,7 @@ class Clients:
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 types clients one by one
         """The client of any service, by boto3's name."""
         if service not in self._made:
-            # boto3's stubs want a literal.
+            # boto3's stubs require a literal.
             make: Any = self._session.client
             config = _CONFIG
             if service in _UNCHECKED:

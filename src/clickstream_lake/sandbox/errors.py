@@ -6,7 +6,7 @@ class SandboxError(Exception):
 
 
 class ApiError(Exception):
-    """A request that AWS would refuse: what its client is to see.
+    """A request that AWS would refuse, with what its client should see.
 
     Attributes:
         code: AWS's error code, for instance `ResourceNotFoundException`.
@@ -15,7 +15,6 @@ class ApiError(Exception):
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
-        """Keep the three parts that AWS's JSON protocols put on the wire."""
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message

@@ -55,7 +55,7 @@ class EventSources:
     def __init__(
         self, functions: "LambdaClient", sqs: "SQSClient", invoke: Invoke, *, concurrency: int
     ) -> None:
-        """Poll with at most `concurrency` threads per mapping, fewer where a mapping says so."""
+        """Poll with at most `concurrency` threads per mapping, fewer if a mapping says so."""
         self._functions = functions
         self._sqs = sqs
         self._invoke = invoke
@@ -66,11 +66,11 @@ class EventSources:
         self._thread = threading.Thread(target=self._watch, name="event-sources", daemon=True)
 
     def start(self) -> None:
-        """Begin to look for mappings."""
+        """Start to look for mappings."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End all pollers, each after the batch it is working on."""
+        """End all pollers, each after its current batch."""
         self._stopping.set()
         self._thread.join()
         pollers = [poller for group in self._pollers.values() for poller in group]
@@ -146,9 +146,9 @@ class _Poller(threading.Thread):
                 messages = self._collect(url)
                 if messages:
                     self._process(url, messages)
-            except Exception as error:  # noqa: BLE001 - a poller outlives whatever happens
+            except Exception as error:  # noqa: BLE001 - a poller survives every error
                 # The queue or the function is gone, or the sandbox is stopping. Lambda's pollers
-                # go on until the mapping is deleted, and so does this one.
+                # continue until the mapping is deleted, and so does this one.
                 _LOG.warning("poller of %s: %s", self._mapping.queue_name, error)
                 self._stopping.wait(_REFRESH_SECONDS)
 
@@ -192,7 +192,7 @@ class _Poller(threading.Thread):
 
 
 def make_event(messages: "Sequence[MessageTypeDef]", queue_arn: str) -> dict[str, Any]:
-    """The event with one record per message, in the order they were received in."""
+    """The event, with one record per message, in the order received."""
     region = queue_arn.split(":")[3]
     return {
         "Records": [
@@ -227,8 +227,8 @@ def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
 def failed_messages(payload: bytes, message_ids: Sequence[str]) -> set[str]:
     """The ids of the messages that go back to the queue, by a function's `batchItemFailures`.
 
-    An answer that Lambda cannot make sense of (no JSON, an id that is empty, missing or not of
-    this batch) counts as the failure of the whole batch; an empty one as its success.
+    An answer that Lambda cannot make sense of (not JSON, or an id that is empty, missing or not
+    of this batch) counts as failure of the whole batch; an empty answer counts as success.
     """
     everything = set(message_ids)
     try:

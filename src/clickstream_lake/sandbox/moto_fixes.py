@@ -1,4 +1,4 @@
-"""Where moto differs from AWS in ways that users notice: mended while a sandbox runs.
+"""Fixes, while a sandbox runs, of differences between moto and AWS that users notice.
 
 Each fix replaces attributes of moto's own classes and puts them back at the end. What a pipeline
 notices:
@@ -8,15 +8,15 @@ notices:
   operation whole; waiting for messages happens outside it.
 - Event source mappings. moto itself would consume a message as soon as it arrives and hand it to
   a Lambda container. The sandbox has pollers of its own (`event_source.py`).
-- Queue policies. moto drops a queue's policy with every other attribute that is set: whoever set
-  it, Terraform for one, waits for it for ever.
+- Queue policies. moto drops a queue's policy whenever another attribute is set: a client that set
+  it, such as Terraform, waits for it forever.
 - Speed. moto lists its own directory with every request.
-- S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), moto encodes it, too.
+- S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), but moto encodes it.
 
 What only Terraform notices:
 
 - SQS forgets `RedriveAllowPolicy`, keeps policies that were taken away as empty texts, and spells
-  `RedrivePolicy` with spaces: the provider waits for ever, or sees drift.
+  `RedrivePolicy` with spaces: the provider waits forever, or sees drift.
 - S3 reads a statement that denies plain HTTP as one that denies everything. The sandbox speaks
   plain HTTP inside one machine; here that counts as TLS.
 - Athena cannot delete a saved query.
@@ -51,7 +51,7 @@ _PLAIN_HTTP = {"Bool": {"aws:SecureTransport": "false"}}
 
 @contextmanager
 def moto_fixes() -> Iterator[threading.Event]:
-    """Mend moto until the context ends.
+    """Fix moto until the context ends.
 
     Yields:
         An event that, once set, ends all waiting for messages.

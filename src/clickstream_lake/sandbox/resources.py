@@ -15,11 +15,11 @@ ENVIRONMENT: Final = {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a user of the lake needs to know; empty for what is not there.
+    """What a user of the lake needs to know; empty for what does not exist.
 
     Attributes:
         queue_url: the queue between the raw zone and the transform function.
-        dead_letter_url: where its messages go that failed too often.
+        dead_letter_url: where messages go that failed too often.
         compact_queue_url: the FIFO queue of partitions to compact.
     """
 

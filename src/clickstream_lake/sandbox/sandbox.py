@@ -84,12 +84,12 @@ class Sandbox:
                 if the sandbox ends with a SandboxError.
             concurrency: batches that each queue's function works on at the same time.
             start_seconds: how long a function may take to be imported.
-            clock: what Firehose and the scheduler take for the time.
+            clock: gives Firehose and the scheduler the time.
             refuse: says which records Firehose refuses as throttled, for tests.
-            handlers: run in this process, by handler path, instead of in workers, for tests. No
-                worker is started before there is something to do then.
+            handlers: by handler path, run in this process instead of in workers, for tests. Then
+                no worker is started before it has something to do.
             environment: further variables for every function.
-            middleware: put around the HTTP application, for tests that break calls.
+            middleware: wraps the HTTP application, for tests that break calls.
         """
         self._provision = provision
         self._entry_point = entry_point
@@ -114,7 +114,7 @@ class Sandbox:
                 cannot start.
         """
         if not _ONE_AT_A_TIME.acquire(blocking=False):
-            raise SandboxError("a sandbox is running in this process already")
+            raise SandboxError("a sandbox is already running in this process")
         try:
             with ExitStack() as stack:
                 stack.callback(_ONE_AT_A_TIME.release)
@@ -135,7 +135,7 @@ class Sandbox:
         self._stack.__exit__(kind, error, trace)
 
     def _start(self, stack: ExitStack) -> None:
-        # Threads hand requests to each other all the time; Python's 5 ms would be most of a call.
+        # Threads keep handing over requests; Python's 5 ms would be most of a call.
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(_SWITCH_SECONDS)
         ending = stack.enter_context(moto_fixes())
@@ -249,19 +249,19 @@ class Sandbox:
 
     @staticmethod
     def credentials() -> dict[str, str]:
-        """Environment variables that any AWS client needs beside the endpoint."""
+        """Environment variables that any AWS client needs besides the endpoint."""
         return dict(ENVIRONMENT)
 
     def flush(self) -> None:
-        """Have Firehose deliver now what it buffers."""
+        """Make Firehose deliver now what it buffers."""
         self.firehose.flush()
 
     def tick(self, name: str = "") -> list[Tick]:
-        """Fire the schedules whose name contains `name` now, and return what they answered."""
+        """Fire now the schedules whose name contains `name`, and return their answers."""
         return self.scheduler.tick(name)
 
     def in_flight(self) -> int:
-        """Records, objects and messages that are not done with; dead letters do not count."""
+        """Unfinished records, objects and messages; dead letters do not count."""
         return self.firehose.pending + sum(
             self._messages(arn.split(":")[-1]) for arn in self.event_sources.queue_arns()
         )
@@ -271,7 +271,7 @@ class Sandbox:
         return self._messages(self.resources.dead_letter_url.rsplit("/", 1)[-1])
 
     def check(self) -> None:
-        """Say if a function cannot start, for those who wait for what it does.
+        """Raise an error if a function cannot start, for callers that wait for its work.
 
         Raises:
             SandboxError: says which function, why, and where its log is.
@@ -282,7 +282,7 @@ class Sandbox:
         """Flush Firehose and wait until everything in the lake has come to rest.
 
         Raises:
-            SandboxError: it has not after `timeout` seconds, or a function cannot start.
+            SandboxError: it has not done so after `timeout` seconds, or a function cannot start.
         """
         deadline = time.monotonic() + timeout
         while True:

@@ -42,7 +42,7 @@ def due(expression: str, after: datetime, until: datetime, zone: str = "UTC") ->
     A rate is counted from the epoch, so that it needs no memory.
 
     Raises:
-        ScheduleError: for an expression of another form.
+        ScheduleError: the expression has another form.
     """
     if found := _RATE.fullmatch(expression):
         period = timedelta(**{f"{found[2]}s": int(found[1])}).total_seconds()
@@ -117,7 +117,6 @@ class Scheduler:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Read schedules from `client`."""
         self._client = client
         self._invoke = invoke
         self._clock = clock
@@ -127,11 +126,11 @@ class Scheduler:
         self._thread = threading.Thread(target=self._watch, name="scheduler", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch the time."""
+        """Start to watch the time."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after the tick that is running."""
+        """End after the current tick."""
         self._stopping.set()
         self._thread.join()
 

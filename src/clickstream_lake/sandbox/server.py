@@ -1,6 +1,6 @@
 """The sandbox's HTTP side: a server on the loopback interface, and who answers which request.
 
-What moto lacks is answered by the sandbox's own parts, the rest passes on to moto. An AWS API in
+What moto lacks is answered by the sandbox's own parts, and moto answers the rest. An AWS API in
 the JSON protocol plugs in with an object that has `handles(target)` and `call(target, payload)`,
 such as `sandbox.athena.api.AthenaApi`. Firehose's data plane and Lambda's Invoke have routes of
 their own: the first because its bodies are large, the second because it is a REST API.
@@ -151,7 +151,7 @@ class Router:
 def _changes_state(environ: "WSGIEnvironment") -> bool:
     """Whether the request could take part in a check-then-act race inside moto.
 
-    Receiving from SQS may wait for messages and must not hold anybody up; SQS has its own lock.
+    Receiving from SQS may wait for messages and must not block others; SQS has its own lock.
     """
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     return "/sqs/aws4_request" not in authorization
@@ -203,7 +203,7 @@ class _QuietHandler(MotoRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Server:
@@ -221,7 +221,7 @@ class Server:
             raise SandboxError(
                 f"port {port} is in use: is another sandbox running? Choose another with --port"
             ) from None
-        # Werkzeug would say in words of its own that the port is taken; so it is given the socket.
+        # Given a taken port, Werkzeug would complain in its own words; so it gets the socket.
         with listening:
             self._server = make_server(
                 HOST,
@@ -244,14 +244,14 @@ class Server:
         return f"http://{HOST}:{self._server.port}"
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to answer."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._server.shutdown()
         self._thread.join()
 
     def close(self) -> None:
-        """Give the port back."""
+        """Release the port."""
         self._server.server_close()

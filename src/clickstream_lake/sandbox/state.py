@@ -23,7 +23,7 @@ _STATE_FILE = "state.json"
 _EMPTY: dict[str, Any] = {"bucket": "", "metadata": {}, "partitions": {}}
 # Answers to queries, and packages that Terraform put there, are not part of a lake.
 _NOT_KEPT = ("athena-results/", "artifacts/")
-# What Glue returns of a partition but does not take back.
+# What Glue returns for a partition but does not accept.
 _OWNED_BY_GLUE = frozenset({"DatabaseName", "TableName", "CreationTime", "CatalogId"})
 
 
@@ -34,7 +34,7 @@ def save(clients: "Clients", resources: "Resources", directory: Path) -> int:
         How many objects there are.
 
     Raises:
-        SandboxError: the directory holds something that no sandbox wrote.
+        SandboxError: the directory holds something that a sandbox did not write.
     """
     files = directory / _BUCKET_DIR
     claim(directory)
@@ -63,7 +63,7 @@ def claim(directory: Path) -> None:
     """Make `directory` ready for a lake.
 
     Raises:
-        SandboxError: it holds something that no sandbox wrote.
+        SandboxError: it holds something that a sandbox did not write.
     """
     directory.mkdir(parents=True, exist_ok=True)
     if not (directory / _STATE_FILE).exists() and any(directory.iterdir()):
@@ -78,7 +78,7 @@ def forget(directory: Path) -> None:
     """Delete everything that a sandbox has written to its directory.
 
     Raises:
-        SandboxError: it holds something that no sandbox wrote.
+        SandboxError: it holds something that a sandbox did not write.
     """
     claim(directory)
     for name in (_BUCKET_DIR, "logs", "terraform"):
@@ -87,7 +87,7 @@ def forget(directory: Path) -> None:
 
 
 def restore(clients: "Clients", resources: "Resources", directory: Path) -> int:
-    """Bring back what `save` wrote; nothing if there is nothing.
+    """Bring back what `save` wrote, if anything.
 
     Returns:
         How many objects there are.

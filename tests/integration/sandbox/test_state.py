@@ -75,7 +75,7 @@ def test_a_new_directory_restores_to_nothing(tmp_path: Path) -> None:
 def test_a_second_sandbox_in_one_process_is_refused() -> None:
     with (
         lake_sandbox(),
-        pytest.raises(SandboxError, match="running in this process already"),
+        pytest.raises(SandboxError, match="already running in this process"),
         lake_sandbox(),
     ):
         pass

@@ -82,7 +82,7 @@ def test_a_manifest_that_does_not_add_up_is_neither_written_nor_read(
 )
 def test_anything_else_is_no_manifest(change: dict[str, Any]) -> None:
     document = json.loads(encode(manifest())) | change
-    with pytest.raises(ManifestError, match="no manifest"):
+    with pytest.raises(ManifestError, match="not a manifest"):
         decode(json.dumps(document).encode())
 
 

@@ -36,7 +36,7 @@ class AthenaApi:
         Args:
             engine: runs the statements.
             s3: takes the result files.
-            athena: knows the workgroups; never asked for what this class answers itself.
+            athena: knows the workgroups; it never gets the calls that this class answers itself.
         """
         self._athena = athena
         self._executions = Executions(engine, lambda execution: publish(execution, s3))

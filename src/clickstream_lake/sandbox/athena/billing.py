@@ -7,7 +7,7 @@ MINIMUM_BYTES = 10 * MEGABYTE
 
 
 def billed_bytes(bytes_scanned: int) -> int:
-    """Round up to a megabyte, and to 10 MB at the least, as every SELECT is charged."""
+    """Round up to a megabyte, and to at least 10 MB, as every SELECT is charged."""
     whole = -(-bytes_scanned // MEGABYTE) * MEGABYTE
     return max(whole, MINIMUM_BYTES)
 

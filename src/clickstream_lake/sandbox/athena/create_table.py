@@ -1,4 +1,4 @@
-"""CREATE TABLE … AS SELECT into Parquet: what clients write large results with.
+"""CREATE TABLE … AS SELECT into Parquet: how clients write large results.
 
 awswrangler reads queries this way unless it is told otherwise.
 """
@@ -47,7 +47,7 @@ class NewTable:
 
 
 def read_create(tree: exp.Expr, database: str, location: str | None) -> NewTable | None:
-    """Recognise CREATE TABLE … AS; None is anything else.
+    """Recognise CREATE TABLE … AS; None means anything else.
 
     Args:
         tree: the statement.
@@ -55,7 +55,7 @@ def read_create(tree: exp.Expr, database: str, location: str | None) -> NewTable
         location: where its files go if the statement does not say.
 
     Raises:
-        QueryError: it asks for more than a Parquet table at a place of its own.
+        QueryError: it asks for more than a Parquet table at a location of its own.
     """
     if not isinstance(tree, exp.Create):
         return None
@@ -86,7 +86,7 @@ def check_free(new: NewTable, catalog: "GlueCatalog", storage: "TableStorage") -
     """Refuse a name that is taken, and a location that holds something.
 
     Raises:
-        QueryError: one or the other.
+        QueryError: one of the two holds.
     """
     if new.name in catalog.tables(new.database):
         raise QueryError("TABLE_ALREADY_EXISTS", f"Table '{new.name}' already exists")

@@ -1,4 +1,4 @@
-"""Trino's SQL in DuckDB: what sqlglot translates, and what has to be mended after it.
+"""Trino's SQL in DuckDB: what sqlglot translates, and what has to be fixed afterwards.
 
 Approximate functions are computed exactly, so that equal data gives equal answers in any layout.
 """
@@ -112,7 +112,7 @@ def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
 
 @cache
 def _functions() -> duckdb.DuckDBPyConnection:
-    """Define Trino's functions once a process: each takes DuckDB a millisecond."""
+    """Define Trino's functions once per process: each takes DuckDB a millisecond."""
     database = duckdb.connect(config={"autoload_known_extensions": False})
     database.execute("SET GLOBAL TimeZone = 'UTC'")
     for macro in _MACROS:
@@ -123,7 +123,7 @@ def _functions() -> duckdb.DuckDBPyConnection:
 def connect() -> duckdb.DuckDBPyConnection:
     """Open a connection with Trino's functions, Athena's time zone, and no tables.
 
-    What is registered on it is its own, and goes when it is closed.
+    What is registered on it belongs to it alone, until it is closed.
     """
     return _functions().cursor()
 

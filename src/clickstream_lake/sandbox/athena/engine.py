@@ -60,7 +60,7 @@ class QueryResult:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a query would scan, told from Glue, listings and footers, without running it.
+    """What a query would scan, found from Glue, listings and footers, without running it.
 
     Attributes:
         scans: one for each reference to a table.
@@ -87,7 +87,7 @@ class Estimate:
 class QueryEngine:
     """Athena's statements over any endpoint's Glue and S3. Safe to use from several threads.
 
-    A query that reads no table is free here; every other SELECT is billed 10 MB at the least.
+    A query that reads no table is free here; every other SELECT is billed at least 10 MB.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class QueryEngine:
 
         Args:
             sql: in Athena's dialect.
-            database: where tables stand that the statement does not qualify.
+            database: the database of tables that the statement does not qualify.
             new_table: URI where CREATE TABLE … AS puts files if the statement does not say.
 
         Raises:

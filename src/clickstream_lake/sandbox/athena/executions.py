@@ -141,7 +141,7 @@ class Executions:
         self._lock = threading.Lock()
 
     def start(self, execution: Execution, token: str | None, sql: str) -> str:
-        """Queue an execution; a token that has been seen gives the execution it started.
+        """Queue an execution; a known token gives the execution that it started.
 
         Args:
             execution: as the client asked for it.
@@ -175,7 +175,7 @@ class Executions:
                 execution.state = "CANCELLED"
 
     def close(self) -> None:
-        """Wait for what runs, and start nothing more."""
+        """Wait for running executions, and start no more."""
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, execution: Execution, sql: str) -> None:

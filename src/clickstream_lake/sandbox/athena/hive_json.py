@@ -1,7 +1,7 @@
 """JSON lines as the Hive JsonSerDe reads them in Athena: by the declared columns only.
 
-The SerDe takes keys without regard to case, takes `_colN` for column N, lets the last of several
-equal keys win, reads numbers and booleans as text in a string column and cuts the fraction off in
+The SerDe ignores the case of keys, reads `_colN` as column N, lets the last of several equal keys
+win, reads numbers and booleans as text in a string column and cuts the fraction off in
 an integer one. It fails the whole query on a line that is not a JSON object, on an object or array
 where a scalar is declared and on text in a number column. Lines end at LF, CR or both.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clickstream_lake.sandbox.athena.tables import Column
 
 _BATCH_LINES = 50_000
-_MAX_KNOWN_KEYS = 10_000  # hostile input must not grow the set of classified keys for ever
+_MAX_KNOWN_KEYS = 10_000  # hostile input must not grow the set of classified keys forever
 _ORDINAL_KEY = re.compile(r"_col([0-9]+)")
 _BOM = b"\xef\xbb\xbf"
 
@@ -59,7 +59,7 @@ class JsonReader:
             origin: its URI, for messages.
 
         Raises:
-            QueryError: a line that fails the query in Athena, too.
+            QueryError: a line that also fails the query in Athena.
         """
         lines = data.removeprefix(_BOM).splitlines()
         batches = [
@@ -76,7 +76,7 @@ class JsonReader:
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def _rows(self, lines: list[bytes], first: int, origin: str) -> list[Row]:
-        """Decode a batch in one go; lines that hold a surprise are decoded again by themselves."""
+        """Decode a batch in one go; unusual lines are decoded again one by one."""
         try:
             rows: list[Row] = list(map(self._decode, lines))
         except (msgspec.DecodeError, RecursionError):
@@ -88,7 +88,7 @@ class JsonReader:
         return rows
 
     def _row(self, line: bytes, number: int, origin: str) -> Row:
-        """Decode one line: fast where its keys hold no surprise, exactly where they might."""
+        """Decode one line: fast if its keys are plain, exactly if they might not be."""
         try:
             row = self._decode(line)
         except (msgspec.DecodeError, RecursionError):
@@ -98,7 +98,7 @@ class JsonReader:
         return self._exact(line, number, origin)
 
     def _are_plain(self, row: Row) -> bool:
-        """Classify keys never seen before: is each a column as declared, or no column at all?"""
+        """Classify new keys: is each a column as declared, or not a column at all?"""
         for key in row.keys() - self._plain:
             if key.lower() in self._by_name or _ORDINAL_KEY.fullmatch(key):
                 return False

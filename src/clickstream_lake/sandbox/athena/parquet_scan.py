@@ -1,4 +1,4 @@
-"""Parquet files as Athena reads them: the footer, then the chunks it needs and no other byte."""
+"""Parquet files as Athena reads them: the footer, then only the chunks it needs."""
 
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -151,7 +151,7 @@ def joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class _Segments(io.RawIOBase):
-    """A file of which only some ranges are there; reading elsewhere is an error."""
+    """A file with only some of its ranges; reading elsewhere is an error."""
 
     def __init__(
         self, size: int, ranges: Sequence[tuple[int, int]], read: Callable[[int, int], bytes]

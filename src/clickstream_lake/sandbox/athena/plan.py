@@ -1,8 +1,8 @@
 """A SELECT taken apart: which tables it reads, which of their columns, and under which conditions.
 
 Every reference to a table becomes a scan of its own, as Trino plans it: a common table expression
-that is used twice is read, and paid, twice. Conditions are carried down to the scans they speak
-of, carefully rather than completely: one reaches a scan only where dropping rows that fail it
+that is used twice is read, and paid, twice. Conditions are carried down to the scans that they
+are about, carefully rather than completely: one reaches a scan only if dropping rows that fail it
 cannot change the answer.
 """
 
@@ -68,7 +68,7 @@ def plan_select(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
 
     Args:
         tree: the statement, which is taken over.
-        database: where tables stand that the statement does not qualify.
+        database: the database of tables that the statement does not qualify.
         lookup: (database, table) -> Table.
 
     Raises:
@@ -105,7 +105,7 @@ def plan_select(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
 
 
 def _inline_common_tables(tree: exp.Expr) -> exp.Expr:
-    """Put the body of every WITH query in the place of each reference to it, innermost first."""
+    """Replace each reference to a WITH query by its body, innermost first."""
     for with_ in reversed(list(tree.find_all(exp.With))):
         if with_.recursive:
             raise not_supported("WITH RECURSIVE")
@@ -177,7 +177,7 @@ def _note_columns(tree: exp.Expr, scans: dict[str, Scan]) -> None:
 
 
 def _check_comparisons(tree: exp.Expr) -> None:
-    """Refuse what DuckDB would cast in silence and Trino does not: text against other types."""
+    """Refuse what DuckDB casts silently but Trino does not: text against other types."""
     for node in tree.find_all(*_COMPARISONS):
         if isinstance(node, exp.In):
             others = node.expressions
@@ -284,7 +284,7 @@ def _sources(select: exp.Select) -> Iterator[exp.Expr]:
 
 
 def _may_be_absent(position: int, joins: Sequence[exp.Join]) -> bool:
-    """Tell whether an outer join can put NULLs in the place of this source's rows."""
+    """Tell whether an outer join can replace this source's rows by NULLs."""
     if position and joins[position - 1].side in {"LEFT", "FULL"}:
         return True
     return any(join.side in {"RIGHT", "FULL"} for join in joins[position:])

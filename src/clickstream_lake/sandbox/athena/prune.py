@@ -1,6 +1,6 @@
 """What a WHERE clause rules out before a byte of data is read: partitions and row groups.
 
-A predicate over rows is rewritten into one over what is known of a set of rows: the exact value
+A predicate over rows is rewritten into one over what is known about a set of rows: the exact value
 of its partition keys, and the least and greatest value of its columns. The new predicate is false
 only where no row of the set can satisfy the old one. DuckDB evaluates it, constants included.
 """
@@ -79,7 +79,7 @@ def conjuncts(predicate: exp.Expr | None) -> Iterator[exp.Expr]:
 
 
 def may_match(predicate: exp.Expr, known: Knowledge) -> exp.Expr:
-    """Rewrite a predicate over rows into one over what is known of them."""
+    """Rewrite a predicate over rows into one over what is known about them."""
     return _Rewriter(known).rewrite(predicate, negated=False)
 
 
@@ -169,7 +169,7 @@ class _Rewriter:
         return exp.func("COALESCE", test, exp.true())
 
     def _bounds(self, node: exp.Expr) -> tuple[str, exp.Expr, exp.Expr] | None:
-        """Give the column behind an expression, and the expression at its two bounds."""
+        """Give the column inside an expression, and the expression at its two bounds."""
         node = node.unnest()
         columns = list(node.find_all(exp.Column))
         if len(columns) != 1 or columns[0].name not in self._known.bounded:
@@ -195,7 +195,7 @@ def _name(column: str) -> exp.Column:
 
 
 def _bare(node: exp.Expr) -> exp.Expr:
-    """Drop the table from column names: what is known stands in one table of its own."""
+    """Drop the table from column names: what is known is in one table of its own."""
     return node.copy().transform(
         lambda part: _name(part.name) if isinstance(part, exp.Column) else part
     )

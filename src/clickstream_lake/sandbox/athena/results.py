@@ -123,7 +123,7 @@ def publish(execution: "Execution", s3: "S3Client") -> None:
     """Write the result file, and the file that describes its columns.
 
     Raises:
-        QueryError: the output location does not take it.
+        QueryError: the output location does not accept it.
     """
     bucket, _, key = execution.location.removeprefix("s3://").partition("/")
     assert execution.result is not None  # noqa: S101 - a result is what is published
@@ -148,7 +148,7 @@ def _put(s3: "S3Client", execution: "Execution", bucket: str, files: dict[str, b
 
 
 def page(execution: "Execution", start: int, count: int) -> tuple[dict[str, Any], int | None]:
-    """Cut one page out of a result, and say where the next one starts.
+    """Cut one page out of a result, and say where the next page starts.
 
     The header of a query's result is its first row, as it is in Athena.
     """

@@ -45,11 +45,11 @@ class FileScan:
     """What a scan takes from one file.
 
     Attributes:
-        values: of the partition keys.
+        values: those of the partition keys.
         row_groups: those that statistics cannot rule out; empty for text.
         row_group_count: how many the file has; 0 for text.
         bytes_scanned: what Athena counts for it.
-        requests: GETs that reading it takes at the least.
+        requests: GETs that reading it takes at least.
     """
 
     file: "DataFile"
@@ -84,7 +84,6 @@ class ScanPlanner:
         storage: "TableStorage",
         connection: "duckdb.DuckDBPyConnection",
     ) -> None:
-        """Evaluate predicates on `connection`."""
         self._catalog = catalog
         self._storage = storage
         self._connection = connection

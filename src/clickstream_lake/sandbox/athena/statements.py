@@ -40,7 +40,7 @@ class Statement:
 
 
 def read_statement(sql: str) -> Statement | None:
-    """Recognise a statement about tables; None is a query, or CREATE.
+    """Recognise a statement about tables; None means a query, or CREATE.
 
     Raises:
         QueryError: it is neither.

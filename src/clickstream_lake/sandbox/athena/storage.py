@@ -55,7 +55,7 @@ class TableStorage:
     """Lists and reads data files through one S3 client. Safe to use from several threads.
 
     Byte ranges are kept on disk under the object's ETag, so that a changed object is never
-    answered from the cache. The oldest entries go when the cache outgrows its limit.
+    answered from the cache. The oldest entries are dropped when the cache exceeds its limit.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class TableStorage:
         """Return the bytes [start, end) of a file as it was when it was listed.
 
         Raises:
-            QueryError: the object went away or changed since, as it would fail in Athena.
+            QueryError: the object was deleted or changed since then, as in Athena.
         """
         end = file.size if end is None else end
         if start >= end:
@@ -120,7 +120,7 @@ class TableStorage:
         """Put an object.
 
         Raises:
-            QueryError: its bucket does not take it.
+            QueryError: its bucket does not accept it.
         """
         parts = urlsplit(uri)
         try:
@@ -169,7 +169,7 @@ class TableStorage:
 
 
 def in_parallel(work: Callable[[_Item], _Answer], items: Iterable[_Item]) -> Iterator[_Answer]:
-    """Map over a few threads, in order: reading objects is waiting, mostly.
+    """Map over a few threads, in order: reading objects is mostly waiting.
 
     Only a few answers wait at a time, so that memory does not grow with the table.
     """

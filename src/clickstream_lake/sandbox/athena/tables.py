@@ -52,7 +52,7 @@ def arrow_type(glue_type: str) -> pa.DataType:
     """Give the Arrow type that holds a scalar Glue column.
 
     Raises:
-        QueryError: the type is nested, or none that Athena knows.
+        QueryError: the type is nested, or Athena does not know it.
     """
     name = glue_type.lower().strip()
     if name in _ARROW_SCALARS:
@@ -155,7 +155,6 @@ class GlueCatalog:
     """The part of Glue that a query needs, through any Glue client."""
 
     def __init__(self, client: "GlueClient") -> None:
-        """Use a client of AWS or of a stand-in."""
         self._client = client
 
     def databases(self) -> list[str]:

@@ -109,7 +109,7 @@ def _value(expression: str, moment: datetime, error_type: str) -> str:
 
 
 def format_java(pattern: str, moment: datetime) -> str:
-    """`moment` by a pattern of Java's DateTimeFormatter, as far as keys need it.
+    """Format `moment` by a pattern of Java's DateTimeFormatter, as far as keys need it.
 
     Raises:
         PrefixError: for a letter that stands for something else.

@@ -1,8 +1,8 @@
 """Firehose's data plane: `PutRecord` and `PutRecordBatch` with the semantics of the real one.
 
 Streams are created and changed through moto, by any client or by Terraform; this module reads the
-configuration of the stream as it stands there with every call. Records are buffered by size and
-time, delimited only where the stream says so, compressed, and delivered under Firehose's own keys.
+stream's present configuration at every call. Records are buffered by size and
+time, delimited only if the stream says so, compressed, and delivered under Firehose's own keys.
 """
 
 import base64
@@ -68,7 +68,7 @@ def read_request(operation: str, body: bytes) -> tuple[str, list[bytes]]:
     """The stream's name and the records of a call.
 
     Raises:
-        ApiError: the body is not such a call, or is over a limit; as Firehose would say it.
+        ApiError: the body is not such a call, or is over a limit; in Firehose's words.
     """
     try:
         if operation == "PutRecord":
@@ -131,7 +131,7 @@ class Buffer:
     _arrived: datetime | None = field(default=None, init=False)
 
     def add(self, records: Sequence[bytes], now: datetime) -> list[Chunk]:
-        """Take records in and return the chunks that are full now."""
+        """Take in records and return the chunks that are now full."""
         full: list[Chunk] = []
         for record in records:
             if self._arrived is None:
@@ -205,7 +205,7 @@ class Firehose:
         self.stats = FirehoseStats()
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start to deliver."""
         for thread in self._threads:
             thread.start()
 
@@ -229,7 +229,7 @@ class Firehose:
         """
         name, records = read_request(operation, body)
         refused = self._put(region, name, records)
-        # One random id and a number: an id of its own for every record costs more than the rest.
+        # One random id and a number: a random id for every record would cost more than all else.
         call_id = uuid.uuid4().hex
         responses: list[dict[str, Any]] = [
             dict(_REFUSAL) if refusal else {"RecordId": f"{call_id}{number:08x}"}
@@ -246,7 +246,7 @@ class Firehose:
         return responses[0] | {"Encrypted": False}
 
     def flush(self, timeout: float = 60.0) -> None:
-        """Deliver everything that waits, without regard to size and interval, and wait for it."""
+        """Deliver everything that waits, whatever size and interval are, and wait for the end."""
         with self._lock:
             for waiting in self._waiting.values():
                 self._enqueue(waiting.stream, waiting.buffer.flush())
@@ -275,7 +275,7 @@ class Firehose:
         with self._lock:
             waiting = self._waiting.get((region, name))
             if waiting is None or waiting.stream != stream:
-                # A changed configuration applies to what comes in from now on.
+                # A changed configuration applies to later records.
                 if waiting is not None:
                     self._enqueue(waiting.stream, waiting.buffer.flush())
                 waiting = _Waiting(stream, Buffer(stream.buffer_bytes, stream.buffer_interval))
@@ -313,7 +313,7 @@ class Firehose:
             body = b"".join(chunk.records)
         if stream.gzip:
             body = igzip.compress(body, _GZIP_LEVEL)
-        # The real one goes on for a day; a sandbox has less time.
+        # The real one retries for a day; a sandbox has less time.
         for attempt in range(_DELIVERY_ATTEMPTS):
             try:
                 self._s3.put_object(Bucket=stream.bucket, Key=key, Body=body)

@@ -1,4 +1,4 @@
-"""What a stream's description, as moto keeps it, says about the delivery to S3."""
+"""What a stream's description in moto says about delivery to S3."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +30,7 @@ def read_stream(description: dict[str, Any]) -> Stream:
     """What a `DeliveryStreamDescription` says about delivery to S3.
 
     Raises:
-        ApiError: the stream uses something that the sandbox does not do; never silently.
+        ApiError: the stream uses something that the sandbox cannot do; it is never ignored.
     """
     name = description["DeliveryStreamName"]
     if description["DeliveryStreamType"] != "DirectPut":

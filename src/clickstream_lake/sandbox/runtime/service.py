@@ -1,8 +1,8 @@
-"""Invoke functions by name, each in a warm process of its own, as many at once as are asked for.
+"""Invoke functions by name, each in a warm process of its own, as many at once as requested.
 
 A worker that cannot start (its handler cannot be imported, or built from its environment) fails
-the invocation as on Lambda, where the message would come back for hours. Here a person waits: the
-reason is kept, and whoever waits for the functions raises it.
+the invocation as on Lambda, where the message would come back for hours. Here a person waits, so
+the reason is kept, and code that waits for the functions raises it.
 """
 
 import json
@@ -69,7 +69,7 @@ class Worker:
         """Wait until the handler is imported, but no longer than `seconds`.
 
         Returns:
-            None, or why the worker could not start. It is gone then.
+            None, or why the worker could not start; it has then ended.
         """
         with self._lock:
             if self._ready:
@@ -89,7 +89,7 @@ class Worker:
             return None
 
     def invoke(self, request: Request) -> Outcome:
-        """Run one invocation; after a timeout or a crash the worker is gone."""
+        """Run one invocation; a timeout or a crash ends the worker."""
         with self._lock:
             try:
                 self._connection.send((request.payload, request.request_id))
@@ -103,7 +103,7 @@ class Worker:
                 return self._lost("Runtime.ExitError", "the handler's process exited")
 
     def stop(self) -> None:
-        """End the process: by closing its pipe, and by force if it does not go."""
+        """End the process: by closing its pipe, or by force if it does not exit."""
         self._connection.close()
         try:
             self._process.wait(_EXIT_SECONDS)
@@ -164,10 +164,10 @@ class LambdaService:
         self.stats: dict[str, InvocationStats] = {}
 
     def start_workers(self) -> None:
-        """Start a worker for each function that there is, all at once, and keep them warm.
+        """Start a worker for each function, all at once, and keep them warm.
 
         Raises:
-            SandboxError: one of them cannot start; says why, and where its log is.
+            SandboxError: one of them cannot start; the message says why, and where its log is.
         """
         pages = self._client().get_paginator("list_functions").paginate()
         functions = [self._runnable(each) for page in pages for each in page["Functions"]]
@@ -182,7 +182,7 @@ class LambdaService:
                 raise
 
     def check(self) -> None:
-        """Say if a function, as it is configured now, cannot start.
+        """Raise an error if a function, as now configured, cannot start.
 
         Raises:
             SandboxError: says which, why, and where its log is.
@@ -230,7 +230,7 @@ class LambdaService:
         """The function of that name or ARN.
 
         Raises:
-            ApiError: there is none.
+            ApiError: there is no such function.
         """
         try:
             configuration = self._client().get_function_configuration(FunctionName=name)
@@ -264,7 +264,7 @@ class LambdaService:
             self._give_back(worker)
 
     def _start(self, worker: Worker) -> Outcome | None:
-        """Have a worker started, and keep in mind what kept it from it."""
+        """Start a worker, and remember why if it cannot start."""
         function = worker.function
         failure = worker.start(self._start_seconds)
         with self._lock:

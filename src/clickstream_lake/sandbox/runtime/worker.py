@@ -71,7 +71,7 @@ def serve(connection: Connection) -> None:
     function: Function = connection.recv()
     try:
         handler = load_handler(function.handler)
-    except Exception as error:  # noqa: BLE001 - a handler that cannot be imported is an answer, too
+    except Exception as error:  # noqa: BLE001 - a handler that cannot be imported is an answer too
         traceback.print_exc()
         connection.send((describe_error(error), True))
         return

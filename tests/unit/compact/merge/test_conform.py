@@ -167,5 +167,5 @@ def test_columns_in_another_order_or_width_are_normalised(write: Write, catalog:
 
 
 def test_an_extra_that_is_no_json_object_stops_the_merge(write: Write, newer: Newer) -> None:
-    with pytest.raises(ValueError, match="no JSON object"):
+    with pytest.raises(ValueError, match="not a JSON object"):
         conform(write([{"event_id": "1", "extra": "[1]"}]), newer(fresh="bigint"))

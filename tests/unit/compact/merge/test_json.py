@@ -168,7 +168,7 @@ def test_lines_of_todays_schema_are_not_looked_at(tmp_path: Path, newer: Newer) 
     body = b"not even JSON\n"
     result = merge(stored(body, version=2), out=tmp_path, catalog=newer(fresh="double"))
     assert text_of(result) == body
-    with pytest.raises(ValueError, match="no JSON object"):
+    with pytest.raises(ValueError, match="not a JSON object"):
         merge(stored(body, version=1), out=tmp_path, catalog=newer(fresh="double"))
 
 

@@ -133,7 +133,7 @@ def test_a_partition_turned_back_by_hand_is_left_alone(lake: LakeUnderTest) -> N
 
 def test_a_generation_without_its_date_is_left_alone(lake: LakeUnderTest) -> None:
     lake.partitions._update(TABLES["json"], DAY, lambda state: (state.location, {}))
-    assert "nobody knows" in clean(lake, after=5 * DAYS).reason
+    assert "not known" in clean(lake, after=5 * DAYS).reason
 
 
 def test_a_partition_that_moves_meanwhile_is_left_for_the_next_run(

@@ -50,7 +50,7 @@ def test_a_stripped_object_still_names_its_libraries(shared_object: bytes) -> No
 
 @pytest.mark.parametrize("data", [b"", b"\x7fELF\x01\x01", b"#!/bin/sh\n"])
 def test_what_is_no_64_bit_object_is_refused(data: bytes) -> None:
-    with pytest.raises(elf.ElfError, match="no 64-bit"):
+    with pytest.raises(elf.ElfError, match="not a 64-bit"):
         elf.needed(data)
 
 
