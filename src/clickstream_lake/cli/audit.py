@@ -50,7 +50,7 @@ def audit(
         typer.Option(help="Only partitions from this day on.", formats=["%Y-%m-%d"]),
     ] = None,
     settle_minutes: Annotated[
-        int, typer.Option(min=0, help="How long a raw object may take until it shows.")
+        int, typer.Option(min=0, help="How long a raw object may take to show.")
     ] = 15,
     deep: Annotated[
         bool, typer.Option("--deep", help="Count the rows in every file; reads all of them.")

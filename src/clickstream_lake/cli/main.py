@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "estimate": "Predict what Athena would scan and charge for a query.",
     "compact": "Merge small files: show the plan, and queue the work.",
     "audit": "Compare raw objects with what both tables show.",
-    "replay": "Send raw objects through the transform once more.",
+    "replay": "Send raw objects through the transform again.",
     "sandbox": "A local AWS with the lake in it.",
 }
 """Each is the `app` of the module of its name; a test holds the line to its help."""

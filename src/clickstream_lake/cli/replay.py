@@ -1,4 +1,4 @@
-"""`clickstream replay`: raw objects through the transform once more, in AWS or the sandbox."""
+"""`clickstream replay`: raw objects through the transform again, in AWS or the sandbox."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -33,7 +33,7 @@ def replay(
     profile: connection.Profile = None,
     region: connection.Region = None,
 ) -> None:
-    """Send raw objects through the transform once more.
+    """Send raw objects through the transform again.
 
     Nothing is doubled: what is in the tables already stays as it is.
     """

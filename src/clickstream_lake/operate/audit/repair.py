@@ -23,7 +23,7 @@ class Repairer:
     """Repairs breaches.
 
     Attributes:
-        requeue: sends raw keys through the transform once more.
+        requeue: sends raw keys through the transform again.
     """
 
     lake: Lake
