@@ -11,7 +11,7 @@ from benchmarks.guard import imports, kernel
 def main() -> int:
     """Compare with the committed figures and lists, or write them; 1 if something moved."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.guard", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the figures and lists anew")
+    parser.add_argument("--write", action="store_true", help="rewrite the figures and lists")
     write = parser.parse_args().write
     moved = []
     for name in imports.STARTS:

@@ -27,7 +27,7 @@ from clickstream_lake.sandbox.athena.engine import Estimate, QueryEngine
 
 
 class BenchmarkError(ToolkitError):
-    """The benchmark cannot go on; the message says why."""
+    """The benchmark cannot continue; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="build this layer only (may be repeated); default: all",
     )
     parser.add_argument(
-        "--lock", action="store_true", help="resolve every lock anew and build nothing"
+        "--lock", action="store_true", help="resolve every lock again and build nothing"
     )
     parser.add_argument(
         "--wheels",

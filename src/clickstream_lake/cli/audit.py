@@ -67,7 +67,7 @@ def audit(
     """Compare raw objects with what both tables show.
 
     Every raw object has to show exactly once in each table, or among the rejects.
-    Exits with status 1 on any breach, also on one that --repair has mended: audit once more.
+    Exits with status 1 on any breach, even on one that --repair has repaired: audit again.
     """
     from clickstream_lake.lake.aws.clients import open_lake
     from clickstream_lake.lake.catalog import load_catalog

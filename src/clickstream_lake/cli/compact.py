@@ -69,7 +69,7 @@ def compact(
     """Merge small files: show the plan, and queue the work.
 
     One message is queued for each partition that is worth it, as the schedule does. The queue
-    keeps two compactors off one partition, whoever asks for them.
+    keeps two compactors off one partition, however they were started.
     """
     from clickstream_lake.lake.layout import Partition
 

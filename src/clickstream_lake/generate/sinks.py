@@ -1,4 +1,4 @@
-"""Where generated events go on a disk: NDJSON, plain or gzipped."""
+"""Files for generated events: NDJSON, plain or gzipped."""
 
 import gzip
 import os

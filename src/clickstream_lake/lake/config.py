@@ -100,7 +100,7 @@ class CompactSettings(Settings, frozen=True):
         Meta(ge=0, le=30 * 86_400, description="how long replaced files stay for running queries"),
     ] = 86_400
     time_budget_seconds: Annotated[
-        int, Meta(ge=10, le=900, description="how long one invocation goes on taking up new work")
+        int, Meta(ge=10, le=900, description="how long one invocation keeps starting new work")
     ] = 780
 
 

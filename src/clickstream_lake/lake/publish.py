@@ -28,7 +28,7 @@ from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.landing import CONTENT_TYPES, LandingFile, LandingMetadata, quoted
 from clickstream_lake.lake.layout import FORMATS, Format, Slot, Source, uri
 
-# Each restart means that somebody else moved the partition meanwhile: a swap, a clean-up.
+# Each restart means that somebody else moved the partition in between: a swap, a clean-up.
 _STARTS: Final = 5
 
 
@@ -121,7 +121,7 @@ class Publisher:
         if merged is not None:
             return self._compare(source, landing, merged)
         key, size = self._land(fmt, source, landing)
-        # Read only after the landing file is in place: whoever announces a generation after this
+        # Read only after the landing file is in place: a run that announces a generation after this
         # read finds the landing file by itself.
         state = self._lake.registered(slot)
         outcome = PublishOutcome.PUBLISHED

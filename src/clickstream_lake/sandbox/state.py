@@ -1,7 +1,7 @@
 """Keep a lake's files in a directory, and bring them back into a new sandbox.
 
 What is kept is what a lake consists of: the objects with their metadata, and the Glue partitions.
-Queues are empty when a sandbox has come to rest, and everything else is provisioned anew.
+Queues are empty when a sandbox has come to rest, and everything else is provisioned again.
 
     DIRECTORY/bucket/<key>   every object, as a file
     DIRECTORY/state.json     metadata of the objects, partitions of the tables

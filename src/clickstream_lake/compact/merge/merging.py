@@ -10,7 +10,7 @@ from clickstream_lake.lake.units import MIB
 TARGET_BYTES: Final = 256 * MIB
 
 Source = Path | Callable[[], BinaryIO]
-"""Where an input's bytes are: a local path, or a function that opens them anew on every call.
+"""Where an input's bytes are: a local path, or a function that opens them again on every call.
 
 A Parquet input has to be seekable; a JSON input is read once, front to back (twice where rows are
 de-duplicated).
