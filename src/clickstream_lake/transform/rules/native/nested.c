@@ -27,7 +27,7 @@ static const u8 *scan_inner_text(const Kernel *k, const u8 *p, bool is_key) {
     return is_key && CHECK(LONG_KEY, (size_t)(p - start) > k->max_key_bytes) ? NULL : p;
 }
 
-/* The end of an object or array inside an event that starts at `p`. */
+/* The end of an object or array that starts at `p`, inside an event. */
 static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
     u8 open[DEEPEST + 1];
     u32 depth = 1; /* the event itself */
