@@ -138,9 +138,9 @@ def test_publishing_again_changes_nothing(lake: LakeUnderTest) -> None:
 def test_the_second_of_two_attempts_learns_the_firsts_timestamp(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one")
     lake.publish("json", source, processed_ts=EARLY)
-    with pytest.raises(SupersededError) as raised:
+    with pytest.raises(SupersededError, match=f"at {EARLY}"):
         lake.publish("json", source, processed_ts=LATE)
-    assert raised.value.processed_ts == EARLY
+    assert lake.publisher.lookup(source)["json"].processed_ts == EARLY
     assert lake.publish("json", source, processed_ts=EARLY) == PublishOutcome.PUBLISHED
 
 
