@@ -46,6 +46,8 @@ def imported(name: str) -> list[str]:
         found = _modules(program, filled, Path(directory)) - _modules("", [], Path(directory))
     ours = {module for module in found if module.partition(".")[0] == "clickstream_lake"}
     packages = {module.partition(".")[0] for module in found - ours} - sys.stdlib_module_names
+    # urllib3 asks for a package in this one, which development tools bring another part of.
+    packages.discard("backports")
     # Those with an underscore are named after the platform, or after the version of a generator.
     return sorted(ours | {package for package in packages if not package.startswith("_")})
 

@@ -222,7 +222,7 @@ def test_the_readmes_commands_work_as_printed(tmp_path: Path, programs: Path) ->
         sql = "SELECT COUNT(*) FROM clickstream_events_parquet"
         rows = sandbox.engine.execute(sql, sandbox.database).rows
         # One by `aws`, and what `clickstream generate` sends.
-        assert [list(row.values()) for row in rows.to_pylist()] == [[100_001]]
+        assert [list(row) for row in rows] == [[100_001]]
 
 
 def nothing_yet(clients: object) -> Resources:

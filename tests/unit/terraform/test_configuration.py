@@ -2,12 +2,16 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import hcl2
+import msgspec
 import pytest
 
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.settings import Settings, group_of
 from dev.terraform_docs import PROJECT, TERRAFORM, Item, items
 
 # Metrics of AWS's services that dashboard and alarms may use: an unknown name would draw nothing.
@@ -122,9 +126,14 @@ def test_the_environment_is_one_that_the_functions_know() -> None:
     text = (TERRAFORM / "functions.tf").read_text() + (
         TERRAFORM / "variables_transform.tf"
     ).read_text()
-    config = (PROJECT / "src/clickstream_lake/lake/config.py").read_text()
     set_here = set(re.findall(r"\bLAKE_[A-Z_]+\b", text))
-    assert set_here == set(re.findall(r'"(LAKE_[A-Z_]+)"', config))
+    assert set_here == set(names_of(Config))
+
+
+def names_of(settings: type[Settings]) -> Iterator[str]:
+    for field in msgspec.structs.fields(settings):
+        group = group_of(field)
+        yield from names_of(group) if group else (field.encode_name,)
 
 
 def test_the_catalogs_partition_keys_have_a_firehose_name() -> None:

@@ -1,0 +1,324 @@
+"""The changes that people make most: each made in a copy, with the files that it takes.
+
+A copy is changed, shown to work, and compared with the project: what is listed is all that had to
+be touched. A change that suddenly needs more files says that something has got a second home.
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from clickstream_lake.demo import terraform
+from clickstream_lake.transform.rules.native import library
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("changes")]
+
+PROJECT = Path(__file__).parents[2]
+CATALOG = "src/clickstream_lake/catalogs/clickstream.json"
+SETTINGS = "terraform/terraform.tfvars"
+RULES = "src/clickstream_lake/transform/rules"
+KEY = "raw/year=2025/month=11/day=26/file.gz"
+# A plan with the mocked provider, and what is asserted of it.
+PLAN = """
+mock_provider "aws" {{
+  source = "./tests/mocks"
+}}
+run "change" {{
+  command = plan
+  variables {{
+    package_dir = "{packages}"
+  }}
+  assert {{
+    condition     = {condition}
+    error_message = "The change has no effect."
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of what git tracks, with this machine's kernel."""
+
+    path: Path
+
+    def edit(self, name: str, before: str, after: str) -> None:
+        text = (self.path / name).read_text(encoding="utf-8")
+        assert text.count(before) == 1, f"{before!r} stands {text.count(before)} times in {name}"
+        (self.path / name).write_text(text.replace(before, after), encoding="utf-8")
+
+    def add(self, name: str, text: str) -> None:
+        assert not (self.path / name).exists()
+        (self.path / name).write_text(text, encoding="utf-8")
+
+    def changed(self) -> set[str]:
+        return {
+            name
+            for path in self.path.rglob("*")
+            if path.is_file()
+            and not {"__pycache__", ".pytest_cache", ".hypothesis", ".terraform"} & {*path.parts}
+            and (name := path.relative_to(self.path).as_posix()) not in MADE
+            and not same(path, PROJECT / name)
+        }
+
+    def python(self, *arguments: str) -> str:
+        path = os.pathsep.join((str(self.path / "src"), str(self.path)))
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, *arguments],
+            cwd=self.path,
+            env=os.environ | {"PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def tests(self, *paths: str) -> None:
+        self.python("-m", "pytest", "-q", "-x", *paths)
+
+    def transform(self, *events: dict[str, Any] | None, key: str = KEY) -> "Made":
+        """Take events through the transform, as the command does."""
+        raw = self.path / key
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        raw.write_bytes(gzip.compress("".join(json.dumps(e) + "\n" for e in events).encode()))
+        out = self.path / "lake"
+        self.python("-m", "clickstream_lake", "transform", key, "--out", str(out))
+        made = Made(
+            json=json_lines(out.glob("processed/json/**/*.json")),
+            parquet=[
+                row
+                for path in out.glob("processed/parquet/**/*.parquet")
+                for row in pq.ParquetFile(path).read().to_pylist()
+            ],
+            rejects=json_lines(out.glob("rejected/**/*.json")),
+        )
+        shutil.rmtree(out)
+        raw.unlink()
+        return made
+
+    def plan(self, condition: str) -> None:
+        """Plan with the mocked provider, and assert something of the plan."""
+        directory = self.path / "terraform"
+        packages = terraform._placeholder_packages(directory)
+        digest = hashlib.sha256((self.path / CATALOG).read_bytes()).hexdigest()
+        (packages / "catalog.sha256").write_text(digest)
+        test = directory / "tests" / "change.tftest.hcl"
+        test.write_text(PLAN.format(packages=packages, condition=condition))
+        terraform._init(directory)
+        said = terraform._run(directory, ["test", "-filter=tests/change.tftest.hcl"])
+        assert "1 passed, 0 failed" in said
+        test.unlink()
+        shutil.rmtree(packages)
+        (directory / ".terraform.lock.hcl").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the transform made of some events: lines and rows."""
+
+    json: list[Any]
+    parquet: list[Any]
+    rejects: list[Any]
+
+
+def json_lines(paths: Iterable[Path]) -> list[Any]:
+    return [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
+
+
+# What is made to show a change, and is no part of it.
+MADE = {f"{RULES}/native/{library.path().name}"}
+
+
+def same(path: Path, other: Path) -> bool:
+    return other.exists() and path.read_bytes() == other.read_bytes()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"],  # noqa: S607 - the machine's git
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
+    )
+    made = Copy(tmp_path / "project")
+    for name in [*filter(None, listed.stdout.split("\0")), *MADE]:
+        if (PROJECT / name).is_file():
+            (made.path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, made.path / name)
+    return made
+
+
+@pytest.fixture
+def planned(copy: Copy) -> Copy:
+    if not (shutil.which("terraform") and terraform.provider_mirror()):
+        pytest.skip("Terraform or a local copy of its AWS provider is missing")
+    return copy
+
+
+def test_a_column_is_added_in_the_catalog(copy: Copy) -> None:
+    coupon = '    {"name": "coupon", "type": "bigint", "comment": "Number of the coupon"},\n'
+    last = '    {"name": "properties", "type": "json"'
+    copy.edit(CATALOG, last, coupon + last)
+    copy.edit(CATALOG, '"schema_version": 1', '"schema_version": 2')
+
+    made = copy.transform({"event_id": "e1", "coupon": 7}, {"event_id": "e2", "coupon": "x"})
+
+    assert [line.get("coupon") for line in made.json] == [7, None]
+    assert [row["coupon"] for row in made.parquet] == [7, None]
+    assert made.parquet[1]["extra"] == '{"coupon":"x"}'
+    assert copy.changed() == {CATALOG}
+
+
+def test_columns_are_renamed_and_removed_in_the_catalog(copy: Copy) -> None:
+    copy.edit(CATALOG, '"name": "price"', '"name": "unit_price"')
+    copy.edit(CATALOG, '"name": "event_id"', '"name": "id"')
+    catalog = (copy.path / CATALOG).read_text(encoding="utf-8").splitlines(keepends=True)
+    copy.edit(CATALOG, next(line for line in catalog if '"name": "referrer"' in line), "")
+
+    made = copy.transform({"id": "e1", "unit_price": 1, "price": 2, "referrer": "/r"})
+
+    row = made.parquet[0]
+    assert (row["id"], row["unit_price"]) == ("e1", 1.0)
+    assert row["extra"] == '{"price":2,"referrer":"/r"}'
+    assert made.json[0]["price"] == 2
+    check = "import tempfile, pathlib; from dev.package import check as c; new = tempfile.mkdtemp"
+    copy.python("-c", f"{check}; c.transform(pathlib.Path(new())); c.compact(pathlib.Path(new()))")
+    assert copy.changed() == {CATALOG}
+
+
+def test_a_stream_of_the_same_schema_is_added_in_the_settings(planned: Copy) -> None:
+    planned.add(SETTINGS, 'streams = { events = {}, orders = { prefix = "orders/" } }\n')
+
+    planned.plan(
+        'aws_kinesis_firehose_delivery_stream.events["orders"].name == "clickstream-orders"'
+        " && length(aws_lambda_function.function) == 4"
+    )
+
+    assert planned.changed() == {SETTINGS}
+
+
+def test_hours_become_partitions_in_the_settings(planned: Copy) -> None:
+    planned.add(SETTINGS, "hour_partition = true\n")
+
+    planned.plan(
+        'aws_lambda_function.function["events-transform"].environment[0]'
+        '.variables["LAKE_PARTITION_KEYS"] == "year,month,day,hour"'
+    )
+
+    assert planned.changed() == {SETTINGS}
+
+
+def test_hours_become_partitions_of_a_local_lake_in_the_catalog(copy: Copy) -> None:
+    keys = '"partition_keys": ["year", "month", "day"'
+    copy.edit(CATALOG, keys, f'{keys}, "hour"')
+
+    made = copy.transform({"event_id": "e1"}, key=KEY.replace("/file", "/hour=10/file"))
+
+    assert len(made.json) == 1
+    copy.python("-m", "clickstream_lake", "demo", "--events", "200", "--dir", "demo")
+    assert [*(copy.path / "demo/bucket/processed").glob("json/**/hour=*")]
+    shutil.rmtree(copy.path / "demo")
+    assert copy.changed() == {CATALOG}
+
+
+def test_retention_is_changed_in_the_settings(planned: Copy) -> None:
+    planned.add(SETTINGS, "raw_retention_days = 777\n")
+
+    planned.plan(
+        "anytrue([for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :"
+        " anytrue([for expiry in rule.expiration : expiry.days == 777])])"
+    )
+
+    assert planned.changed() == {SETTINGS}
+
+
+def test_a_reject_reason_is_added_where_reasons_are_and_where_it_is_raised(copy: Copy) -> None:
+    copy.edit(
+        f"{RULES}/reasons.py",
+        '    LINE_TOO_LONG = "line_too_long"',
+        '    IS_NULL = "is_null", "the JSON value is null"\n    LINE_TOO_LONG = "line_too_long"',
+    )
+    copy.edit(
+        f"{RULES}/strict.py",
+        "        if type(values) is not dict:\n",
+        "        if values is None:\n            raise RejectedError(LineReason.IS_NULL)\n"
+        "        if type(values) is not dict:\n",
+    )
+
+    made = copy.transform({"event_id": "e1"}, None)
+
+    assert len(made.json) == 1
+    assert [row["reason"] for row in made.rejects] == ["is_null"]
+    assert copy.changed() == {f"{RULES}/reasons.py", f"{RULES}/strict.py"}
+
+
+def test_an_alarm_is_added_beside_the_others_with_a_section_of_the_runbook(planned: Copy) -> None:
+    planned.edit(
+        "terraform/alarms.tf",
+        '      "${key}-undelivered" = {',
+        '      "${key}-compact-errors" = {\n'
+        '        does      = "The compact function fails. Read its log."\n'
+        '        metric    = ["AWS/Lambda", "Errors",'
+        ' { FunctionName = "${stream.name}-compact" }]\n'
+        '        statistic = "Sum"\n'
+        "      }\n"
+        '      "${key}-undelivered" = {',
+    )
+    planned.edit(
+        "docs/runbook.md",
+        "## undelivered\n",
+        "## compact-errors\n\nRead its log.\n\n## undelivered\n",
+    )
+
+    planned.plan(
+        'aws_cloudwatch_metric_alarm.lake["events-compact-errors"].metric_name == "Errors"'
+    )
+    planned.tests("tests/unit/terraform")
+
+    assert planned.changed() == {"terraform/alarms.tf", "docs/runbook.md"}
+
+
+def test_a_verb_is_added_as_a_module_a_line_and_a_section(copy: Copy) -> None:
+    verb, main, docs = (
+        "src/clickstream_lake/cli/hello.py",
+        "src/clickstream_lake/cli/main.py",
+        "docs/cli.md",
+    )
+    copy.add(
+        verb,
+        '"""`clickstream hello`: a greeting."""\n\n'
+        "import typer\n\n"
+        "from clickstream_lake.console import examples, stdout\n\n"
+        "app = typer.Typer(add_completion=False, rich_markup_mode=None)\n\n\n"
+        '@app.command(epilog=examples("clickstream hello lake", "clickstream hello you"))\n'
+        "def hello(name: str) -> None:\n"
+        '    """Greet somebody."""\n'
+        '    stdout.print(f"Hello, {name}")\n',
+    )
+    copy.edit(
+        main, "COMMANDS: Final = {\n", 'COMMANDS: Final = {\n    "hello": "Greet somebody.",\n'
+    )
+    section = (
+        "## `clickstream hello`\n\n```sh\nclickstream hello lake\nclickstream hello you\n```\n\n"
+    )
+    copy.edit(docs, "## `clickstream generate`", f"{section}## `clickstream generate`")
+
+    assert copy.python("-m", "clickstream_lake", "hello", "lake") == "Hello, lake\n"
+    assert "Greet somebody." in copy.python("-m", "clickstream_lake", "--help")
+    copy.tests("tests/unit/cli/test_help.py", "tests/test_architecture.py")
+
+    assert copy.changed() == {verb, main, docs}
