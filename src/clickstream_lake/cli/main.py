@@ -6,6 +6,7 @@ A command's module is loaded only when it is invoked: help and completion need t
 import os
 import sys
 from importlib import import_module
+from itertools import dropwhile
 from typing import Annotated, Any, Final
 
 import typer
@@ -36,6 +37,17 @@ class _Commands(TyperGroup):
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - typer's own
         super().__init__(**settings)
         self.commands = {name: TyperCommand(name, help=text) for name, text in COMMANDS.items()}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's, or typer's copy of it
+        """Read the options before the command, unless they are only to be completed.
+
+        Reading a value loads pydantic, and no option here decides what can follow it.
+        """
+        if not ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        rest = list(dropwhile(lambda arg: arg.startswith("-"), args))
+        ctx.args = rest
+        return rest
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:  # noqa: ANN401 - click's, or typer's copy of it
         name, found, rest = super().resolve_command(ctx, args)
