@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from clickstream_lake.lake.catalog import load_catalog
 from tests.protocol.clients import KINDS
+from tests.protocol.fakes import FakeS3
 from tests.protocol.lake import BUCKET, DATABASE, TABLES
 
 B = {"Bucket": BUCKET}
@@ -122,16 +123,15 @@ def test_the_in_memory_clients_answer_as_moto_does(script: Callable[[Any, Any], 
 
 
 def test_in_memory_listings_go_page_by_page() -> None:
-    with KINDS["memory"]() as (s3, _):
-        s3.page_size = 2
-        for number in range(5):
-            put(s3, f"p/{number}", b"")
-        pages: list[list[str]] = []
-        token: dict[str, str] = {}
-        while True:
-            page = s3.list_objects_v2(**B, Prefix="p/", **token)
-            pages.append([entry["Key"] for entry in page["Contents"]])
-            if not page["IsTruncated"]:
-                break
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+    s3 = FakeS3(page_size=2)
+    for number in range(5):
+        put(s3, f"p/{number}", b"")
+    pages: list[list[str]] = []
+    token: dict[str, str] = {}
+    while True:
+        page = s3.list_objects_v2(**B, Prefix="p/", **token)
+        pages.append([entry["Key"] for entry in page["Contents"]])
+        if not page["IsTruncated"]:
+            break
+        token = {"ContinuationToken": page["NextContinuationToken"]}
     assert pages == [["p/0", "p/1"], ["p/2", "p/3"], ["p/4"]]

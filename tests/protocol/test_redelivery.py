@@ -83,30 +83,21 @@ def test_a_redelivery_before_compaction_adds_nothing(world: World) -> None:
     assert shown(world) == [ROWS, ROWS]
 
 
-def test_a_redelivery_at_any_moment_of_a_compaction_adds_nothing(world: World) -> None:
+@pytest.mark.parametrize(("name", "rows"), [("a", ROWS), ("late", [*ROWS, "late-0"])])
+def test_a_delivery_at_any_moment_of_a_compaction_shows_at_once_and_once(
+    world: World, name: str, rows: list[str]
+) -> None:
+    if name == "late":
+        world.put_raw("late", ["late-0"])
     for moment in range(calls_of_a_compaction(world)):
         now = world.fork()
         actor = compacting(now)
         for _ in range(moment):
             actor.step()
-        deliver(now, "a")
-        assert shown(now) == [ROWS, ROWS]
+        deliver(now, name)
+        assert shown(now) == [rows, rows]
         finish(actor)
-        assert shown(now) == [ROWS, ROWS]
-        assert now.findings.bad == 0, (moment, now.findings.details)
-
-
-def test_a_late_source_shows_at_once_at_any_moment_of_a_compaction(world: World) -> None:
-    world.put_raw("late", ["late-0"])
-    for moment in range(calls_of_a_compaction(world)):
-        now = world.fork()
-        actor = compacting(now)
-        for _ in range(moment):
-            actor.step()
-        deliver(now, "late")
-        assert shown(now) == [[*ROWS, "late-0"]] * 2
-        finish(actor)
-        assert shown(now) == [[*ROWS, "late-0"]] * 2
+        assert shown(now) == [rows, rows]
         assert now.findings.bad == 0, (moment, now.findings.details)
 
 

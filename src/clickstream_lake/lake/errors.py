@@ -78,13 +78,4 @@ class RawReplacedError(LakeError):
 
 
 class SupersededError(LakeError):
-    """Another attempt at the same source came first: its timestamp is the one to publish.
-
-    Attributes:
-        processed_ts: the `processed_ts` of the attempt that won, as its metadata has it.
-    """
-
-    def __init__(self, processed_ts: str) -> None:
-        """Keep the timestamp that the redo must use."""
-        super().__init__(f"another attempt already published this source at {processed_ts}")
-        self.processed_ts = processed_ts
+    """Another attempt at the same source came first: look it up, and use its timestamp."""

@@ -1,9 +1,9 @@
 """Publish a landing file: put it, see where the partition reads, copy it there if needed.
 
 The first attempt at a source wins. A landing file is put only where there is none, so two
-invocations of one source agree on one `processed_ts`: the loser learns the winner's from
-`SupersededError` and redoes its files with it. JSON is published before Parquet, which makes the
-JSON landing file the one that decides.
+invocations of one source agree on one `processed_ts`: the loser gets a `SupersededError`, looks the
+winner's up and redoes its files with it. JSON is published before Parquet, which makes the JSON
+landing file the one that decides.
 """
 
 import gzip
@@ -220,7 +220,9 @@ class Publisher:
             self._check_raw(source, landing)
             return PublishOutcome.STALE
         if present.processed_ts != landing.metadata.processed_ts:
-            raise SupersededError(str(present.processed_ts))
+            raise SupersededError(
+                f"another attempt published {source.key!r} at {present.processed_ts}"
+            )
         return PublishOutcome.ALREADY_MERGED
 
     def _check_raw(self, source: Source, landing: LandingFile) -> None:

@@ -108,10 +108,8 @@ class RawObjectProcessor:
         for _ in range(_STARTS):
             try:
                 outcomes, stats = self._attempt(source, moment)
-            except SupersededError as error:
-                moment = datetime.fromisoformat(error.processed_ts)
-            except RawReplacedError:
-                continue
+            except (SupersededError, RawReplacedError):
+                continue  # the next attempt looks up what is there now
             else:
                 return Report(source, outcomes, stats, perf_counter() - start)
         raise PartitionMovedError(f"{raw_key!r} keeps changing while it is transformed")

@@ -1,173 +1,198 @@
-# ruff: noqa: ANN401 - stand-ins take what the methods they replace take
-"""Each protection of the protocol, taken out of the real code: by a switch here, not in there."""
+"""Each protection of the protocol, taken out by what the code is given: not by a switch in it.
 
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+The product's own code runs on parts that lie to it, or forget, at one point each.
+"""
 
-import pytest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from clickstream_lake.compact import wiring
-from clickstream_lake.compact.protocol import compactor
-from clickstream_lake.compact.protocol import survey as survey_module
-from clickstream_lake.compact.protocol.cleanup import Cleaner
-from clickstream_lake.compact.protocol.compactor import Compactor
-from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.aws.partitions import PartitionCatalog
+from clickstream_lake.lake.aws.objects import ObjectInfo, ObjectStore
+from clickstream_lake.lake.aws.partitions import PartitionCatalog, PartitionState
 from clickstream_lake.lake.lake import Generation, Lake
-from clickstream_lake.lake.layout import Slot
-from clickstream_lake.lake.publish import Publisher
-
-Mutation = Callable[[pytest.MonkeyPatch], None]
+from clickstream_lake.lake.layout import Partition, Slot, uri
+from tests.protocol.simulation.world import GRACE, Parts
 
 
-def no_announcement(patch: pytest.MonkeyPatch) -> None:
-    """Swap without having told the writers."""
+class _NoNames(Generation):
+    def names(self, key: str) -> bool:
+        del key
+        return False
 
-    def swap(
-        self: PartitionCatalog, table: str, partition: Any, *, location: str, now: Any
+
+class _AllNames(Generation):
+    def names(self, key: str) -> bool:
+        del key
+        return True
+
+
+def _as(kind: type[Generation], generation: Generation) -> Generation:
+    return kind(generation.generation_id, generation.directory, generation.manifest)
+
+
+class _Unannounced(PartitionCatalog):
+    """Announces only when it swaps."""
+
+    current = ""
+
+    def announce(
+        self, table: str, partition: Partition, *, current: str, next_location: str
     ) -> None:
-        parameters = {"became_current": now.isoformat()}
-        self._update(table, partition, lambda _: (location, parameters))
+        del table, partition, next_location
+        self.current = current
 
-    patch.setattr(Compactor, "_announce", lambda *_: None)
-    patch.setattr(PartitionCatalog, "swap", swap)
+    def swap(self, table: str, partition: Partition, *, location: str, now: datetime) -> None:
+        super().announce(table, partition, current=self.current, next_location=location)
+        super().swap(table, partition, location=location, now=now)
 
 
-def no_copy_after_the_announcement(patch: pytest.MonkeyPatch) -> None:
-    """Swap without having copied what landed before the writers knew."""
-    copy_missing = Lake.copy_missing
-
-    def only_into_current(self: Lake, slot: Any, generation: Generation) -> list[str]:
+class _CopiesIntoCurrentOnly(Lake):
+    def copy_missing(self, slot: Slot, generation: Generation) -> list[str]:
         state = self.state(slot)
         if state is None or not state.location.endswith(generation.directory):
             return []
-        return copy_missing(self, slot, generation)
-
-    patch.setattr(Lake, "copy_missing", only_into_current)
+        return super().copy_missing(slot, generation)
 
 
-def no_manifest_check_by_writers(patch: pytest.MonkeyPatch) -> None:
-    """Copy a landing file into a generation that merged it."""
-
-    def only_loose(self: Publisher, generation: Generation, landing: Any, key: str) -> bool:
-        del landing
-        name = key.rsplit("/", 1)[-1]
-        return self._store.head(generation.directory + name) is not None
-
-    patch.setattr(Publisher, "_is_shown_by", only_loose)
+class _WritersForgetMerges(Lake):
+    def in_use(self, slot: Slot, state: PartitionState) -> list[Generation]:
+        return [_as(_NoNames, generation) for generation in super().in_use(slot, state)]
 
 
-def no_manifest_check_by_compactors(patch: pytest.MonkeyPatch) -> None:
-    """Heal by copying every landing file, merged or not."""
-    patch.setattr(Generation, "names", lambda *_: False)
+class _CopiesForgetMerges(Lake):
+    def copy_missing(self, slot: Slot, generation: Generation) -> list[str]:
+        return super().copy_missing(slot, _as(_NoNames, generation))
 
 
-def no_grace_period(patch: pytest.MonkeyPatch) -> None:
-    """Delete what was replaced while queries still read it."""
-    patch.setattr(wiring, "Cleaner", lambda lake, _, now: Cleaner(lake, timedelta(), now))
+class _LongCurrent(Lake):
+    """Says that whatever is current has been for the whole grace period."""
+
+    def state(self, slot: Slot) -> PartitionState | None:
+        found = super().state(slot)
+        if found is None or found.became_current is None:
+            return found
+        return replace(found, became_current=found.became_current - GRACE)
 
 
-def no_grace_for_young_generations(patch: pytest.MonkeyPatch) -> None:
-    """Delete a generation that a compactor is building right now."""
-    reason = Cleaner._reason_to_keep
+class _OldFiles(ObjectStore):
+    """Says that no file was written to within the grace period."""
 
-    def ageless(self: Cleaner, *args: Any) -> str:
-        return reason(replace(self, grace=timedelta()), *args)
-
-    patch.setattr(Cleaner, "_reason_to_keep", ageless)
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        for found in super().list(prefix):
+            yield replace(found, last_modified=found.last_modified - GRACE)
 
 
-def unmerged_landing_files_cleaned_up(patch: pytest.MonkeyPatch) -> None:
-    """Delete landing files whether or not they were merged."""
-    obsolete = Cleaner._obsolete
-
-    def everything(self: Cleaner, slot: Any, *args: Any) -> Any:
-        return replace(obsolete(self, slot, *args), landing=self.lake.landing_files(slot))
-
-    patch.setattr(Cleaner, "_obsolete", everything)
+class _AllMerged(Lake):
+    def at(self, slot: Slot, location: str | None) -> Generation | None:
+        generation = super().at(slot, location)
+        return generation and _as(_AllNames, generation)
 
 
-def current_generation_cleaned_up(patch: pytest.MonkeyPatch) -> None:
-    """Delete generations whether or not they are in use."""
-    unused = Cleaner._unused
+class _NothingInUse(Lake):
+    """Says that the partition reads its landing directory, and yet has a current generation."""
 
-    def everything(self: Cleaner, slot: Any, state: Any) -> Any:
-        elsewhere = state.location.replace("/compacted/", "/").rsplit("/", 2)[0] + "/"
-        return unused(self, slot, replace(state, location=elsewhere, next_location=None))
+    def state(self, slot: Slot) -> PartitionState | None:
+        found = super().state(slot)
+        landing = uri(self.store.bucket, self.layout.landing_dir(slot))
+        return found and replace(found, location=landing, next_location=None)
 
-    patch.setattr(Cleaner, "_unused", everything)
-
-
-def no_copy_by_writers(patch: pytest.MonkeyPatch) -> None:
-    """Acknowledge a landing file that the partition may not read."""
-    patch.setattr(Lake, "in_use", lambda *_: [])
+    def at(self, slot: Slot, location: str | None) -> Generation | None:
+        del location
+        found = super().state(slot)
+        return super().at(slot, found.location if found else None)
 
 
-def partition_read_before_the_put(patch: pytest.MonkeyPatch) -> None:
-    """Choose where to copy by what the partition was before the landing file was there."""
-    land = Publisher._land
-
-    def state_first(self: Publisher, fmt: Any, source: Any, landing: Any) -> Any:
-        state = self._lake.registered(Slot(fmt, source.partition))
-        landed = land(self, fmt, source, landing)
-        registered = self._lake.registered
-
-        def once(*_: Any) -> Any:
-            self._lake.registered = registered  # type: ignore[method-assign]
-            return state
-
-        self._lake.registered = once  # type: ignore[method-assign,assignment]
-        return landed
-
-    patch.setattr(Publisher, "_land", state_first)
+class _NoCopies(Lake):
+    def in_use(self, slot: Slot, state: PartitionState) -> list[Generation]:
+        del slot, state
+        return []
 
 
-def last_attempt_wins(patch: pytest.MonkeyPatch) -> None:
-    """Put landing files whether or not there is one."""
-    put = ObjectStore.put_file
+class _ReadsFirst(Lake):
+    """Answers what a partition was when it was last looked at, before the put."""
 
-    def always(self: ObjectStore, key: str, path: Any, **options: Any) -> None:
-        put(self, key, path, **{**options, "if_absent": False})
+    last: PartitionState | None = None
 
-    patch.setattr(ObjectStore, "put_file", always)
+    def state(self, slot: Slot) -> PartitionState | None:
+        self.last = super().state(slot)
+        return self.last
 
-
-def replaced_sources_swapped_in(patch: pytest.MonkeyPatch) -> None:
-    """Swap although a source was replaced, and acknowledged, while its old content was merged."""
-    patch.setattr(Compactor, "_check_replaced", lambda *_: None)
-    survey = survey_module.survey
-
-    def unaware(*args: Any) -> Any:
-        found = survey(*args)
-        return found and replace(found, stale=())
-
-    patch.setattr(compactor, "survey", unaware)
+    def registered(self, slot: Slot) -> PartitionState:
+        return self.last or super().registered(slot)
 
 
-def outdated_content_published(patch: pytest.MonkeyPatch) -> None:
-    """Let a slow invocation replace newer content by the older that it read."""
-    patch.setattr(Publisher, "_check_raw", lambda *_: None)
+class _Overwrites(ObjectStore):
+    def put_file(self, key: str, path: Path, **options: Any) -> None:  # noqa: ANN401 - ObjectStore's
+        super().put_file(key, path, **{**options, "if_absent": False})
 
 
-MUTATIONS: dict[str, Mutation] = {
-    mutation.__name__: mutation
-    for mutation in (
-        no_announcement,
-        no_copy_after_the_announcement,
-        no_manifest_check_by_writers,
-        no_manifest_check_by_compactors,
-        no_grace_period,
-        no_grace_for_young_generations,
-        unmerged_landing_files_cleaned_up,
-        current_generation_cleaned_up,
-        no_copy_by_writers,
-        partition_read_before_the_put,
-        last_attempt_wins,
-        replaced_sources_swapped_in,
-        outdated_content_published,
-    )
+class _NoHeads(ObjectStore):
+    """Finds no landing file, so none that was replaced."""
+
+    def head(self, key: str) -> ObjectInfo | None:
+        del key
+        return None
+
+
+class _NeverReplaced(ObjectStore):
+    """Says of an object that was read that it still is what it was then."""
+
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - ObjectStore's
+        super().__init__(*args)
+        self.read_once: dict[str, ObjectInfo] = {}
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[tuple[ObjectInfo, BinaryIO]]:
+        with super().open(key) as (info, stream):
+            self.read_once[key] = info
+            yield info, stream
+
+    def head(self, key: str) -> ObjectInfo | None:
+        return self.read_once.get(key) or super().head(key)
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A protection that is missing: what one kind of process is given instead of the real parts.
+
+    Attributes:
+        role: the kind of process; see `Actor.role`.
+        replaces: whether it shows only where raw objects are replaced.
+    """
+
+    role: str
+    parts: Parts
+    replaces: bool = False
+
+
+MUTATIONS = {
+    # Swap without having told the writers.
+    "no_announcement": Mutation("compactor", Parts(partitions=_Unannounced)),
+    # Swap without having copied what landed before the writers knew.
+    "no_copy_after_the_announcement": Mutation("compactor", Parts(lake=_CopiesIntoCurrentOnly)),
+    # Copy a landing file into a generation that merged it.
+    "no_manifest_check_by_writers": Mutation("writer", Parts(lake=_WritersForgetMerges)),
+    # Heal by copying every landing file, merged or not.
+    "no_manifest_check_by_compactors": Mutation("compactor", Parts(lake=_CopiesForgetMerges)),
+    # Delete what was replaced while queries still read it.
+    "no_grace_period": Mutation("clean-up", Parts(store=_OldFiles, lake=_LongCurrent)),
+    # Delete a generation that a compactor is building right now.
+    "no_grace_for_young_generations": Mutation("clean-up", Parts(store=_OldFiles)),
+    # Delete landing files whether or not they were merged.
+    "unmerged_landing_files_cleaned_up": Mutation("clean-up", Parts(lake=_AllMerged)),
+    # Delete generations whether or not they are in use.
+    "current_generation_cleaned_up": Mutation("clean-up", Parts(lake=_NothingInUse)),
+    # Acknowledge a landing file that the partition may not read.
+    "no_copy_by_writers": Mutation("writer", Parts(lake=_NoCopies)),
+    # Choose where to copy by what the partition was before the landing file was there.
+    "partition_read_before_the_put": Mutation("writer", Parts(lake=_ReadsFirst)),
+    # Put landing files whether or not there is one.
+    "last_attempt_wins": Mutation("writer", Parts(store=_Overwrites)),
+    # Swap although a source was replaced, and acknowledged, while its old content was merged.
+    "replaced_sources_swapped_in": Mutation("compactor", Parts(store=_NoHeads), replaces=True),
+    # Let a slow invocation replace newer content by the older that it read.
+    "outdated_content_published": Mutation("writer", Parts(store=_NeverReplaced), replaces=True),
 }
-# These show only where raw objects are replaced.
-REPLACING = {replaced_sources_swapped_in.__name__, outdated_content_published.__name__}

@@ -1,18 +1,20 @@
 """One seeded random schedule: who goes next, what breaks, how far the clock jumps."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.layout import FORMATS
 from tests.protocol.simulation.stepping import Actor, Fault
-from tests.protocol.simulation.world import GRACE, Findings, World
+from tests.protocol.simulation.world import GRACE, Findings, Parts, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,14 +59,38 @@ class Figures:
         )
 
 
-def run_schedule(seed: int, *, compactors: int = 1, replaces: bool = False) -> Figures:
-    """Run one schedule to its end; the same arguments always give the same figures."""
+def run_schedule(
+    seed: int,
+    *,
+    compactors: int = 1,
+    replaces: bool = False,
+    parts: Mapping[str, Parts] = MappingProxyType({}),
+) -> Figures:
+    """Run one schedule to its end; the same arguments always give the same figures.
+
+    Args:
+        seed: chooses the schedule.
+        compactors: how many work at once.
+        replaces: whether raw objects are replaced.
+        parts: what processes are given instead of the product's own parts, by their role.
+    """
     with TemporaryDirectory() as folder:
-        return _Schedule(seed, Path(folder), compactors=compactors, replaces=replaces).run()
+        schedule = _Schedule(
+            seed, Path(folder), compactors=compactors, replaces=replaces, parts=parts
+        )
+        return schedule.run()
 
 
 class _Schedule:
-    def __init__(self, seed: int, folder: Path, *, compactors: int, replaces: bool) -> None:
+    def __init__(
+        self,
+        seed: int,
+        folder: Path,
+        *,
+        compactors: int,
+        replaces: bool,
+        parts: Mapping[str, Parts],
+    ) -> None:
         self.random = random = Random(seed)  # noqa: S311 - to replay, not to keep secrets
         settings = CompactSettings(
             target_file_bytes=random.choice([600, 8_000, 1_048_576]),
@@ -72,7 +98,11 @@ class _Schedule:
             grace_seconds=int(GRACE.total_seconds()),
         )
         self.world = World(
-            folder, settings, page_size=random.choice([2, 3, 1000]), may_hide=compactors > 1
+            folder,
+            settings,
+            page_size=random.choice([2, 3, 1000]),
+            may_hide=compactors > 1,
+            parts=parts,
         )
         self.fault_rate = random.choice([0.0, 0.02, 0.1])
         self.faults: Counter[str] = Counter()
@@ -125,7 +155,7 @@ class _Schedule:
 
     def _step(self, actor: Actor, fault: Fault | None) -> None:
         self.calls += 1
-        self.kinds[f"{actor.name.split()[0]} {actor.waiting.name if actor.waiting else ''}"] += 1
+        self.kinds[f"{actor.role} {actor.waiting.name if actor.waiting else ''}"] += 1
         self.world.now += TICK
         if self.world.now - actor.started_at > FUNCTION_LIMIT and actor is not self.reader:
             fault = Fault.KILL_BEFORE  # the function's time-out
@@ -141,7 +171,7 @@ class _Schedule:
     def _start_something(self) -> None:
         idle = [actor for actor in self.actors if not actor.busy]
         if idle:
-            weights = [WEIGHTS[actor.name.split()[0]] for actor in idle]
+            weights = [WEIGHTS[actor.role] for actor in idle]
             self._start(self.random.choices(idle, weights)[0])
 
     def _start(self, actor: Actor) -> None:
@@ -232,7 +262,7 @@ class _Schedule:
                 compactor.start(partial(self.world.compact, compactor, message), self.world.now)
                 self._finish(compactor)
             self.world.may_hide = False
-            self.world._seen = None
+            self.world.seen = None
             self.world.check()
             self.world.now += GRACE + timedelta(seconds=1)
             self.cleaner.start(lambda: self.world.clean_up(self.cleaner), self.world.now)

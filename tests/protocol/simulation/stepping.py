@@ -59,6 +59,11 @@ class Actor(Steps):
     _run: greenlet | None = field(default=None, repr=False)
 
     @property
+    def role(self) -> str:
+        """What kind of process it is: the first word of its name."""
+        return self.name.split()[0]
+
+    @property
     def busy(self) -> bool:
         return self._run is not None
 

@@ -7,7 +7,7 @@ clients after every call that took effect.
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
@@ -59,6 +59,18 @@ class Findings:
         self.details.append(f"{kind}: {detail}")
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a process puts its lake together from; the product's own, unless a test breaks one."""
+
+    store: type[ObjectStore] = ObjectStore
+    partitions: type[PartitionCatalog] = PartitionCatalog
+    lake: type[Lake] = Lake
+
+
+PRODUCT = Parts()
+
+
 @dataclass
 class World:
     """The lake, its oracle and its clock."""
@@ -69,6 +81,8 @@ class World:
     now: datetime = datetime(2025, 11, 26, 12, tzinfo=UTC)
     # With two compactors at once a row may be invisible until the last of them is done.
     may_hide: bool = False
+    # By the role of the process; the product's own parts where there are none.
+    parts: Mapping[str, Parts] = field(default_factory=dict)
     objects: dict[str, StoredObject] = field(default_factory=dict)
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     partitions: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = field(default_factory=dict)
@@ -79,7 +93,7 @@ class World:
     stale: set[str] = field(default_factory=set)
     _ids: int = 0
     _rows: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    _seen: Any = None
+    seen: Any = None
 
     def __post_init__(self) -> None:
         self.layout = Layout()
@@ -103,7 +117,9 @@ class World:
         """A fresh process's view of the lake: nothing is cached."""
         s3: Any = FakeS3(actor, lambda: self.now, self.page_size, self.objects)
         glue: Any = FakeGlue(actor, 100, self.tables, self.partitions)
-        return Lake(ObjectStore(s3, BUCKET), PartitionCatalog(glue, DATABASE), self.layout, TABLES)
+        parts = self.parts.get(actor.role, PRODUCT)
+        store, partitions = parts.store(s3, BUCKET), parts.partitions(glue, DATABASE)
+        return parts.lake(store, partitions, self.layout, TABLES)
 
     def transform(self, actor: Actor, raw_key: str) -> Report | None:
         """One invocation of the transform function; None if it has to be tried again."""
@@ -216,9 +232,9 @@ class World:
             for fmt in FORMATS
         }
         judged = (state, frozenset(self.acknowledged))
-        if judged == self._seen:
+        if judged == self.seen:
             return
-        self._seen = judged
+        self.seen = judged
         for fmt in FORMATS:
             self.findings.checks += 1
             self._judge(fmt, Counter(row for row, _ in self.visible(fmt)), self._due(), "a look")

@@ -1,13 +1,10 @@
 import json
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from clickstream_lake.compact.function import CompactFunction
 from clickstream_lake.lake.errors import EventError
@@ -19,37 +16,23 @@ LITTLE = SimpleNamespace(get_remaining_time_in_millis=lambda: 20_000, aws_reques
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "LAKE_BUCKET": BUCKET,
-        "LAKE_DATABASE": DATABASE,
-        "LAKE_MIN_FILES": "2",
-    }.items():
-        monkeypatch.setenv(name, value)
-    with mock_aws():
-        yield boto3
-
-
-@pytest.fixture
-def lake(aws: Any, tmp_path: Path) -> LakeUnderTest:  # noqa: ANN401 - boto3
-    s3, glue = aws.client("s3", **OPTIONS), aws.client("glue", **OPTIONS)
-    s3.create_bucket(Bucket=BUCKET)
-    glue.create_database(DatabaseInput={"Name": DATABASE})
-    made = LakeUnderTest(s3, glue, tmp_path)
-    made.create_tables()
+def lake(
+    aws_environment: None, moto_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> LakeUnderTest:
+    del aws_environment
+    monkeypatch.setenv("LAKE_BUCKET", BUCKET)
+    monkeypatch.setenv("LAKE_DATABASE", DATABASE)
+    monkeypatch.setenv("LAKE_MIN_FILES", "2")
     for name in "ab":
         for fmt in ("json", "parquet"):
-            made.publish(fmt, made.put_raw(name), [name])
-    return made
+            moto_lake.publish(fmt, moto_lake.put_raw(name), [name])
+    return moto_lake
 
 
 @pytest.fixture
-def queue_url(aws: Any, lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ANN401 - boto3
+def queue_url(lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch) -> str:
     del lake
-    sqs = aws.client("sqs", **OPTIONS)
+    sqs = boto3.client("sqs", **OPTIONS)
     url = sqs.create_queue(QueueName="compact.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     monkeypatch.setenv("LAKE_COMPACT_QUEUE_URL", url)
     return str(url)
@@ -76,14 +59,10 @@ def test_a_request_by_hand_compacts_and_tells(lake: LakeUnderTest) -> None:
     assert lake.visible("json") == ["a", "b"]
 
 
-def test_a_tick_queues_and_the_queue_compacts(
-    lake: LakeUnderTest,
-    queue_url: str,
-    aws: Any,  # noqa: ANN401 - boto3
-) -> None:
+def test_a_tick_queues_and_the_queue_compacts(lake: LakeUnderTest, queue_url: str) -> None:
     told = call({"action": "plan", "partitions": [DAY.path]})
     assert [entry["queued"] for entry in told["partitions"]] == [True, True]
-    sqs = aws.client("sqs", **OPTIONS)
+    sqs = boto3.client("sqs", **OPTIONS)
     found = sqs.receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, AttributeNames=["MessageGroupId"]
     )["Messages"]

@@ -1,6 +1,4 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +6,6 @@ import pytest
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.lake.layout import Partition
-from tests.protocol.clients import KINDS
 from tests.protocol.fakes import FakeSqs
 from tests.protocol.lake import DAY, LakeUnderTest
 
@@ -18,17 +15,14 @@ LONG_AGO = Partition.parse("year=2025/month=01/day=01")
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Iterator[LakeUnderTest]:
+def lake(memory_lake: LakeUnderTest) -> LakeUnderTest:
     """Three landing files in each of three partitions."""
-    with KINDS["memory"]() as (s3, glue):
-        s3.now = lambda: NOON
-        made = LakeUnderTest(s3, glue, tmp_path)
-        made.create_tables()
-        for day in (LONG_AGO, DAY, YESTERDAY):
-            for name in "abc":
-                source = made.put_raw(name, partition=day)
-                made.publish("json", source, [f"{name}-{day.path}"])
-        yield made
+    memory_lake.s3.now = lambda: NOON
+    for day in (LONG_AGO, DAY, YESTERDAY):
+        for name in "abc":
+            source = memory_lake.put_raw(name, partition=day)
+            memory_lake.publish("json", source, [f"{name}-{day.path}"])
+    return memory_lake
 
 
 def operating(lake: LakeUnderTest, **options: Any) -> tuple[Operations, FakeSqs]:  # noqa: ANN401 - LakeUnderTest.operations'

@@ -4,7 +4,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from clickstream_lake.lake import manifest as module
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.errors import ManifestError
 from clickstream_lake.lake.layout import Layout
@@ -100,14 +99,15 @@ def test_a_manifest_is_read_once(store: ObjectStore) -> None:
     assert manifests.read(JSON_DAY, "g1") is first
 
 
-def test_only_so_many_manifests_are_kept(
-    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_CACHED_MANIFESTS", 2)
+def test_only_so_many_manifests_are_kept(store: ObjectStore) -> None:
     manifests = Manifests(store, Layout())
-    for name in ("g1", "g2", "g3"):
-        manifests.write(JSON_DAY, manifest(name))
-    assert len(manifests._cache) == 2
+    for number in range(65):
+        manifests.write(JSON_DAY, manifest(f"g{number}"))
+    store.delete([found.key for found in store.list("processed/")])
+    for number in range(1, 65):
+        assert manifests.read(JSON_DAY, f"g{number}") == manifest(f"g{number}")
+    with pytest.raises(ManifestError, match="missing"):
+        manifests.read(JSON_DAY, "g0")
 
 
 def test_a_missing_manifest_is_an_error(store: ObjectStore) -> None:

@@ -1,8 +1,7 @@
 # ruff: noqa: ANN401 - boto3 clients
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,9 +13,8 @@ from clickstream_lake.lake.errors import (
     SupersededError,
 )
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
-from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
+from clickstream_lake.lake.manifest import Manifest, Manifests, MergedFile, MergedSource
 from clickstream_lake.lake.publish import Presence, PublishOutcome
-from tests.protocol.clients import KINDS
 from tests.protocol.fakes import FakeS3, client_error
 from tests.protocol.lake import (
     BUCKET,
@@ -29,21 +27,8 @@ from tests.protocol.lake import (
     content_of,
 )
 
-
-@pytest.fixture(params=KINDS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTest]:
-    with KINDS[request.param]() as (s3, glue):
-        made = LakeUnderTest(s3, glue, tmp_path)
-        made.create_tables()
-        yield made
-
-
-@pytest.fixture
-def memory_lake(tmp_path: Path) -> Iterator[LakeUnderTest]:
-    with KINDS["memory"]() as (s3, glue):
-        made = LakeUnderTest(s3, glue, tmp_path)
-        made.create_tables()
-        yield made
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def build_generation(
@@ -74,6 +59,11 @@ def build_generation(
     )
     lake.manifests.write(Slot(fmt, DAY), manifest)
     return f"s3://{BUCKET}/{directory}"
+
+
+def forget_manifests(lake: LakeUnderTest) -> None:
+    """Go on as a process that has read none yet."""
+    lake.manifests = Manifests(lake.store, lake.layout)
 
 
 def point(lake: LakeUnderTest, fmt: Format, location: str, *, announced: str | None = None) -> None:
@@ -138,9 +128,9 @@ def test_publishing_again_changes_nothing(lake: LakeUnderTest) -> None:
 def test_the_second_of_two_attempts_learns_the_firsts_timestamp(lake: LakeUnderTest) -> None:
     source = lake.put_raw("one")
     lake.publish("json", source, processed_ts=EARLY)
-    with pytest.raises(SupersededError) as raised:
+    with pytest.raises(SupersededError, match=f"at {EARLY}"):
         lake.publish("json", source, processed_ts=LATE)
-    assert raised.value.processed_ts == EARLY
+    assert lake.publisher.lookup(source)["json"].processed_ts == EARLY
     assert lake.publish("json", source, processed_ts=EARLY) == PublishOutcome.PUBLISHED
 
 
@@ -265,7 +255,7 @@ def test_a_damaged_generation_acknowledges_nothing(lake: LakeUnderTest) -> None:
     location = build_generation(lake, "json", "g1", {})
     point(lake, "json", location)
     lake.store.delete(["processed/json/compacted/year=2025/month=11/day=26/g1/_manifest.json"])
-    lake.manifests._cache.clear()
+    forget_manifests(lake)
     with pytest.raises(ManifestError, match="missing"):
         lake.publish("json", lake.put_raw("one"))
 
@@ -284,7 +274,7 @@ def test_a_generation_cleaned_up_between_two_readings_starts_the_publishing_over
     old = build_generation(lake, "json", "g1", {})
     new = build_generation(lake, "json", "g2", {})
     point(lake, "json", old)
-    lake.manifests._cache.clear()
+    forget_manifests(lake)
     state = lake.state
 
     def moved_meanwhile(*args: Any) -> Any:

@@ -88,15 +88,10 @@ class FakeLake:
 
 
 @pytest.fixture
-def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLake]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "LAKE_BUCKET": BUCKET,
-        "LAKE_DATABASE": "clickstream",
-    }.items():
-        monkeypatch.setenv(name, value)
+def lake(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLake]:
+    del aws_environment
+    monkeypatch.setenv("LAKE_BUCKET", BUCKET)
+    monkeypatch.setenv("LAKE_DATABASE", "clickstream")
     with mock_aws():
         yield FakeLake()
 

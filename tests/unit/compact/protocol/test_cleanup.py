@@ -1,30 +1,25 @@
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from clickstream_lake.compact.protocol.cleanup import CleanupResult
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
-from tests.protocol.clients import KINDS
-from tests.protocol.lake import BUCKET, DAY, JSON_DAY, PARQUET_DAY, TABLES, LakeUnderTest
+from tests.protocol.lake import BUCKET, DATABASE, DAY, JSON_DAY, PARQUET_DAY, TABLES, LakeUnderTest
 
 DAYS = timedelta(days=1)
 GENERATIONS = "processed/json/compacted/"
 LANDING = f"processed/json/{DAY.path}/"
 
 
-@pytest.fixture(params=KINDS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTest]:
+@pytest.fixture
+def lake(lake: LakeUnderTest) -> LakeUnderTest:
     """A partition of two sources, compacted once."""
-    with KINDS[request.param]() as (s3, glue):
-        made = LakeUnderTest(s3, glue, tmp_path)
-        made.create_tables()
-        for name in "ab":
-            made.publish("json", made.put_raw(name), [name])
-        made.operations().compactor.compact(JSON_DAY, force=True)
-        yield made
+    for name in "ab":
+        lake.publish("json", lake.put_raw(name), [name])
+    lake.operations().compactor.compact(JSON_DAY, force=True)
+    return lake
 
 
 def clean(
@@ -32,6 +27,27 @@ def clean(
 ) -> CleanupResult:
     operations = lake.operations(now=lambda: datetime.now(UTC) + after)
     return operations.cleaner.clean(Slot(fmt, DAY), dry_run=dry_run)
+
+
+def change_by_hand(
+    lake: LakeUnderTest,
+    *,
+    location: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> None:
+    """Change the partition as somebody with a Glue client of theirs would."""
+    table = {"DatabaseName": DATABASE, "TableName": TABLES["json"]}
+    found = lake.glue.get_partition(**table, PartitionValues=DAY.values)["Partition"]
+    storage = found["StorageDescriptor"]
+    lake.glue.update_partition(
+        **table,
+        PartitionValueList=DAY.values,
+        PartitionInput={
+            "Values": DAY.values,
+            "StorageDescriptor": {**storage, "Location": location or storage["Location"]},
+            "Parameters": found["Parameters"] if parameters is None else parameters,
+        },
+    )
 
 
 def compact_again(lake: LakeUnderTest, name: str) -> None:
@@ -95,10 +111,7 @@ def test_a_generation_written_to_lately_stays(lake: LakeUnderTest) -> None:
     # The present generation is older than the grace period; that one is not.
     operations = lake.operations(grace_seconds=0)
     assert operations.cleaner.clean(JSON_DAY, dry_run=True).generations == ("under-construction",)
-    state = lake.state(JSON_DAY)
-    assert state is not None
-    old = {"became_current": (datetime.now(UTC) - 5 * DAYS).isoformat()}
-    lake.partitions._update(TABLES["json"], DAY, lambda _: (state.location, old))
+    change_by_hand(lake, parameters={"became_current": (datetime.now(UTC) - 5 * DAYS).isoformat()})
     result = clean(lake, after=timedelta())
     assert result.kept == ("under-construction: written to within the grace period",)
     assert lake.keys(directory)
@@ -126,13 +139,12 @@ def test_a_generation_that_holds_the_only_copy_stays(lake: LakeUnderTest) -> Non
 
 
 def test_a_partition_turned_back_by_hand_is_left_alone(lake: LakeUnderTest) -> None:
-    landing = f"s3://{BUCKET}/{LANDING}"
-    lake.partitions._update(TABLES["json"], DAY, lambda state: (landing, dict(state.parameters)))
+    change_by_hand(lake, location=f"s3://{BUCKET}/{LANDING}")
     assert "by hand" in clean(lake, after=5 * DAYS).reason
 
 
 def test_a_generation_without_its_date_is_left_alone(lake: LakeUnderTest) -> None:
-    lake.partitions._update(TABLES["json"], DAY, lambda state: (state.location, {}))
+    change_by_hand(lake, parameters={})
     assert "not known" in clean(lake, after=5 * DAYS).reason
 
 
@@ -158,11 +170,10 @@ def test_a_partition_that_moves_meanwhile_is_left_for_the_next_run(
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_a_partition_that_is_not_registered_is_skipped(tmp_path: Path, fmt: Format) -> None:
-    with KINDS["memory"]() as (s3, glue):
-        lake = LakeUnderTest(s3, glue, tmp_path)
-        lake.create_tables()
-        assert clean(lake, after=2 * DAYS, fmt=fmt).reason == "not registered"
+def test_a_partition_that_is_not_registered_is_skipped(
+    memory_lake: LakeUnderTest, fmt: Format
+) -> None:
+    assert clean(memory_lake, after=2 * DAYS, fmt=fmt).reason == "not registered"
 
 
 def test_a_generation_with_a_damaged_manifest_stays(lake: LakeUnderTest) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,26 +14,9 @@ from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.catalog import Catalog, load_catalog
 from clickstream_lake.lake.errors import ConservationError, LakeError, PartitionMovedError
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
-from tests.protocol.clients import KINDS
 from tests.protocol.lake import DAY, EARLY, JSON_DAY, LATE, PARQUET_DAY, TABLES, LakeUnderTest
 
 SMALL = 1
-
-
-@pytest.fixture(params=KINDS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTest]:
-    with KINDS[request.param]() as (s3, glue):
-        made = LakeUnderTest(s3, glue, tmp_path)
-        made.create_tables()
-        yield made
-
-
-@pytest.fixture
-def memory_lake(tmp_path: Path) -> Iterator[LakeUnderTest]:
-    with KINDS["memory"]() as (s3, glue):
-        made = LakeUnderTest(s3, glue, tmp_path)
-        made.create_tables()
-        yield made
 
 
 def land(lake: LakeUnderTest, *names: str, fmt: Format = "json", **options: Any) -> None:  # noqa: ANN401 - LakeUnderTest.publish's

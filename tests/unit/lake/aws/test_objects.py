@@ -20,9 +20,14 @@ from tests.protocol.lake import BUCKET
 
 
 @pytest.fixture
-def store() -> Iterator[ObjectStore]:
-    with moto() as (s3, _):
-        yield ObjectStore(s3, BUCKET)
+def s3() -> Iterator[Any]:
+    with moto() as (client, _):
+        yield client
+
+
+@pytest.fixture
+def store(s3: Any) -> ObjectStore:  # noqa: ANN401 - a boto3 client
+    return ObjectStore(s3, BUCKET)
 
 
 @pytest.fixture
@@ -134,14 +139,15 @@ def test_a_big_object_is_copied_in_parts_with_its_metadata(store: ObjectStore) -
 
 @pytest.mark.usefixtures("small_parts")
 def test_a_failed_upload_in_parts_leaves_nothing(
-    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+    s3: Any,  # noqa: ANN401 - a boto3 client
+    store: ObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client: Any = store._client
-    monkeypatch.setattr(client, "upload_part", lambda **_: fail(client_error("SlowDown", "x")))
+    monkeypatch.setattr(s3, "upload_part", lambda **_: fail(client_error("SlowDown", "x")))
     with pytest.raises(StorageError):
         store.put_bytes("big", bytes(250))
     assert store.head("big") is None
-    assert client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+    assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
 def fail(error: Exception) -> Any:  # noqa: ANN401 - never returns

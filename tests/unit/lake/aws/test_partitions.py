@@ -9,7 +9,7 @@ from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.errors import PartitionCatalogError, PartitionMovedError
 from clickstream_lake.lake.layout import Partition
-from tests.protocol.clients import KINDS, memory
+from tests.protocol.clients import KINDS
 from tests.protocol.fakes import FakeGlue, client_error
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES
 
@@ -27,6 +27,12 @@ class Clock:
 def create_table(glue: Any) -> None:  # noqa: ANN401 - a boto3 client
     table = load_catalog().glue_table_input("parquet", BUCKET)
     glue.create_table(DatabaseName=DATABASE, TableInput=table)
+
+
+def memory_glue() -> Any:  # noqa: ANN401 - it stands for a boto3 client
+    glue = FakeGlue()
+    create_table(glue)
+    return glue
 
 
 @pytest.fixture(params=KINDS)
@@ -88,32 +94,30 @@ def test_a_partition_that_has_gone_cannot_be_moved(catalog: PartitionCatalog) ->
 
 
 def test_other_parameters_survive_a_move() -> None:
-    with memory() as (_, glue):
-        create_table(glue)
-        catalog = PartitionCatalog(glue, DATABASE)
-        catalog.create(TABLE, DAY, "s3://b/old/")
-        glue.partitions[TABLE, tuple(DAY.values)]["Parameters"]["owner"] = "somebody"
-        catalog.announce(TABLE, DAY, current="s3://b/old/", next_location="s3://b/new/")
-        catalog.swap(TABLE, DAY, location="s3://b/new/", now=NOON)
-        state = catalog.get(TABLE, DAY)
-        assert state is not None
-        assert state.parameters["owner"] == "somebody"
+    glue = memory_glue()
+    catalog = PartitionCatalog(glue, DATABASE)
+    catalog.create(TABLE, DAY, "s3://b/old/")
+    glue.partitions[TABLE, tuple(DAY.values)]["Parameters"]["owner"] = "somebody"
+    catalog.announce(TABLE, DAY, current="s3://b/old/", next_location="s3://b/new/")
+    catalog.swap(TABLE, DAY, location="s3://b/new/", now=NOON)
+    state = catalog.get(TABLE, DAY)
+    assert state is not None
+    assert state.parameters["owner"] == "somebody"
 
 
 def test_a_move_writes_the_tables_present_columns() -> None:
-    with memory() as (_, glue):
-        create_table(glue)
-        clock = Clock()
-        catalog = PartitionCatalog(glue, DATABASE, monotonic=clock)
-        catalog.create(TABLE, DAY, "s3://b/old/")
-        table = load_catalog().glue_table_input("parquet", BUCKET)
-        columns = [*table["StorageDescriptor"]["Columns"], {"Name": "added", "Type": "string"}]
-        table["StorageDescriptor"]["Columns"] = columns
-        glue.create_table(TableInput=table)
-        clock.seconds = 301  # a table is asked for again after five minutes
-        catalog.announce(TABLE, DAY, current="s3://b/old/", next_location="s3://b/new/")
-        entry = glue.partitions[TABLE, tuple(DAY.values)]
-        assert entry["StorageDescriptor"]["Columns"] == columns
+    glue = memory_glue()
+    clock = Clock()
+    catalog = PartitionCatalog(glue, DATABASE, monotonic=clock)
+    catalog.create(TABLE, DAY, "s3://b/old/")
+    table = load_catalog().glue_table_input("parquet", BUCKET)
+    columns = [*table["StorageDescriptor"]["Columns"], {"Name": "added", "Type": "string"}]
+    table["StorageDescriptor"]["Columns"] = columns
+    glue.create_table(TableInput=table)
+    clock.seconds = 301  # a table is asked for again after five minutes
+    catalog.announce(TABLE, DAY, current="s3://b/old/", next_location="s3://b/new/")
+    entry = glue.partitions[TABLE, tuple(DAY.values)]
+    assert entry["StorageDescriptor"]["Columns"] == columns
 
 
 def test_listing_goes_page_by_page(glue: Any, catalog: PartitionCatalog) -> None:  # noqa: ANN401 - a boto3 client
@@ -138,27 +142,26 @@ def test_a_missing_table_says_what_to_do(catalog: PartitionCatalog) -> None:
 
 @pytest.mark.parametrize("conflicts", [1, 3, 4])
 def test_a_concurrent_modification_is_tried_again(conflicts: int) -> None:
-    with memory() as (_, glue):
-        create_table(glue)
-        catalog, update, left = PartitionCatalog(glue, DATABASE), glue.update_partition, [conflicts]
-        catalog.create(TABLE, DAY, "s3://b/old/")
+    glue = memory_glue()
+    catalog, update, left = PartitionCatalog(glue, DATABASE), glue.update_partition, [conflicts]
+    catalog.create(TABLE, DAY, "s3://b/old/")
 
-        def conflicting(**call: Any) -> Any:  # noqa: ANN401 - boto3's parameters and answer
-            if left[0]:
-                left[0] -= 1
-                raise client_error("ConcurrentModificationException", "UpdatePartition")
-            return update(**call)
+    def conflicting(**call: Any) -> Any:  # noqa: ANN401 - boto3's parameters and answer
+        if left[0]:
+            left[0] -= 1
+            raise client_error("ConcurrentModificationException", "UpdatePartition")
+        return update(**call)
 
-        glue.update_partition = conflicting
-        move = {"current": "s3://b/old/", "next_location": "s3://b/new/"}
-        if conflicts < 4:
+    glue.update_partition = conflicting
+    move = {"current": "s3://b/old/", "next_location": "s3://b/new/"}
+    if conflicts < 4:
+        catalog.announce(TABLE, DAY, **move)
+        state = catalog.get(TABLE, DAY)
+        assert state is not None
+        assert state.next_location == "s3://b/new/"
+    else:
+        with pytest.raises(PartitionCatalogError):
             catalog.announce(TABLE, DAY, **move)
-            state = catalog.get(TABLE, DAY)
-            assert state is not None
-            assert state.next_location == "s3://b/new/"
-        else:
-            with pytest.raises(PartitionCatalogError):
-                catalog.announce(TABLE, DAY, **move)
 
 
 @pytest.mark.parametrize(

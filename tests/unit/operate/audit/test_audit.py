@@ -2,9 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.operate.audit import AuditReader, Repairer, Repairs, Verdict, judge
 from clickstream_lake.transform.process import RawObjectProcessor
-from tests.protocol.clients import KINDS
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, LakeUnderTest
 
 LINES = b'{"event_id":"1"}\n\nnot json\n{"event_id":"2"}\n'
@@ -51,18 +48,15 @@ def clean_up(lake: LakeUnderTest) -> None:
     lake.operations(now=lambda: later).clean_up(partitions=[DAY], dry_run=False)
 
 
-@pytest.fixture(params=KINDS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LakeUnderTest]:
+@pytest.fixture
+def lake(lake: LakeUnderTest) -> LakeUnderTest:
     """Two sources merged, one late, one damaged as a whole; each with blank and bad lines."""
-    with KINDS[request.param]() as (s3, glue):
-        made = LakeUnderTest(s3, glue, tmp_path)
-        made.create_tables()
-        transform(made, raw_object(made, "a"), raw_object(made, "b"))
-        compact(made)
-        transform(made, raw_object(made, "late"))
-        made.store.put_bytes(f"raw/{DAY.path}/damaged.gz", b"this is not a gzip")
-        transform(made, f"raw/{DAY.path}/damaged.gz")
-        yield made
+    transform(lake, raw_object(lake, "a"), raw_object(lake, "b"))
+    compact(lake)
+    transform(lake, raw_object(lake, "late"))
+    lake.store.put_bytes(f"raw/{DAY.path}/damaged.gz", b"this is no gzip")
+    transform(lake, f"raw/{DAY.path}/damaged.gz")
+    return lake
 
 
 def audit(lake: LakeUnderTest, *, deep: bool = False, after: timedelta = SOON) -> Verdict:
@@ -241,21 +235,21 @@ def test_lost_rejects_are_found(lake: LakeUnderTest) -> None:
     assert kinds(audit(lake)) == {"conservation json", "conservation parquet"}
 
 
-def test_figures_that_do_not_add_up_are_found(lake: LakeUnderTest) -> None:
+def change_metadata_of_late(lake: LakeUnderTest, changes: dict[str, str]) -> None:
+    """Let the loose copy of the late source say something else of itself."""
     key = first_key(lake, current_directory(lake), "late-")
     head = lake.store.head(key)
     assert head is not None
-    metadata = {**head.metadata, "rows": "1"}
-    lake.store.put_bytes(key, lake.store.read(key), metadata=metadata)
+    lake.store.put_bytes(key, lake.store.read(key), metadata={**head.metadata, **changes})
+
+
+def test_figures_that_do_not_add_up_are_found(lake: LakeUnderTest) -> None:
+    change_metadata_of_late(lake, {"rows": "1"})
     assert kinds(audit(lake)) == {"conservation json", "disparity"}
 
 
 def test_two_values_of_processed_ts_are_found(lake: LakeUnderTest) -> None:
-    key = first_key(lake, current_directory(lake), "late-")
-    head = lake.store.head(key)
-    assert head is not None
-    metadata = {**head.metadata, "processed-ts": "2000-01-01T00:00:00.000Z"}
-    lake.store.put_bytes(key, lake.store.read(key), metadata=metadata)
+    change_metadata_of_late(lake, {"processed-ts": "2000-01-01T00:00:00.000Z"})
     assert kinds(audit(lake)) == {"disparity"}
 
 
