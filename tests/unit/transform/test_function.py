@@ -44,28 +44,30 @@ class Context:
 class FakeLake:
     """A lake in moto, as Terraform would leave it."""
 
-    def __init__(self) -> None:
+    def __init__(self, bucket: str = BUCKET, database: str = "clickstream") -> None:
+        self.bucket, self.database = bucket, database
         self.s3: S3Client = boto3.client("s3")
         self.glue = boto3.client("glue")
-        self.s3.create_bucket(Bucket=BUCKET)
-        self.glue.create_database(DatabaseInput={"Name": "clickstream"})
+        self.s3.create_bucket(Bucket=self.bucket)
+        self.glue.create_database(DatabaseInput={"Name": self.database})
         catalog = load_catalog()
         for fmt in ("json", "parquet", "rejects"):
             self.glue.create_table(
-                DatabaseName="clickstream",
-                TableInput=catalog.glue_table_input(fmt, BUCKET),  # type: ignore[arg-type]  # as API
+                DatabaseName=self.database,
+                TableInput=catalog.glue_table_input(fmt, self.bucket),  # type: ignore[arg-type]  # as API
             )
 
     def put(self, key: str, lines: bytes, *, raw: bool = False) -> None:
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=lines if raw else gzip.compress(lines))
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=lines if raw else gzip.compress(lines))
 
     def keys(self, prefix: str) -> list[str]:
-        found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
         return [entry["Key"] for entry in found.get("Contents", [])]
 
     def read(self, prefix: str) -> bytes:
         return b"".join(
-            self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in self.keys(prefix)
+            self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            for key in self.keys(prefix)
         )
 
     def events(self) -> list[dict[str, Any]]:
@@ -83,7 +85,7 @@ class FakeLake:
         return [(row["line_number"], row["reason"]) for row in rows]
 
     def partitions(self, table: str) -> list[list[str]]:
-        found = self.glue.get_partitions(DatabaseName="clickstream", TableName=table)
+        found = self.glue.get_partitions(DatabaseName=self.database, TableName=table)
         return [partition["Values"] for partition in found["Partitions"]]
 
 
@@ -342,3 +344,23 @@ def test_logs_and_metrics_hold_counts_and_no_payload(
     (done, rejected_whole) = [e for e in logged if e["message"] == "object processed"]
     assert (done["raw_key"], done["lines"], done["published"]) == (KEY, 6, 2)
     assert rejected_whole["corrupt"] == "not_gzip"
+
+
+def test_several_lakes_live_in_one_process(
+    lake: FakeLake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = FakeLake("other-lake", "other")
+    lake.put(KEY, EVENT)
+    other.put(KEY, EVENT * 2)
+    settings = {"LAKE_BUCKET": "other-lake", "LAKE_DATABASE": "other"}
+    functions = [
+        TransformFunction(os.environ | settings | {"POWERTOOLS_SERVICE_NAME": "other-transform"}),
+        TransformFunction(os.environ),
+    ]
+    for function, made in zip(functions, (other, lake), strict=True):
+        event = sqs(notification(KEY, bucket=made.bucket))
+        function(event, Context())  # type: ignore[arg-type]  # a stand-in
+    assert (len(other.events()), len(lake.events())) == (2, 1)
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    rows = {entry["service"]: entry["RowsPublished"] for entry in metrics if "Objects" in entry}
+    assert rows == {"other-transform": [2], "transform": [1]}
