@@ -98,14 +98,14 @@ def lake(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fak
         yield FakeLake()
 
 
-@pytest.fixture
-def log() -> Iterator[StringIO]:
-    """What is logged; the logger keeps the stream that it found when it was made."""
+@pytest.fixture(autouse=True)
+def log() -> StringIO:
+    """What is logged; the logger itself keeps the stream that there was when it was made."""
     written = StringIO()
-    handler_of_logger = Telemetry(SERVICE, {}).logger.registered_handler
-    before = handler_of_logger.setStream(written)  # type: ignore[attr-defined]  # a StreamHandler
-    yield written
-    handler_of_logger.setStream(before)  # type: ignore[attr-defined]  # the same
+    handler = Telemetry(SERVICE, {}).logger.registered_handler
+    # Not setStream(), which would flush the stream before: of a test that has ended.
+    handler.stream = written  # type: ignore[attr-defined]  # a StreamHandler
+    return written
 
 
 def notification(*keys: str, bucket: str = BUCKET) -> dict[str, Any]:
