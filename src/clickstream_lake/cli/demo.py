@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clickstream_lake.cli.errors import sandbox_extra
+from clickstream_lake.cli.errors import sandbox_extra, warn_without_kernel
 from clickstream_lake.console import examples, print_json, stderr, stdout
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -50,6 +50,7 @@ def demo(
         from clickstream_lake.demo.report import show
         from clickstream_lake.demo.run import DemoSettings, run
 
+    warn_without_kernel()
     # Whole days, so that a seed gives the same counts on every day.
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     report = run(

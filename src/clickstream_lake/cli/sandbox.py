@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from clickstream_lake.cli.errors import sandbox_extra
+from clickstream_lake.cli.errors import sandbox_extra, warn_without_kernel
 from clickstream_lake.console import command_name, examples, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def up(
         from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
         from clickstream_lake.sandbox.state import claim, restore, save
 
+    warn_without_kernel()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from clickstream_lake.cli.errors import UsageError, complain
+from clickstream_lake.cli.errors import UsageError, complain, warn_without_kernel
 from clickstream_lake.console import (
     examples,
     new_table,
@@ -78,10 +78,7 @@ def transform(
         raise UsageError("--json and --out - would both print to standard output: choose one")
     for missing in (file for file in files if file != _STANDARD and not file.exists()):
         raise UsageError(f"{missing}: there is no such file")
-    from clickstream_lake.transform.rules.native import library
-
-    if no_kernel := library.missing():
-        stderr.print(f"Warning: {no_kernel}", style="yellow", markup=False, soft_wrap=True)
+    warn_without_kernel()
     config = _config()
     sources = [_source(file, config) for file in files]
     done: list[tuple[Path, Stats]] = []

@@ -7,6 +7,7 @@ long way instead.
 
 import io
 import json
+import os
 import zipfile
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,7 @@ ERRORS_PREFIX: Final = "errors/"
 RESULTS_PREFIX: Final = "athena-results/"
 FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
 
+_PASSED_ON = ("CLICKSTREAM_KERNEL",)
 _VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
 _SLACK_SECONDS = 10  # the compact queue has no batch window, and a retry should not take long
 
@@ -139,12 +141,15 @@ class _Provisioner:
         )
 
     def _environment(self) -> dict[str, str]:
-        return {
+        settings = {
             "LAKE_BUCKET": self._bucket,
             "LAKE_DATABASE": self._database,
             "LAKE_PARTITION_KEYS": ",".join(self._layout.partition_keys),
             "POWERTOOLS_METRICS_NAMESPACE": "Clickstream",
-        } | dict(self._settings.environment)
+        }
+        # Who turns the kernel off for this process means the functions, too.
+        passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        return settings | passed_on | dict(self._settings.environment)
 
     def _create_tables(self) -> None:
         glue = self._clients.glue
