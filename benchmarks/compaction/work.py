@@ -19,10 +19,11 @@ def work(format: Format, partition: str, environment: dict[str, str]) -> Work:  
     from clickstream_lake.lake.config import load_config
 
     os.environ.update(environment)
-    requests: Counter[str] = Counter()
+    # Files are fetched by several threads: appending is one step, counting up is not.
+    requests: list[str] = []
 
     def count(model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's OperationModel
-        requests[f"{model.service_model.service_name}:{model.name}"] += 1
+        requests.append(f"{model.service_model.service_name}:{model.name}")
 
     boto3.setup_default_session()
     if boto3.DEFAULT_SESSION is not None:
@@ -33,6 +34,6 @@ def work(format: Format, partition: str, environment: dict[str, str]) -> Work:  
     def compact() -> dict[str, Any]:
         result = operations.compactor.compact(Slot(format, Partition.parse(partition)), force=True)
         names = ("files_before", "files_after", "bytes_before", "bytes_after")
-        return {"requests": dict(requests), **{name: getattr(result, name) for name in names}}
+        return {"requests": dict(Counter(requests)), **{name: getattr(result, name) for name in names}}
 
     return compact
