@@ -34,6 +34,7 @@ def work(format: Format, partition: str, environment: dict[str, str]) -> Work:  
     def compact() -> dict[str, Any]:
         result = operations.compactor.compact(Slot(format, Partition.parse(partition)), force=True)
         names = ("files_before", "files_after", "bytes_before", "bytes_after")
-        return {"requests": dict(Counter(requests)), **{name: getattr(result, name) for name in names}}
+        counted = dict(Counter(requests))
+        return {"requests": counted, **{name: getattr(result, name) for name in names}}
 
     return compact
