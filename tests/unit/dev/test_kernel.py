@@ -54,7 +54,15 @@ def test_a_shared_object_is_of_its_architecture_and_needs_the_c_library_alone(na
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target.file)
+@pytest.mark.parametrize(
+    "target",
+    [
+        # The compiler first builds Windows' C library, for two minutes each.
+        pytest.param(target, marks=[pytest.mark.nightly] if system == "Windows" else [])
+        for (system, _), target in TARGETS.items()
+    ],
+    ids=lambda target: target.file,
+)
 def test_the_same_sources_give_the_same_bytes_wherever_they_are(
     target: Target, tmp_path: Path
 ) -> None:
