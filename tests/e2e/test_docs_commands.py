@@ -58,6 +58,7 @@ exec {uv} tool run --quiet --from 'awscli<2' aws \\
 JQ = """#!/usr/bin/env python3
 import json, sys
 text = sys.stdin.read()
+assert text.strip()
 try:
     json.loads(text)
 except ValueError:
@@ -72,7 +73,7 @@ FILES = {
 # The day that the pages name.
 NOON = datetime(2025, 11, 26, 12, tzinfo=UTC)
 PRELUDE = r"""
-set -eu
+set -euo pipefail
 until_ready() { # Start what runs until Ctrl-C, wait for its endpoint, and press Ctrl-C.
   setsid "$@" >ready.log 2>&1 &
   local running=$!
@@ -126,6 +127,8 @@ def filled_in(command: str, blanks: dict[str, str]) -> str:
         command = command.replace(blank, value.format(**blanks))
     if command.startswith("clickstream sandbox up"):
         return f"until_ready {command}"
+    if "| head" in command:  # which closes the pipe, as a reader may
+        return f"{{ {command}}} || test $? -eq 141"
     return command
 
 
