@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, AnyStr
 from urllib.parse import unquote_plus
 
 from clickstream_lake.lake.catalog import Catalog
@@ -79,10 +79,9 @@ def expect(data: bytes, catalog: Catalog, limits: Limits) -> Expected:
             try:
                 event = judge(sent, limits)
             except UnfitError as unfit:
-                events: int | None = 1 if text.whole else max(1, sent.count(b"{"))
-                if str(unfit) == "line_too_long":
-                    events = None
-                found.append((number, offset + text.start, str(unfit), events))
+                events = 1 if text.whole else max(1, sent.count(b"{"))
+                known = None if text.skipped else events
+                found.append((number, offset + text.start, str(unfit), known))
             else:
                 publish(event, catalog, limits, expected)
         offset += len(line) + 1
@@ -112,11 +111,17 @@ STRING = re.compile(rb'"(?:[^"\\]|\\.|\\\Z)*+("|\Z)', re.DOTALL)
 
 @dataclass
 class Text:
-    """A text of a line; `whole` if it is an object that ends where it should."""
+    """A text of a line.
+
+    Attributes:
+        whole: it is an object that ends where it should.
+        skipped: it is too long by itself, and nothing of it was kept.
+    """
 
     start: int
     end: int
     whole: bool
+    skipped: bool = False
 
 
 def texts_of(line: bytes, longest: int) -> list[Text]:
@@ -135,7 +140,7 @@ def texts_of(line: bytes, longest: int) -> list[Text]:
             seen = end_of(SEPARATORS, line, end)
         if seen - start > longest:
             end = end if closed else len(line)
-            texts.append(Text(start, end, whole=False))
+            texts.append(Text(start, end, whole=False, skipped=True))
             run = len(texts)
             continue
         if torn and run < len(texts):
@@ -147,9 +152,9 @@ def texts_of(line: bytes, longest: int) -> list[Text]:
     return texts
 
 
-def end_of(pattern: re.Pattern[bytes], line: bytes, start: int) -> int:
+def end_of(pattern: re.Pattern[AnyStr], text: AnyStr, start: int) -> int:
     """End of what matches there."""
-    match = pattern.match(line, start)
+    match = pattern.match(text, start)
     assert match is not None
     return match.end()
 
@@ -224,6 +229,7 @@ class Node:
 SPACE = re.compile(r"[ \t\r\n]*+")
 STRICT_STRING = re.compile(r'"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"')
 LENIENT_STRING = re.compile(r'"((?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"')
+CONTENT = re.compile(r'"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 WORD = re.compile(r"true|false|null")
 NON_FINITE = re.compile(r"NaN|-?Infinity")
@@ -247,9 +253,7 @@ class Reader:
         self.max_depth = max_depth
 
     def space(self, position: int) -> int:
-        match = SPACE.match(self.text, position)
-        assert match is not None
-        return match.end()
+        return end_of(SPACE, self.text, position)
 
     def whole(self) -> Node:
         """The value that the text is."""
@@ -264,7 +268,12 @@ class Reader:
         kind = {"{": "object", "[": "array", '"': "text"}.get(here, "scalar")
         node = Node(kind, position)
         if kind == "text":
-            node.end = self.string(position)[1]
+            try:
+                node.end = self.string(position)[1]
+            except NotJsonError:
+                node.kind, node.end = "open text", end_of(CONTENT, self.text, position)
+                into.append(node)
+                raise
         elif kind == "scalar":
             node.end = self.scalar(position)
         into.append(node)
@@ -407,7 +416,7 @@ def judge(sent: bytes, limits: Limits) -> Event:
 
 def depth_of(text: bytes) -> int:
     """Deepest nesting, brackets in strings aside."""
-    outside = re.sub(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', b"", text, flags=re.DOTALL)
+    outside = STRING.sub(b"", text)
     depth = deepest = 0
     for byte in re.findall(rb"[{}\[\]]", outside):
         depth += 1 if byte in b"{[" else -1
@@ -446,7 +455,9 @@ class Cutter:
     def edits(self, text: str, node: Node, *, url: bool = False) -> Iterator[Edit]:
         """What is cut out of a value of an event, or put in its place."""
         if node.kind == "text":
-            yield from in_string(text, node, self.in_url if url else self.in_text)
+            find = self.in_url if url else self.in_text
+            for start, end in in_string(text, node.start + 1, node.end - 1, find):
+                yield start, end, ""
             yield from halves(text, node.start, node.end)
         gone = self.gone(node.fields)
         yield from ((start, end, "") for start, end in cuts(node.fields, gone, node.end))
@@ -474,9 +485,15 @@ class Cutter:
 
     def in_value(self, text: str, node: Node, level: int) -> Iterator[tuple[int, int]]:
         """What is cut out of a JSON value in a text."""
+
+        def deeper(inner: str) -> list[tuple[int, int]]:
+            return self.in_text(inner, level + 1)
+
         if node.kind == "text":
-            find = in_string(text, node, lambda inner: self.in_text(inner, level + 1))
-            yield from ((start, end) for start, end, _ in find)
+            yield from in_string(text, node.start + 1, node.end - 1, deeper)
+        if node.kind == "open text":
+            for start, end in in_string(text, node.start + 1, node.end, deeper):
+                yield start, len(text) if end == node.end else end
         gone = [self.is_personal(f.name) for f in node.fields]
         yield from cuts(node.fields, gone, len(text))
         for number, inner in enumerate(node.items):
@@ -501,13 +518,13 @@ class Cutter:
         return found
 
 
-def in_string(text: str, node: Node, find: Find) -> Iterator[Edit]:
-    """What is cut out of a string, by what is cut out of what it stands for."""
-    inside = text[node.start + 1 : node.end - 1]
+def in_string(text: str, start: int, end: int, find: Find) -> Iterator[tuple[int, int]]:
+    """What is cut out of the inside of a string, by what is cut out of what it stands for."""
+    inside = text[start:end]
     if spans := find(decoded(inside)):
         # A character beyond the BMP is one letter, whether it is sent as itself or as a pair.
-        places = [node.start + 1, *(node.start + 1 + m.end() for m in ESCAPE.finditer(inside))]
-        yield from ((places[start], places[end], "") for start, end in spans)
+        places = [start, *(start + match.end() for match in ESCAPE.finditer(inside))]
+        yield from ((places[first], places[last]) for first, last in spans)
 
 
 def cuts(fields: list[Field], gone: list[bool], end_of_text: int) -> Iterator[tuple[int, int]]:
