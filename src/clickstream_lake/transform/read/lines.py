@@ -40,6 +40,11 @@ _SEPARATORS: Final = re.compile(_SEPARATOR + rb"*+")
 _SHALLOW_TEXTS: Final = re.compile(
     rb"(?:" + _OPENER + _SHALLOW_NESTED + _SEPARATOR + rb"*+)*+", re.DOTALL
 )
+# Of these, texts that a comma joins to the next one.
+_SHALLOW_JOINED: Final = re.compile(
+    rb"(?:" + _OPENER + _SHALLOW_NESTED + rb"(?:(?!,)" + _SEPARATOR + rb")*+," + _SEPARATOR + rb"*+)*+",
+    re.DOTALL,
+)
 # Garbage up to a bracket that decides something, without the separators before that.
 _GARBAGE: Final = re.compile(
     rb"(?:" + _SEPARATOR + rb"*+(?:" + _STRING
@@ -296,11 +301,14 @@ class _Splitter:
         self._look_again = 0
         start = position = self._after_skipped(self._position, end, ended=ended)
         any_text = False
+        longest_run = self._long + self._max
         while position < end:
-            most = min(end, start + self._long)
-            if position < most and (run := _SHALLOW_TEXTS.match(self._data, position, most)):
+            long = position - start > self._long
+            most = min(end, start + (longest_run if long else self._long))
+            shallow = _SHALLOW_JOINED if long else _SHALLOW_TEXTS
+            if position < most and (run := shallow.match(self._data, position, most)):
                 any_text = any_text or run.end() > position
-                position = run.end()
+                position = after_separators(self._data, run.end(), end)
                 if position == end:
                     break
             stop, seen, decided = self._text_end(position, end)
@@ -317,8 +325,10 @@ class _Splitter:
                 break
             any_text = True
             position = after_separators(self._data, stop, end)
-            # What comes next may turn out to be a part of the texts before it.
-            next_starts = position + 1 < end and is_opener(self._data, position)
+            # What comes next may turn out to be a part of the texts before it, and so may what
+            # commas join to that.
+            apart = b"," not in self._data[stop:position] or position - start > longest_run
+            next_starts = apart and position + 1 < end and is_opener(self._data, position)
             if (position - start > self._long and next_starts) or position - stop > self._max:
                 yield self._block(start, stop)
                 self._cut, any_text, start = True, False, position
@@ -326,6 +336,8 @@ class _Splitter:
             yield self._block(start, end)
         elif ended and not self._cut:  # nothing but separators, which may be many
             yield self._blank()
+        elif not ended and end - start > self._long:  # a run, which another look reads from its start
+            self._look_again = max(self._look_again, min(2 * (end - start), longest_run))
         self._dropped = not (ended or self._cut) and (self._dropped or start > self._position)
         self._position = start
 
