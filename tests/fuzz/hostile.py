@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - tables of texts
+# ruff: noqa: E501, RUF001 - tables of texts, and of letters that look alike
 """Hostile raw objects, line by line, from a source of randomness.
 
 The same generator is driven by hypothesis, which shrinks what it finds, and by a seeded
@@ -32,7 +32,18 @@ NUMBERS = [
     "4503599627370497.3", "5.00000000000000000001", "10e-1", "5e-1", "-0e5", "0E-7", "1" + "0" * 300 + "e-290",
     "0." + "0" * 30 + "1e31", "-0." + "0" * 20 + "5e21", "1e-" + "9" * 30, "0e" + "9" * 30,
 ]  # fmt: skip
-WHOLE = [2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**53, 2**53 + 1, -(2**53) - 1, 10**18, 10**19, 2**64]
+WHOLE = [
+    2**63 - 1,
+    2**63,
+    -(2**63),
+    -(2**63) - 1,
+    2**53,
+    2**53 + 1,
+    -(2**53) - 1,
+    10**18,
+    10**19,
+    2**64,
+]
 BAD_NUMBERS = [
     "NaN", "Infinity", "-Infinity", "1e400", "-1e999", "1" + "0" * 309, "9" * 5000, "01", "1.", ".5",
     "+1", "-", "1e", "0x1", "1_0", "--1", "1e5.5",
@@ -74,7 +85,22 @@ OTHER_PARAMETERS = [
     "q", "utm_source", "user", "user.id", "user%255Fid", "user%ZZ_id", "user_id%", "%", "%4", "", "+", "a=user_id", "/q",
     "user%FFid", "us%D0%B5r_id", "user_id2",
 ]  # fmt: skip
-SEPARATORS = [b"", b" ", b",", b"\x1e", b"\0", b"\\n", b"\\r\\n", b"\xef\xbb\xbf", b", ", b" ,\t", b"\r", b"\0\0", b",,", b"\\t"]
+SEPARATORS = [
+    b"",
+    b" ",
+    b",",
+    b"\x1e",
+    b"\0",
+    b"\\n",
+    b"\\r\\n",
+    b"\xef\xbb\xbf",
+    b", ",
+    b" ,\t",
+    b"\r",
+    b"\0\0",
+    b",,",
+    b"\\t",
+]
 GARBAGE = [
     b"x", b"}", b"]", b",", b"nul", b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xc0\x80", b"\xf5\x80\x80\x80",
     b"\0", b"\xef\xbb\xbf", b"GET / 200", b"<xml/>", b"event_id,price", b"\xe2\x80\xa8", b"\x1f\x8b\x08",
@@ -258,7 +284,9 @@ class Hostile:
     def deep(self) -> bytes:
         depth = self._rng.choice([3, 50, 98, 99, 100, 101, 200])
         key = self._rng.choice(['"a"', '"properties"', '"page_url"'])
-        opening, closing = self._rng.choice([("[", "]"), ("[" * 3, "]" * 2 + "}"), ('[{"a":', "}]")])
+        opening, closing = self._rng.choice(
+            [("[", "]"), ("[" * 3, "]" * 2 + "}"), ('[{"a":', "}]")]
+        )
         inside = self._rng.choice(["", "1", '{"user_id":"nobody"}', '"["', '"'])
         text = opening * (depth // len(closing)) + inside + closing * (depth // len(closing))
         return f"{{{key}:{self._rng.choice([text, json.dumps(text)])}}}".encode()
@@ -282,7 +310,7 @@ class Hostile:
     def _space(self) -> str:
         return self._rng.choice(" \t\r") if self._rng.random() < 0.05 else ""
 
-    def _pair(self, depth: int) -> tuple[str, str]:
+    def _pair(self, depth: int) -> tuple[str, str]:  # noqa: PLR0911 - one kind after the other
         rng = self._rng
         roll = rng.random()
         if roll < 0.15:
@@ -385,7 +413,9 @@ class Hostile:
         if roll < 0.3:
             text = text[: rng.randrange(len(text) + 1)]
         elif roll < 0.45:
-            text += rng.choice(["x", "]", "}", ",x", '"', " \\", "\0", "NaN", '{"user_id":"nobody"'])
+            text += rng.choice(
+                ["x", "]", "}", ",x", '"', " \\", "\0", "NaN", '{"user_id":"nobody"']
+            )
         return space + text
 
     def _json_of(self, level: int) -> str:
@@ -399,11 +429,24 @@ class Hostile:
             roll = rng.random()
             if roll < 0.4:
                 name = rng.choice(PERSONAL)
-                value = rng.choice([f'"{canary}"', f'["{canary}"]', f'{{"a":"{canary}"}}', f'"{canary}\\"}}"', "7"])
+                value = rng.choice(
+                    [f'"{canary}"', f'["{canary}"]', f'{{"a":"{canary}"}}', f'"{canary}\\"}}"', "7"]
+                )
             else:
                 name = rng.choice(["a", "b", "user", "user.id", "\\u0061", "é", "price", "\\ud800"])
                 value = rng.choice(
-                    ["1", "null", '"x"', "-0", "[ 1, 2]", "{}", '"\\ud83d"', "NaN", "01", f'{{"userId":"{canary}"}}']
+                    [
+                        "1",
+                        "null",
+                        '"x"',
+                        "-0",
+                        "[ 1, 2]",
+                        "{}",
+                        '"\\ud83d"',
+                        "NaN",
+                        "01",
+                        f'{{"userId":"{canary}"}}',
+                    ]
                 )
                 if roll > 0.8 and level < 5:
                     value = self._string(self._text(level + 1))

@@ -52,6 +52,7 @@ class Expected:
         rejects: the rows, in any order.
         rejected: rejected texts.
         repaired: halves of surrogate pairs.
+        sure: no part of a broken event is further from its end than the rules promise to look.
     """
 
     json: list[dict[str, Any]] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Expected:
     rejected: int = 0
     repaired: int = 0
     mismatched: dict[str, int] = field(default_factory=dict)
+    sure: bool = True
 
 
 def expect(data: bytes, catalog: Catalog, limits: Limits) -> Expected:
@@ -74,6 +76,7 @@ def expect(data: bytes, catalog: Catalog, limits: Limits) -> Expected:
     for number, line in enumerate(lines, 1):
         texts = texts_of(line, limits.max_line_bytes)
         expected.blank += not texts
+        expected.sure &= all(text.reach <= limits.max_line_bytes for text in texts)
         for text in texts:
             sent = line[text.start : text.end]
             try:
@@ -116,12 +119,14 @@ class Text:
     Attributes:
         whole: it is an object that ends where it should.
         skipped: it is too long by itself, and nothing of it was kept.
+        reach: bytes of the run that was put together.
     """
 
     start: int
     end: int
     whole: bool
     skipped: bool = False
+    reach: int = 0
 
 
 def texts_of(line: bytes, longest: int) -> list[Text]:
@@ -144,7 +149,9 @@ def texts_of(line: bytes, longest: int) -> list[Text]:
             run = len(texts)
             continue
         if torn and run < len(texts):
-            texts[run:] = [Text(texts[run].start, end, whole=False)]
+            first = texts[run]
+            reach = max(first.reach, end - first.start)
+            texts[run:] = [Text(first.start, end, whole=False, reach=reach)]
             continue
         if not comma or len(texts) - run >= MOST_JOINED:
             run = len(texts)
@@ -341,10 +348,10 @@ def letter(sent: str) -> str:
     """One character as it may stand in a JSON string."""
     if sent[0] != "\\":
         return sent
-    if len(sent) == 12:
-        return bytes.fromhex(sent[2:6] + sent[8:]).decode("utf-16-be")
+    if is_half(sent):
+        return "\ufffd"
     if sent[1] == "u":
-        return "\ufffd" if is_half(sent) else chr(int(sent[2:], 16))
+        return bytes.fromhex(sent.replace("\\u", "")).decode("utf-16-be")
     return PLAIN.get(sent[1], sent[1])
 
 
@@ -400,13 +407,10 @@ def judge(sent: bytes, limits: Limits) -> Event:
         raise UnfitError("not_json") from None
     if node.kind != "object":
         raise UnfitError("not_object")
-    keys = []
-    for inner in walk(node):
-        keys += [text[f.start + 1 : f.name_end - 1] for f in inner.fields]
-        sent_value = text[inner.start : inner.end]
-        if inner.kind == "scalar" and sent_value[0] in "-0123456789":
-            if abs(float(sent_value)) == float("inf"):
-                raise UnfitError("number_overflow")
+    scalars = [text[n.start : n.end] for n in walk(node) if n.kind == "scalar"]
+    if any(n[0] in "-0123456789" and abs(float(n)) == float("inf") for n in scalars):
+        raise UnfitError("number_overflow")
+    keys = [text[f.start + 1 : f.name_end - 1] for n in walk(node) for f in n.fields]
     if len(keys) > limits.max_keys:
         raise UnfitError("too_many_keys")
     if any(len(key.encode()) > LONGEST_KEY for key in keys):

@@ -42,7 +42,14 @@ _SHALLOW_TEXTS: Final = re.compile(
 )
 # Of these, texts that a comma joins to the next one.
 _SHALLOW_JOINED: Final = re.compile(
-    rb"(?:" + _OPENER + _SHALLOW_NESTED + rb"(?:(?!,)" + _SEPARATOR + rb")*+," + _SEPARATOR + rb"*+)*+",
+    rb"(?:"
+    + _OPENER
+    + _SHALLOW_NESTED
+    + rb"(?:(?!,)"
+    + _SEPARATOR
+    + rb")*+,"
+    + _SEPARATOR
+    + rb"*+)*+",
     re.DOTALL,
 )
 # Garbage up to a bracket that decides something, without the separators before that.
@@ -336,7 +343,9 @@ class _Splitter:
             yield self._block(start, end)
         elif ended and not self._cut:  # nothing but separators, which may be many
             yield self._blank()
-        elif not ended and end - start > self._long:  # a run, which another look reads from its start
+        elif (
+            not ended and end - start > self._long
+        ):  # a run, which another look reads from its start
             self._look_again = max(self._look_again, min(2 * (end - start), longest_run))
         self._dropped = not (ended or self._cut) and (self._dropped or start > self._position)
         self._position = start
