@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, JSON_COLUMNS_KEY, Catalog, ColumnType
+from clickstream_lake.lake.catalog import EXTRA, JSON_COLUMNS_KEY, Catalog
 from clickstream_lake.lake.coercion import MISMATCH, coerce
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -33,7 +33,7 @@ class Conformer:
         """Compare a file's schema with the catalog's, ignoring dictionary types."""
         self.lifted = 0
         self.returned = 0
-        self._kinds: dict[str, ColumnType] = {c.name: c.type for c in catalog.columns}
+        self._columns = {column.name: column for column in catalog.columns}
         self._wanted = catalog.arrow_schema()
         self._json = _json_columns(found)
         kept = [name for name in self._wanted.names if name in found.names]
@@ -60,7 +60,7 @@ class Conformer:
     def _is_retyped(self, name: str, found: pa.DataType) -> bool:
         if not _same_family(_plain(found), self._wanted.field(name).type):
             return True
-        json_now = self._kinds[name] == "json"
+        json_now = self._columns[name].type == "json"
         return (
             self._json is not None
             and pa.types.is_string(_plain(found))
@@ -96,7 +96,7 @@ class Conformer:
         for name, values in coming.items():
             for holder, moved in ((moving, False), (fields, True)):
                 if values[row] is None and name in holder:
-                    value, _ = coerce(self._kinds[name], bytes(holder[name]))
+                    value, _ = coerce(self._columns[name], bytes(holder[name]))
                     if value is not MISMATCH:
                         values[row] = value
                         del holder[name]
@@ -172,9 +172,7 @@ class LineConformer:
         self.lifted = 0
         self.returned = 0
         self._catalog = catalog
-        self._kinds: dict[str, ColumnType] = {
-            column.name: column.type for column in catalog.columns if column.name != EXTRA
-        }
+        self._columns = {c.name: c for c in catalog.columns if c.name != EXTRA}
 
     def line(self, line: bytes) -> bytes:
         """Conform one line, without its end; a line that already fits keeps its bytes.
@@ -203,9 +201,9 @@ class LineConformer:
         for name, raw in list(fields.items()):
             if name == EXTRA:
                 continue
-            kind = self._kinds.get(name)
-            if kind is not None:
-                value, text = coerce(kind, bytes(raw))
+            column = self._columns.get(name)
+            if column is not None:
+                value, text = coerce(column, bytes(raw))
                 if value is not MISMATCH:
                     if text != bytes(raw):
                         fields[name] = msgspec.Raw(text)
@@ -219,10 +217,10 @@ class LineConformer:
 
     def _lift(self, fields: dict[str, msgspec.Raw], held: dict[str, msgspec.Raw]) -> None:
         """Move what now fits its column out of `held`."""
-        for name in [name for name in held if name in self._kinds]:
+        for name in [name for name in held if name in self._columns]:
             if name in fields and bytes(fields[name]) != b"null":
                 continue
-            value, text = coerce(self._kinds[name], bytes(held[name]))
+            value, text = coerce(self._columns[name], bytes(held[name]))
             if value is not MISMATCH:
                 fields[name] = msgspec.Raw(text)
                 del held[name]

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, TIME_FORMATS
 from clickstream_lake.transform.rules.enrich import Rules
 from clickstream_lake.transform.rules.native import library
 from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
@@ -25,6 +25,7 @@ _EXTRA, _PROCESSED = 6, 7
 _DROPPED, _UNDECLARED, _REFUSED = -1, -2, -3
 _MOST_ROWS: Final = 8_192
 _MOST_STAMP_BYTES: Final = 64
+_INSTANT_BYTES: Final = 26
 
 # More than the keys of any sane catalog and its producers; unknown keys can fill it only once.
 _MOST_KEYS: Final = 4_096
@@ -117,8 +118,13 @@ class Kernel:
         own = {EXTRA: _EXTRA, PROCESSED_TS: _PROCESSED}
         columns = catalog.tables["parquet"].columns
         kinds = bytes(own.get(column.name, _KINDS[column.type]) for column in columns)
+        timestamps = kinds.count(_KINDS["timestamp"])
+        self._most_added = _MOST_STAMP_BYTES + _INSTANT_BYTES * timestamps
         self._native = library.load()
-        self._kernel = self._native.kernel_new(len(kinds), kinds, _MOST_KEYS)
+        formats = bytes(
+            sum(1 << TIME_FORMATS.index(name) for name in column.time_formats) for column in columns
+        )
+        self._kernel = self._native.kernel_new(len(kinds), kinds, formats, _MOST_KEYS)
         if not self._kernel:
             raise KernelError("no memory for the kernel's tables")
         weakref.finalize(self, self._native.kernel_free, self._kernel)
@@ -153,7 +159,7 @@ class Kernel:
         Raises:
             KernelError: there is no memory.
         """
-        room = len(data) + len(data) // 2 + _MOST_STAMP_BYTES * _MOST_ROWS
+        room = len(data) + len(data) // 2 + self._most_added * _MOST_ROWS
         if len(self._json) < room:
             self._json_at = None  # which would forbid the change
             self._json = bytearray(room)

@@ -35,6 +35,7 @@ EXPORTED void kernel_free(Kernel *k) {
     if (k->c_locale) freelocale(k->c_locale);
     for (u32 i = 0; i < k->key_count; i++) free(k->keys[i].text);
     free(k->kinds);
+    free(k->formats);
     free(k->keys);
     free(k->slots);
     free(k->names);
@@ -49,8 +50,8 @@ EXPORTED void kernel_free(Kernel *k) {
     free(k);
 }
 
-/* A kernel for columns of these kinds, or NULL without memory. */
-EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys) {
+/* A kernel for columns of these kinds, timestamps in these formats; NULL without memory. */
+EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, const u8 *formats, u32 most_keys) {
     Kernel *k = calloc(1, sizeof *k);
     u32 slots = 16;
     if (!k) return NULL;
@@ -60,6 +61,7 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys) {
     k->key_count = 2;
     k->slot_mask = slots - 1;
     k->kinds = malloc(columns);
+    k->formats = malloc(columns);
     k->keys = calloc(k->key_room, sizeof *k->keys);
     k->slots = calloc(slots, sizeof *k->slots);
     k->cells = malloc((size_t)MOST_ROWS * columns * sizeof *k->cells);
@@ -68,12 +70,13 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys) {
     k->present = calloc(columns, sizeof *k->present);
     k->layouts = calloc(columns, sizeof *k->layouts);
     k->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!k->c_locale || !k->kinds || !k->keys || !k->slots || !k->cells || !k->tags ||
-        !k->text_bytes || !k->present || !k->layouts) {
+    if (!k->c_locale || !k->kinds || !k->formats || !k->keys || !k->slots || !k->cells ||
+        !k->tags || !k->text_bytes || !k->present || !k->layouts) {
         kernel_free(k);
         return NULL;
     }
     memcpy(k->kinds, kinds, columns);
+    memcpy(k->formats, formats, columns);
     k->keys[1].column = UNKNOWN;
     for (u32 i = 0; i < columns; i++) {
         if (kinds[i] == EXTRA) k->extra = i;
@@ -127,7 +130,7 @@ EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column) {
 /* Scan lines from `start` on, until the end, a line with unknown keys or a full table.
  *
  * `data` has a zero byte after its `size` bytes, which are fewer than 2^31; `json` has room for
- * 3/2 of `size` bytes and 64 more for each of MOST_ROWS events. Returns 0 without memory.
+ * 3/2 of `size` bytes and, for each of MOST_ROWS events, 64 more and 26 for each timestamp. Returns 0 without memory.
  */
 EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json,
                          int ignore_unknown) {
