@@ -248,8 +248,13 @@ def fit(kind: str, value: Any) -> tuple[Any, Any]:  # noqa: ANN401, PLR0911 - a 
         if whole is not None and -(2**63) <= whole < 2**63:
             return whole, value
     if kind == "timestamp" and isinstance(value, str):
-        try:
-            return moment(value, text=text)
-        except (ValueError, OverflowError):
-            pass
+        return timestamp(value, text=text)
     raise UnfitError
+
+
+def timestamp(value: str, *, text: bool) -> tuple[Any, Any]:
+    """The same for a text or number that may be an instant."""
+    try:
+        return moment(value, text=text)
+    except (ValueError, OverflowError):
+        raise UnfitError from None

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, JSON_COLUMNS_KEY, Catalog
+from clickstream_lake.lake.catalog import EXTRA, JSON_COLUMNS_KEY, SCHEMA_VERSION_KEY, Catalog
 from clickstream_lake.lake.coercion import MISMATCH, coerce
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -26,7 +26,7 @@ class Conformer:
     Attributes:
         lifted: values moved out of `extra` so far.
         returned: values moved into `extra` so far.
-        is_aligned: the file already has the catalog's columns, so no value moves.
+        is_aligned: the file already has the catalog's columns and version, so no value moves.
     """
 
     def __init__(self, catalog: "Catalog", found: pa.Schema) -> None:
@@ -36,11 +36,19 @@ class Conformer:
         self._columns = {column.name: column for column in catalog.columns}
         self._wanted = catalog.arrow_schema()
         self._json = _json_columns(found)
+        self._loosened: list[str] = []
         kept = [name for name in self._wanted.names if name in found.names]
         self._gone = [name for name in found.names if name not in self._wanted.names]
         self._retyped = [name for name in kept if self._is_retyped(name, found.field(name).type)]
         self._fresh = [name for name in self._wanted.names if name not in found.names]
-        self.is_aligned = not (self._fresh or self._retyped or self._gone)
+        if _version(found) != str(catalog.schema_version):
+            # Of the same type, but it may take more than it did: a timestamp in more formats.
+            self._loosened = [
+                name
+                for name in kept
+                if name not in self._retyped and self._columns[name].type not in {"string", "json"}
+            ]
+        self.is_aligned = not (self._fresh or self._retyped or self._gone or self._loosened)
 
     def apply(self, table: pa.Table) -> pa.Table:
         """The same rows with the catalog's columns, in its order.
@@ -76,6 +84,9 @@ class Conformer:
         coming: dict[str, list[Any]] = {
             name: [None] * len(table) for name in self._fresh + self._retyped if name != EXTRA
         }
+        for name in self._loosened:
+            if any(text is not None and f'"{name}":' in text for text in extras):
+                coming[name] = self._values(table, name)
         for row, text in enumerate(extras):
             moving = {name: raw for name, raws in going.items() if (raw := raws[row]) is not None}
             if moving or text is not None:
@@ -107,6 +118,14 @@ class Conformer:
             return text
         return _encode(fields).decode() if fields else None
 
+    def _values(self, table: pa.Table, name: str) -> list[Any]:
+        """A column's values as `coerce` would give them."""
+        field = self._wanted.field(name)
+        column = _cast(table.column(name), field.type)
+        return (
+            column.cast(pa.int64()) if pa.types.is_timestamp(field.type) else column
+        ).to_pylist()
+
     def _raw_values(self, table: pa.Table, name: str) -> list[bytes | None]:
         """A column's values as the JSON text that `extra` would hold."""
         column = table.column(name)
@@ -130,6 +149,11 @@ def _fields(text: str) -> dict[str, Any]:
 def _json_columns(schema: pa.Schema) -> frozenset[str] | None:
     names = (schema.metadata or {}).get(JSON_COLUMNS_KEY)
     return None if names is None else frozenset(names.decode().split(",")) - {""}
+
+
+def _version(schema: pa.Schema) -> str | None:
+    version = (schema.metadata or {}).get(SCHEMA_VERSION_KEY)
+    return None if version is None else version.decode()
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -161,8 +161,13 @@ CASES = [
             ("2025-11-26T10:00:00+14:01", "WIDEST_OFFSET"),
             ("0001-01-01T00:00:00+01:00", "FIRST_INSTANT"),
             ("9999-12-31T23:59:59-01:00", "LAST_INSTANT"),
-            ("2025-11-26 10:00:00.", "BARE_POINT"),
-            ("2025-11-26 1:00:000", "SHAPE_OF_SQL"),
+            ("0000-12-31 23:00:00", "FIRST_YEAR"),
+            ("2025-11-26_10:00:00", "SHAPE_OF_ALL_DIGITS"),
+            ("2025-11-26T24:00:00", "HOUR"),
+            ("2025-11-26T10:60:00", "MINUTE"),
+            ("2025-11-26 10:00:60", "SECOND"),
+            ("2025-11-26 10:00:00,5", "POINT_OF_SQL"),
+            ("2025-11-26 10:00:00.5Z", "END_OF_SQL"),
             ("", "DIGIT_OF_EPOCH"),
             ("01764151200", "LEADING_ZERO_OF_EPOCH"),
             ("1764151200.", "DIGIT_OF_EPOCH_FRACTION"),
@@ -219,7 +224,7 @@ def test_every_check_in_the_sources_has_a_case() -> None:
     switches = re.findall(r"\b(?:CHECK|WITHOUT)\((\w+)", sources)
     switches += re.findall(r"\bWITHOUT\(([A-Z]\w+)\)", (SOURCES / "kernel.h").read_text())
     assert {case.switch for case in CASES} == set(switches)
-    assert len({case.name for case in CASES}) == len(CASES) == 99
+    assert len({case.name for case in CASES}) == len(CASES) == 104
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

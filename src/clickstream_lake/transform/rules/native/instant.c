@@ -6,6 +6,9 @@
 #define MILLIS_OF_HOUR (60 * MILLIS_OF_MINUTE)
 #define MILLIS_OF_DAY (24 * MILLIS_OF_HOUR)
 #define WIDEST_OFFSET_MINUTES (14 * 60)
+#define SIZE_OF_ALL_DIGITS 19
+#define PLACE_OF_MARK 10
+#define DAYS_BEFORE_1970 719468 /* since the first of March of the year 0 */
 #define LAST_DAY_OF_9999 2932896
 #define FIRST_MILLIS (-62135596800000LL) /* of the year 1 */
 #define LAST_MILLIS 253402300799999LL    /* of the year 9999 */
@@ -21,7 +24,9 @@
 
 /* --- ISO 8601, as Joda-Time's ISODateTimeFormat.dateTimeParser() takes it */
 
-typedef struct { const u8 *p, *end; } Text;
+typedef struct {
+    const u8 *p, *end;
+} Text;
 
 /* Pass over a sign, or over a letter (given in lower case) in either case, if it comes next. */
 static inline bool take(Text *text, u8 c) {
@@ -52,7 +57,7 @@ static inline int take_pair(Text *text) {
 static int days_of(int year, int month, int day) {
     int y = year - (month <= 2), era = y / 400, of_era = y - era * 400;
     int of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - DAYS_BEFORE_1970;
 }
 
 static bool is_leap(int year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
@@ -60,6 +65,15 @@ static bool is_leap(int year) { return (year % 4 == 0 && year % 100 != 0) || yea
 static int days_in(int year, int month) {
     static const u8 days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     return days[month - 1] + (month == 2 && (is_leap(year) || WITHOUT(LEAP_YEAR)));
+}
+
+/* The day of a date. */
+static bool find_day(int year, int month, int of_month, int *day) {
+    if (CHECK(FIRST_YEAR, year < 1) || CHECK(LAST_YEAR, year > 9999)) return false;
+    if (month < 1 || CHECK(MONTH, month > 12) || CHECK(FIRST_DAY, of_month < 1)) return false;
+    if (of_month > (WITHOUT(LAST_DAY) || WITHOUT(MONTH) ? 31 : days_in(year, month))) return false;
+    *day = days_of(year, month, of_month);
+    return true;
 }
 
 /* The Monday of a year's first week, which is the one with the 4th of January. */
@@ -82,28 +96,25 @@ static bool take_week(Text *text, int year, int *day) {
 /* A year, and maybe a month and its day, a week and its day, or a day of the year. */
 static bool take_date(Text *text, int *day) {
     const u8 *start;
-    int year, number, rest;
+    int year, number;
     take(text, '+');
     year = take_digits(text, 9);
-    if (CHECK(FIRST_YEAR, year < 1) || CHECK(LAST_YEAR, year > 9999)) return false;
-    if (!take(text, '-')) {
-        *day = days_of(year, 1, 1);
-        return true;
-    }
+    if (!find_day(year, 1, 1, day)) return false;
+    if (!take(text, '-')) return true;
     if (take(text, 'w')) return take_week(text, year, day);
     start = text->p;
     number = take_digits(text, 3);
     if (text->p - start == 3) {
         if (CHECK(FIRST_DAY_OF_YEAR, number < 1)) return false;
         if (CHECK(LAST_DAY_OF_YEAR, number > 365 + is_leap(year))) return false;
-        *day = days_of(year, 1, 1) + number - 1;
+        *day += number - 1;
         return true;
     }
-    rest = take(text, '-') ? take_digits(text, 2) : 1;
-    if (number < 1 || CHECK(MONTH, number > 12) || CHECK(FIRST_DAY, rest < 1)) return false;
-    if (rest > (WITHOUT(LAST_DAY) ? 31 : days_in(year, number))) return false;
-    *day = days_of(year, number, rest);
-    return true;
+    return find_day(year, number, take(text, '-') ? take_digits(text, 2) : 1, day);
+}
+
+static inline bool is_point(const Text *text) {
+    return text->p < text->end && (*text->p == '.' || *text->p == ',');
 }
 
 /* Milliseconds of a fraction of a unit; as Joda-Time adds them up, each digit is cut. */
@@ -119,8 +130,9 @@ static bool take_fraction(Text *text, int unit, int64_t *millis) {
 
 /* Hours, and maybe minutes, and maybe seconds, and maybe a fraction of the last of them. */
 static bool take_time(Text *text, int64_t *millis) {
-    static const struct { int most, unit; } parts[] = {
-        {23, MILLIS_OF_HOUR}, {59, MILLIS_OF_MINUTE}, {59, MILLIS_OF_SECOND}};
+    static const struct {
+        int most, unit;
+    } parts[] = {{23, MILLIS_OF_HOUR}, {59, MILLIS_OF_MINUTE}, {59, MILLIS_OF_SECOND}};
     for (int i = 0; i < 3; i++) {
         int number;
         if (i && !take(text, ':')) return true;
@@ -128,8 +140,7 @@ static bool take_time(Text *text, int64_t *millis) {
         if (CHECK(DIGIT_OF_TIME, number < 0)) return false;
         if (CHECK(TIME_OF_DAY, number > parts[i].most)) return false;
         *millis += (int64_t)number * parts[i].unit;
-        if (text->p < text->end && (*text->p == '.' || *text->p == ','))
-            return take_fraction(text, parts[i].unit, millis);
+        if (is_point(text)) return take_fraction(text, parts[i].unit, millis);
     }
     return true;
 }
@@ -167,22 +178,53 @@ static bool take_offset(Text *text, int64_t *millis) {
     return true;
 }
 
-/* Read a whole text as an instant, with this sign (or letter, in lower case) before the time. */
-static bool parse_iso(const u8 *p, const u8 *end, u8 mark, int64_t *millis) {
+/* A day and a time of it without a fraction, with all their digits and this sign between them: the
+ * beginning of most texts, looked at as a whole. */
+static bool take_all_digits(Text *text, u8 mark, int *day, int64_t *millis) {
+    static const u8 zeros[] = "0000-00-00 00:00:00";
+    static const u8 most[] = {9, 9, 9, 9, 0, 9, 9, 0, 9, 9, 0, 9, 9, 0, 9, 9, 0, 9, 9};
+    u8 d[SIZE_OF_ALL_DIGITS], wrong = 0;
+    int hour, minute, second;
+    if (text->end - text->p < SIZE_OF_ALL_DIGITS) return false;
+    /* What differs from zero is a digit, or nothing where there is a sign. */
+    for (int i = 0; i < SIZE_OF_ALL_DIGITS; i++) {
+        d[i] = text->p[i] ^ (i == PLACE_OF_MARK ? mark : zeros[i]);
+        wrong |= d[i] > most[i];
+    }
+    if (CHECK(SHAPE_OF_ALL_DIGITS, wrong)) return false;
+    hour = 10 * d[11] + d[12];
+    minute = 10 * d[14] + d[15];
+    second = 10 * d[17] + d[18];
+    if (CHECK(HOUR, hour > 23) || CHECK(MINUTE, minute > 59) || CHECK(SECOND, second > 59))
+        return false;
+    if (!find_day(1000 * d[0] + 100 * d[1] + 10 * d[2] + d[3], 10 * d[5] + d[6], 10 * d[8] + d[9],
+                  day))
+        return false;
+    *millis = (int64_t)(60 * hour + minute) * MILLIS_OF_MINUTE + second * MILLIS_OF_SECOND;
+    text->p += SIZE_OF_ALL_DIGITS;
+    return true;
+}
+
+static bool parse_iso(const u8 *p, const u8 *end, int64_t *millis) {
     Text text = {p, end};
-    bool dated = p == end || (*p | 0x20) != mark;
     int day = 0;
     int64_t found = 0;
-    if (dated && !take_date(&text, &day)) return false;
-    if (text.p < end) {
-        if (CHECK(TIME_MARK, (*text.p | 0x20) != mark)) return false;
-        text.p++;
-        if (text.p < end && is_digit(*text.p)) {
-            if (!take_time(&text, &found)) return false;
-        } else if (CHECK(DATE_OR_TIME, !dated)) {
-            return false;
-        }
+    if (take_all_digits(&text, 'T', &day, &found)) {
+        if (is_point(&text) && !take_fraction(&text, MILLIS_OF_SECOND, &found)) return false;
         if (text.p < end && !take_offset(&text, &found)) return false;
+    } else {
+        bool dated = p == end || (*p | 0x20) != 't';
+        if (dated && !take_date(&text, &day)) return false;
+        if (text.p < end) {
+            if (CHECK(TIME_MARK, (*text.p | 0x20) != 't')) return false;
+            text.p++;
+            if (text.p < end && is_digit(*text.p)) {
+                if (!take_time(&text, &found)) return false;
+            } else if (CHECK(DATE_OR_TIME, !dated)) {
+                return false;
+            }
+            if (text.p < end && !take_offset(&text, &found)) return false;
+        }
     }
     if (CHECK(END_OF_TIME, text.p != end)) return false;
     *millis = found += (int64_t)day * MILLIS_OF_DAY;
@@ -192,14 +234,15 @@ static bool parse_iso(const u8 *p, const u8 *end, u8 mark, int64_t *millis) {
 /* --- SQL: a blank instead of `T`, all digits, no offset */
 
 static bool parse_sql(const u8 *p, const u8 *end, int64_t *millis) {
-    static const char shape[] = "0000-00-00 00:00:00.";
-    size_t size = (size_t)(end - p);
-    if (size < 19 || CHECK(BARE_POINT, size == 20)) return false;
-    for (size_t i = 0; i < size; i++) {
-        bool digit = i > 19 || shape[i] == '0';
-        if (CHECK(SHAPE_OF_SQL, digit ? !is_digit(p[i]) : p[i] != (u8)shape[i])) return false;
+    Text text = {p, end};
+    int day;
+    if (!take_all_digits(&text, ' ', &day, millis)) return false;
+    if (text.p < end) {
+        if (CHECK(POINT_OF_SQL, *text.p != '.')) return false;
+        if (!take_fraction(&text, MILLIS_OF_SECOND, millis)) return false;
     }
-    return parse_iso(p, end, ' ', millis);
+    *millis += (int64_t)day * MILLIS_OF_DAY;
+    return !CHECK(END_OF_SQL, text.p != end);
 }
 
 /* --- numbers since 1970 */
@@ -262,7 +305,10 @@ static bool parse_epoch(u8 formats, const u8 *p, const u8 *end, int64_t *millis)
         if (CHECK(AFTER_MILLIS, number.point > MOST_DIGITS_OF_MILLIS)) return false;
         number.point += number.point <= MOST_DIGITS_OF_SECONDS ? 3 : 0;
     } else {
-        number.point += formats & EPOCH_S ? 3 : formats & EPOCH_US ? -3 : formats & EPOCH_NS ? -6 : 0;
+        number.point += formats & EPOCH_S    ? 3
+                        : formats & EPOCH_US ? -3
+                        : formats & EPOCH_NS ? -6
+                                             : 0;
     }
     if (number.point > MOST_WHOLE_DIGITS) return false;
     have = number.count < KEPT_DIGITS ? number.count : KEPT_DIGITS;
@@ -286,48 +332,41 @@ static bool parse_epoch(u8 formats, const u8 *p, const u8 *end, int64_t *millis)
  * to 9999; return whether it is one. `as_sent`: it is ISO 8601, which the JSON line keeps. */
 static bool instant_of(u8 formats, const u8 *p, const u8 *end, bool is_text, int64_t *millis,
                        bool *as_sent) {
-    *as_sent = is_text && formats & ISO && parse_iso(p, end, 't', millis);
+    *as_sent = is_text && formats & ISO && parse_iso(p, end, millis);
     if (*as_sent || (is_text && formats & SQL && parse_sql(p, end, millis))) return true;
     return formats & ANY_EPOCH && parse_epoch(formats, p, end, millis);
 }
 
-static inline char *write_digits(char *out, int number, int count) {
-    for (int i = count; i--; number /= 10) out[i] = (char)('0' + number % 10);
-    return out + count;
+static inline void write_pair(char *out, u32 number) {
+    out[0] = (char)('0' + number / 10);
+    out[1] = (char)('0' + number % 10);
 }
 
-/* Write an instant as ISO 8601 in its quotes, 26 bytes; return how many. */
+/* Write an instant as ISO 8601 in its quotes; return how many bytes that is. */
 static size_t write_instant(int64_t millis, char *out) {
-    int64_t of_day = millis % MILLIS_OF_DAY;
-    char *start = out;
-    int days, of_era, of_year, era, year, month, time;
-    if (of_day < 0) of_day += MILLIS_OF_DAY;
-    /* Howard Hinnant's civil_from_days; no day is before its first era, of the year 0. */
-    days = (int)((millis - of_day) / MILLIS_OF_DAY) + 719468;
+    static const char text[] = "\"0000-00-00T00:00:00.000Z\"";
+    /* From the year 0 on, so that nothing is negative. */
+    u64 since = (u64)millis + DAYS_BEFORE_1970 * (u64)MILLIS_OF_DAY;
+    u32 days = (u32)(since / MILLIS_OF_DAY), time = (u32)(since % MILLIS_OF_DAY), era, of_era, year;
+    u32 of_year, month;
+    /* Howard Hinnant's civil_from_days: https://howardhinnant.github.io/date_algorithms.html */
     era = days / 146097;
     days -= era * 146097;
     of_era = (days - days / 1460 + days / 36524 - days / 146096) / 365;
     of_year = days - (365 * of_era + of_era / 4 - of_era / 100);
     month = (5 * of_year + 2) / 153;
     days = of_year - (153 * month + 2) / 5 + 1;
-    month += month < 10 ? 3 : -9;
+    month = month < 10 ? month + 3 : month - 9;
     year = era * 400 + of_era + (month <= 2);
-    time = (int)of_day;
-    *out++ = '"';
-    out = write_digits(out, year, 4);
-    *out++ = '-';
-    out = write_digits(out, month, 2);
-    *out++ = '-';
-    out = write_digits(out, days, 2);
-    *out++ = 'T';
-    out = write_digits(out, time / MILLIS_OF_HOUR, 2);
-    *out++ = ':';
-    out = write_digits(out, time / MILLIS_OF_MINUTE % 60, 2);
-    *out++ = ':';
-    out = write_digits(out, time / MILLIS_OF_SECOND % 60, 2);
-    *out++ = '.';
-    out = write_digits(out, time % MILLIS_OF_SECOND, 3);
-    *out++ = 'Z';
-    *out++ = '"';
-    return (size_t)(out - start);
+    memcpy(out, text, sizeof text - 1);
+    write_pair(out + 1, year / 100);
+    write_pair(out + 3, year % 100);
+    write_pair(out + 6, month);
+    write_pair(out + 9, days);
+    write_pair(out + 12, time / MILLIS_OF_HOUR);
+    write_pair(out + 15, time / MILLIS_OF_MINUTE % 60);
+    write_pair(out + 18, time / MILLIS_OF_SECOND % 60);
+    write_pair(out + 21, time % MILLIS_OF_SECOND / 10);
+    out[23] = (char)('0' + time % 10);
+    return sizeof text - 1;
 }
