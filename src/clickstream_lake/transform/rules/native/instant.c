@@ -26,17 +26,17 @@
 
 typedef struct {
     const u8 *p, *end;
-} Text;
+} Reader;
 
 /* Pass over a sign, or over a letter (given in lower case) in either case, if it comes next. */
-static inline bool take(Text *text, u8 c) {
+static inline bool take(Reader *text, u8 c) {
     bool here = text->p < text->end && (c >= 'a' ? *text->p | 0x20 : *text->p) == c;
     text->p += here;
     return here;
 }
 
 /* The number of up to `most` digits that comes next; -1 without any. */
-static inline int take_digits(Text *text, int most) {
+static inline int take_digits(Reader *text, int most) {
     const u8 *p = text->p, *end = text->end - p > most ? p + most : text->end;
     int number = 0;
     if (p == end || !is_digit(*p)) return -1;
@@ -46,7 +46,7 @@ static inline int take_digits(Text *text, int most) {
 }
 
 /* The number of two digits that comes next, or -1. */
-static inline int take_pair(Text *text) {
+static inline int take_pair(Reader *text) {
     const u8 *start = text->p;
     int number = take_digits(text, 2);
     return CHECK(PAIR_OF_DIGITS, text->p - start == 1) ? -1 : number;
@@ -83,7 +83,7 @@ static int first_week_of(int year) {
 }
 
 /* What follows `-W`: a week, and maybe its day. */
-static bool take_week(Text *text, int year, int *day) {
+static bool take_week(Reader *text, int year, int *day) {
     int week = take_digits(text, 2), weekday = take(text, '-') ? take_digits(text, 1) : 1;
     if (CHECK(FIRST_WEEK, week < 1)) return false;
     if (CHECK(FIRST_WEEKDAY, weekday < 1) || CHECK(LAST_WEEKDAY, weekday > 7)) return false;
@@ -94,7 +94,7 @@ static bool take_week(Text *text, int year, int *day) {
 }
 
 /* A year, and maybe a month and its day, a week and its day, or a day of the year. */
-static bool take_date(Text *text, int *day) {
+static bool take_date(Reader *text, int *day) {
     const u8 *start;
     int year, number;
     take(text, '+');
@@ -113,12 +113,12 @@ static bool take_date(Text *text, int *day) {
     return find_day(year, number, take(text, '-') ? take_digits(text, 2) : 1, day);
 }
 
-static inline bool is_point(const Text *text) {
+static inline bool is_point(const Reader *text) {
     return text->p < text->end && (*text->p == '.' || *text->p == ',');
 }
 
 /* Milliseconds of a fraction of a unit; as Joda-Time adds them up, each digit is cut. */
-static bool take_fraction(Text *text, int unit, int64_t *millis) {
+static bool take_fraction(Reader *text, int unit, int64_t *millis) {
     const u8 *p = ++text->p, *end = text->end - p > 9 ? p + 9 : text->end;
     int tenths = 0;
     for (; p < end && is_digit(*p); p++, unit /= 10) tenths += (*p - '0') * unit;
@@ -129,7 +129,7 @@ static bool take_fraction(Text *text, int unit, int64_t *millis) {
 }
 
 /* Hours, and maybe minutes, and maybe seconds, and maybe a fraction of the last of them. */
-static bool take_time(Text *text, int64_t *millis) {
+static bool take_time(Reader *text, int64_t *millis) {
     static const struct {
         int most, unit;
     } parts[] = {{23, MILLIS_OF_HOUR}, {59, MILLIS_OF_MINUTE}, {59, MILLIS_OF_SECOND}};
@@ -147,7 +147,7 @@ static bool take_time(Text *text, int64_t *millis) {
 
 /* `Z`, or a sign with hours, and maybe minutes. Seconds and their fraction may follow, but are
  * zero: Trino has no other zones. */
-static bool take_offset(Text *text, int64_t *millis) {
+static bool take_offset(Reader *text, int64_t *millis) {
     int hours, minutes = 0, seconds, rest, offset;
     bool minus = *text->p == '-', colon;
     if (take(text, 'z')) return true;
@@ -180,7 +180,7 @@ static bool take_offset(Text *text, int64_t *millis) {
 
 /* A day and a time of it without a fraction, with all their digits and this sign between them: the
  * beginning of most texts, looked at as a whole. */
-static bool take_all_digits(Text *text, u8 mark, int *day, int64_t *millis) {
+static bool take_all_digits(Reader *text, u8 mark, int *day, int64_t *millis) {
     static const u8 zeros[] = "0000-00-00 00:00:00";
     static const u8 most[] = {9, 9, 9, 9, 0, 9, 9, 0, 9, 9, 0, 9, 9, 0, 9, 9, 0, 9, 9};
     u8 d[SIZE_OF_ALL_DIGITS], wrong = 0;
@@ -206,7 +206,7 @@ static bool take_all_digits(Text *text, u8 mark, int *day, int64_t *millis) {
 }
 
 static bool parse_iso(const u8 *p, const u8 *end, int64_t *millis) {
-    Text text = {p, end};
+    Reader text = {p, end};
     int day = 0;
     int64_t found = 0;
     if (take_all_digits(&text, 'T', &day, &found)) {
@@ -234,7 +234,7 @@ static bool parse_iso(const u8 *p, const u8 *end, int64_t *millis) {
 /* --- SQL: a blank instead of `T`, all digits, no offset */
 
 static bool parse_sql(const u8 *p, const u8 *end, int64_t *millis) {
-    Text text = {p, end};
+    Reader text = {p, end};
     int day;
     if (!take_all_digits(&text, ' ', &day, millis)) return false;
     if (text.p < end) {
