@@ -250,7 +250,7 @@ def check_alike(outcome: Outcome) -> None:
 
 
 def alike(kind: str, in_json: Any, in_parquet: Any) -> bool:  # noqa: ANN401 - any value
-    from tests.fuzz.oracle import instant  # noqa: PLC0415 - beside its only use
+    from tests.fuzz.times import instant  # noqa: PLC0415 - beside its only use
 
     if in_json is None or in_parquet is None:
         return in_json is None and in_parquet is None

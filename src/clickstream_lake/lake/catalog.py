@@ -24,6 +24,16 @@ COLUMN_TYPES: Final[tuple[ColumnType, ...]] = (
     "timestamp",
     "json",
 )
+TimeFormat = Literal["iso", "sql", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "auto_epoch"]
+TIME_FORMATS: Final[tuple[TimeFormat, ...]] = (
+    "iso",
+    "sql",
+    "epoch_s",
+    "epoch_ms",
+    "epoch_us",
+    "epoch_ns",
+    "auto_epoch",
+)
 TableFormatName = Literal["json", "parquet", "rejects"]
 
 EXTRA: Final = "extra"
@@ -48,6 +58,7 @@ class Column:
         dictionary: false for texts that hardly repeat: a dictionary would be built, found too
             large and thrown away.
         url: its texts are URLs, whose parameters are looked at for PII names.
+        time_formats: what a timestamp may be sent as.
     """
 
     name: str
@@ -56,6 +67,7 @@ class Column:
     formats: tuple[str, ...] = (*FORMATS, "rejects")
     dictionary: bool = True
     url: bool = False
+    time_formats: tuple[TimeFormat, ...] = ("iso",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +265,32 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
                 formats,
                 dictionary=bool(entry.get("dictionary", True)),
                 url=url,
+                time_formats=_time_formats(name, kind, entry.get("time_formats")),
             )
         )
     names = [column.name for column in columns]
     if len(set(names)) != len(names):
         raise CatalogError(f"a column appears twice in {names}")
     return tuple(columns)
+
+
+def _time_formats(name: str, kind: str, entry: Sequence[Any] | None) -> tuple[TimeFormat, ...]:
+    if entry is None:
+        return ("iso",)
+    if kind != "timestamp" or name == PROCESSED_TS:
+        raise CatalogError(f"column {name!r}: time_formats are for timestamps that producers send")
+    formats = tuple(known for known in TIME_FORMATS if known in entry)
+    if isinstance(entry, str) or not formats or len(formats) < len(entry):
+        raise CatalogError(
+            f"column {name!r}: time_formats is a list of some of {', '.join(TIME_FORMATS)}, "
+            "each once"
+        )
+    if len(set(formats) - {"iso", "sql"}) > 1:
+        raise CatalogError(
+            f"column {name!r}: a number has one meaning, so time_formats names at most one of "
+            "epoch_s, epoch_ms, epoch_us, epoch_ns and auto_epoch"
+        )
+    return formats
 
 
 def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> TableFormat:
