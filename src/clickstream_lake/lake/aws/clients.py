@@ -29,6 +29,11 @@ CLIENT_CONFIG: Final = ClientConfig(
     max_pool_connections=16,
 )
 
+# What is told to the queue beside the work may not take its time: 14 s at the most.
+INBOX_CONFIG: Final = ClientConfig(
+    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=5
+)
+
 
 def open_lake(config: Config, catalog: Catalog) -> Lake:
     """Open the lake that the configuration names, with the credentials of the environment."""
@@ -55,3 +60,8 @@ def glue_client() -> "GlueClient":
 def sqs_client() -> "SQSClient":
     """A client of SQS."""
     return boto3.client("sqs", config=CLIENT_CONFIG)
+
+
+def inbox_client() -> "SQSClient":
+    """A client of SQS that gives up within seconds."""
+    return boto3.client("sqs", config=INBOX_CONFIG)

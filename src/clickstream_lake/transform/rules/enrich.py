@@ -4,6 +4,7 @@ It takes what `clickstream_lake.transform.rules.kernel` declines.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ class Rules:
         processed_ts: UTC milliseconds.
         processed_ts_text: the same instant as ISO-8601 text.
         partition_keys: names that would be read as a partition column.
+        check: raises once there is no more time; asked for each event.
     """
 
     catalog: Catalog
@@ -49,6 +51,7 @@ class Rules:
     processed_ts: int
     processed_ts_text: str
     partition_keys: tuple[str, ...]
+    check: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Enricher:
         catalog = rules.catalog
         self._catalog = catalog
         self._limits = rules.limits
+        self._check = rules.check
         self._schema = catalog.arrow_schema()
         self._partition_keys = rules.partition_keys
         columns = catalog.tables["parquet"].columns
@@ -158,6 +162,7 @@ class Enricher:
         Raises:
             RejectedError: it is not published.
         """
+        self._check()
         if len(text) > self._limits.max_line_bytes:
             raise RejectedError(LineReason.LINE_TOO_LONG)
         event = parse_event(text, self._limits)
