@@ -40,17 +40,17 @@ _AGREEMENTS = (
             "`LAKE_MAX_LINE_BYTES` in MiB"
         ),
         (
-            f"libraries and one row group take 200 MiB; {MEMORY_PER_LINE_BYTE} bytes for each of its "
-            "own is what a line full of empty objects takes"
+            f"libraries and one row group take 200 MiB; {MEMORY_PER_LINE_BYTE} bytes for each of "
+            "its own is what a line full of empty objects takes"
         ),
         "Terraform, start",
     ),
     (
         f"`transform_tmp_mb` >= {DISK_PER_OBJECT_BYTE} x `LAKE_MAX_OBJECT_BYTES`",
         (
-            "both outputs of an object lie in `/tmp`: 1.5 times click events, "
-            f"{DISK_PER_OBJECT_BYTE} times events of 20 bytes. Events that are just `{{}}` come to 22 "
-            "times; what fills `/tmp` fails with `NoRoomError`"
+            "both outputs of an object lie in `/tmp`: 1.1 times click events, 3 "
+            "times events of 20 bytes, 22 times where all are `{}`. What fills `/tmp` fails with "
+            "`NoRoomError`"
         ),
         "Terraform, start",
     ),
@@ -86,8 +86,8 @@ _AGREEMENTS = (
         "`transform_max_receives`, `compact_max_receives`: 10 tries last 61 to 76 minutes",
         (
             "a message that failed comes back after 15, 30, 60, 120, 240, 480, 900, 900 and 900 s, "
-            "and up to a quarter more; five tries would be over in four minutes. Only a function that "
-            "was killed leaves them for the queue's own timeout"
+            "and up to a quarter more; five tries would be over in four minutes. Only a function "
+            "that was killed leaves them for the queue's own timeout"
         ),
         "the default",
     ),

@@ -11,7 +11,7 @@ locals {
 
   base_memory_mb       = 256 # libraries and one row group
   memory_per_line_byte = 64  # of the longest line, if it is full of empty objects
-  tmp_per_object_byte  = 4   # JSON and Parquet of events of 20 bytes; click events come to 1.5
+  tmp_per_object_byte  = 4   # JSON and Parquet; click events come to 1.1, events of 20 bytes to 3
   tmp_per_target_byte  = 4   # inputs and outputs of a merge together
 
   # Firehose may write more than its buffer when it has to catch up.

@@ -55,7 +55,7 @@ variable "transform_tmp_mb" {
 
   validation {
     condition     = var.transform_tmp_mb >= local.tmp_per_object_byte * local.max_object_mb
-    error_message = "transform_tmp_mb must be at least four times LAKE_MAX_OBJECT_BYTES (512 MiB by default): JSON and Parquet of an object lie there together, and events of 20 bytes come out four times as large."
+    error_message = "transform_tmp_mb must be at least four times LAKE_MAX_OBJECT_BYTES (512 MiB by default): JSON and Parquet of an object lie there together, and events of 20 bytes come out three times as large."
   }
 }
 

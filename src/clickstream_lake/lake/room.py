@@ -19,8 +19,9 @@ from clickstream_lake.lake.units import MIB
 BASE_MEMORY_BYTES: Final = 256 * MIB
 # Of a line full of empty objects, each value becomes one of Python's: 32 to 60 bytes were seen.
 MEMORY_PER_LINE_BYTE: Final = 64
-# Both outputs of one object together: 1.5 of click events, 4 of events of 20 bytes, 22 of `{}`
-# alone, which gets a `processed_ts` of 42 bytes. What exceeds it fails, with a `NoRoomError`.
+# Both outputs of one object together, for each byte of it: 1.1 of click events, 3 of events of 20
+# bytes, 22 of `{}` after `{}`, each with a `processed_ts` of 42 bytes. What exceeds it fails with a
+# `NoRoomError`.
 DISK_PER_OBJECT_BYTE: Final = 4
 # A merge's inputs and outputs lie there together.
 DISK_PER_TARGET_BYTE: Final = 4
