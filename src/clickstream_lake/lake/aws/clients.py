@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 CLIENT_CONFIG: Final = ClientConfig(
     # "standard" backs off with jitter and stops early when the service is down for everybody. After
     # an error that is not throttling it pauses for 50 ms at most, then twice that, and so on: five
-    # attempts would be over within a second, and the queue brings a message back only after half
-    # an hour.
+    # attempts would be over within a second, and every failure is one of the few tries that a
+    # message has.
     retries={"mode": "standard", "total_max_attempts": 8},
     connect_timeout=3,
     # Seconds of silence, not of the whole call. A compacted file is copied in one call, which S3
