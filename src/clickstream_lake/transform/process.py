@@ -157,7 +157,6 @@ class RawObjectProcessor:
         self, source: Source, raw_etag: str, job: Job, result: TransformResult
     ) -> dict[Format, PublishOutcome]:
         stats = result.stats
-        job.check()
         self._publisher.publish_rejects(source, result.rejects, rejected=stats.rejected_lines)
         metadata = LandingMetadata(
             raw_key=source.key,
