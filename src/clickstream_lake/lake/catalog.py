@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from clickstream_lake.lake.errors import CatalogError
 from clickstream_lake.lake.layout import FORMATS, Layout, uri
+from clickstream_lake.lake.names import fold_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +34,6 @@ JSON_COLUMNS_KEY: Final = b"lake.json_columns"
 """Another: the names of its columns whose text is JSON, which Parquet's types cannot tell."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_PII_KEY: Final = re.compile(r"[a-z0-9._$-]+", re.ASCII)
 # The Hive JSON SerDe reads a key `_colN` as column N, whatever that column is called.
 _POSITIONAL: Final = re.compile(r"_col[0-9]+")
 
@@ -46,6 +46,7 @@ class Column:
         formats: the tables that have it.
         dictionary: false for texts that hardly repeat: a dictionary would be built, found too
             large and thrown away.
+        url: its texts are URLs, whose parameters are looked at for PII names.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Column:
     comment: str
     formats: tuple[str, ...] = (*FORMATS, "rejects")
     dictionary: bool = True
+    url: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ class Catalog:
 
     Attributes:
         columns: all event columns, including `processed_ts` and `extra`, in Parquet's order.
-        pii_keys: keys that no published event carries, lower case, matched without regard to case.
+        pii_keys: keys that no published event carries, as they are compared.
+        fold_names: other ways of writing a PII key are that key too: `userId`, `USER-ID`.
+        scrub_text: texts that start like JSON are looked into for PII keys.
         dedupe_on: column whose repeated values compaction drops, or None.
         cluster_by: columns that compaction orders rows by, so that statistics prune.
         partition_keys: names of the partition columns, in order, unless a lake's settings say
@@ -98,6 +102,8 @@ class Catalog:
     schema_version: int
     columns: tuple[Column, ...]
     pii_keys: frozenset[str]
+    fold_names: bool
+    scrub_text: bool
     dedupe_on: str | None
     cluster_by: tuple[str, ...]
     partition_keys: tuple[str, ...]
@@ -155,7 +161,7 @@ class Catalog:
 
     def is_pii(self, key: str) -> bool:
         """Tell whether a key, at any depth, is removed from every published event."""
-        return key.lower() in self.pii_keys
+        return _name_of(key, fold=self.fold_names) in self.pii_keys
 
     def taken_for_column(self, key: str, partition_keys: Sequence[str]) -> bool:
         """Tell whether a key that is not a column would be read as one by the JSON SerDe.
@@ -196,6 +202,7 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
     """
     try:
         columns = _columns(document["columns"])
+        fold = bool(document.get("fold_names", True))
         lists = {"columns": columns, "reject_columns": _columns(document["reject_columns"])}
         tables = {
             fmt: _table(fmt, entry, lists[entry["columns"]])
@@ -204,7 +211,9 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
         catalog = Catalog(
             schema_version=int(document["schema_version"]),
             columns=columns,
-            pii_keys=frozenset(str(key).lower() for key in document["pii_keys"]),
+            pii_keys=frozenset(_name_of(str(key), fold=fold) for key in document["pii_keys"]),
+            fold_names=fold,
+            scrub_text=bool(document.get("scrub_text", True)),
             dedupe_on=document.get("dedupe_on"),
             cluster_by=tuple(document["cluster_by"]),
             partition_keys=tuple(document["partition_keys"]),
@@ -216,6 +225,11 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
     return catalog
 
 
+def _name_of(key: str, *, fold: bool) -> str:
+    """A key as PII keys are compared with it."""
+    return fold_name(key) if fold else key.lower()
+
+
 def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
     columns = []
     for entry in entries:
@@ -225,8 +239,19 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
         if kind not in COLUMN_TYPES:
             raise CatalogError(f"column {name!r}: {kind!r} is none of {', '.join(COLUMN_TYPES)}")
         formats = tuple(entry.get("formats", (*FORMATS, "rejects")))
-        dictionary = bool(entry.get("dictionary", True))
-        columns.append(Column(name, kind, str(entry.get("comment", "")), formats, dictionary))
+        url = bool(entry.get("url", False))
+        if url and kind != "string":
+            raise CatalogError(f"column {name!r}: only a string column can hold URLs")
+        columns.append(
+            Column(
+                name,
+                kind,
+                str(entry.get("comment", "")),
+                formats,
+                dictionary=bool(entry.get("dictionary", True)),
+                url=url,
+            )
+        )
     names = [column.name for column in columns]
     if len(set(names)) != len(names):
         raise CatalogError(f"a column appears twice in {names}")
@@ -258,12 +283,10 @@ def _check(catalog: Catalog) -> None:
     extra = kinds.get(EXTRA)
     if extra is None or extra.type != "string" or extra.formats != ("parquet",):
         raise CatalogError(f'the catalog needs a string column {EXTRA!r} with formats ["parquet"]')
-    for key in catalog.pii_keys:
-        # The transform looks for them in undecoded text, where other characters may be escaped.
-        if not _PII_KEY.fullmatch(key):
-            raise CatalogError(f"PII key {key!r}: a key is ASCII letters, digits and . _ $ -")
+    if "" in catalog.pii_keys:
+        raise CatalogError("a PII key needs a letter or digit")
     for name in kinds:
-        if name in catalog.pii_keys:
+        if catalog.is_pii(name):
             raise CatalogError(f"{name!r} is a PII key and a column: it can be one of them")
         if name in catalog.partition_keys:
             raise CatalogError(f"{name!r} is a partition key and a column: it can be one of them")

@@ -18,8 +18,8 @@ MISMATCH: Final = object()
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
-# Up to here every whole number has a double of its own, so `5.0` can only mean 5.
-_EXACT_DOUBLE: Final = 2**53
+_MOST_DIGITS: Final = 19  # of 64 bits
+_NUMBER: Final = re.compile(rb"(-?)([0-9]++)(?:\.([0-9]++))?(?:[eE]([+-]?[0-9]++))?")
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic on UTC fields, no zone needed
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -83,12 +83,38 @@ def _string(value: object, raw: bytes) -> Coerced:
     return text, _encode(text)
 
 
+def whole_number(raw: bytes) -> int | None:
+    """A JSON number that is whole and within 64 bits, by its digits; None for any other.
+
+    A double could not tell: it holds 4503599627370497.3 as 4503599627370497.25, and
+    9007199254740993 as ...992.
+    """
+    match = _NUMBER.fullmatch(raw)
+    if match is None:
+        return None
+    sign, whole, fraction, exponent = match.groups(b"")
+    digits = (whole + fraction).lstrip(b"0")
+    significant = digits.rstrip(b"0")
+    if not significant:
+        return 0
+    zeros = len(digits) - len(significant) - len(fraction) + _bounded(exponent or b"0")
+    if zeros < 0 or len(significant) + zeros > _MOST_DIGITS:
+        return None
+    value = int(sign + significant) * 10**zeros
+    return value if INT64_MIN <= value <= INT64_MAX else None
+
+
+def _bounded(exponent: bytes) -> int:
+    """An exponent; one of many digits is as good as any large one: no number is as long."""
+    digits = exponent.lstrip(b"+-").lstrip(b"0")
+    size = int(digits or b"0") if len(digits) < _MOST_DIGITS else 10**_MOST_DIGITS
+    return -size if exponent.startswith(b"-") else size
+
+
 def _bigint(value: object, raw: bytes) -> Coerced:
-    if type(value) is int and INT64_MIN <= value <= INT64_MAX:
-        return value, raw
-    if type(value) is float and value.is_integer() and abs(value) <= _EXACT_DOUBLE:
-        return int(value), b"%d" % int(value)
-    return MISMATCH, raw
+    whole = whole_number(raw) if type(value) in {int, float} else None
+    # Plain digits: the JSON SerDe reads any other form by way of a double.
+    return (MISMATCH, raw) if whole is None else (whole, b"%d" % whole)
 
 
 def _double(value: object, raw: bytes) -> Coerced:
@@ -96,7 +122,8 @@ def _double(value: object, raw: bytes) -> Coerced:
         return value, raw
     if type(value) is int:
         try:
-            return float(value), raw
+            # A whole number has no negative zero; some readers of `-0` see one.
+            return float(value), raw if raw != b"-0" else b"0"
         except OverflowError:
             pass
     return MISMATCH, raw

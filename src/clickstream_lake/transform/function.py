@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "transform"
 # The part of an invocation's time that is kept for giving back what is not done. Until then the
-# object in work has come to its next event, piece or step, and its files are deleted.
+# object in work has come to its next piece, event or step, and its files are deleted.
 _RESERVED_PART: Final = 0.1
 _MOST_RESERVED_SECONDS: Final = 30.0
 # An object is not begun in less time than the slowest so far took, and at least this: it goes back

@@ -89,3 +89,7 @@ static bool parse_instant(const u8 *p, const u8 *end, int64_t *millis) {
     return !CHECK(FIRST_INSTANT, found < FIRST_MILLIS) && !CHECK(LAST_INSTANT, found > LAST_MILLIS);
 }
 
+/* `"2025-11-26T10:00:00.000Z"`, in its quotes; its size. */
+static size_t write_instant(int64_t millis, char *out) {
+    return (size_t)snprintf(out, 40, "%lld", (long long)millis);
+}
