@@ -162,7 +162,7 @@ variable "compact_max_receives" {
   default     = 10
 
   validation {
-    condition     = var.compact_max_receives >= 1 && var.compact_max_receives <= 100 && floor(var.compact_max_receives) == var.compact_max_receives
-    error_message = "compact_max_receives must be a whole number from 1 to 100."
+    condition     = var.compact_max_receives >= 2 && var.compact_max_receives <= 100 && floor(var.compact_max_receives) == var.compact_max_receives
+    error_message = "compact_max_receives must be a whole number from 2 (a message that there was no time to begin was received, too) to 100."
   }
 }

@@ -588,7 +588,7 @@ run "refuses_compact_max_receives" {
   command = plan
 
   variables {
-    compact_max_receives = 0
+    compact_max_receives = 1
   }
 
   expect_failures = [var.compact_max_receives]
