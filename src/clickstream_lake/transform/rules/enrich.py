@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
-from clickstream_lake.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
+from clickstream_lake.lake.coercion import MISMATCH, Coercion, coercion_of, compact
 from clickstream_lake.lake.config import Limits
 from clickstream_lake.transform.read.lines import split_texts
 from clickstream_lake.transform.rules.reasons import LineReason
@@ -139,7 +139,7 @@ class Enricher:
         self._processed_ts = rules.processed_ts
         self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
         self._columns: dict[str, tuple[int, bool, Coercion]] = {
-            column.name: (index[column.name], column.type == "string", COERCIONS[column.type])
+            column.name: (index[column.name], column.type == "string", coercion_of(column))
             for column in columns
             if column.name not in {EXTRA, PROCESSED_TS}
         }

@@ -165,15 +165,23 @@ static const u8 *take_boolean(Kernel *k, const u8 *p, size_t cell) {
     return p;
 }
 
-static const u8 *take_timestamp(Kernel *k, const u8 *p, size_t cell) {
-    const u8 *start = p;
+static const u8 *take_timestamp(Kernel *k, const u8 *p, size_t cell, u8 formats) {
+    const u8 *start = p, *end;
+    bool is_text = *p == '"', as_sent;
+    Number number;
     unsigned has = 0;
-    if (CHECK(QUOTE_OF_TIME, *p != '"')) return NULL;
-    p = scan_text(p + 1, k->end, &has);
-    if (!p || !parse_instant(start + 1, p, &k->cells[cell].whole)) return NULL;
+    /* No instant is written with escapes, so the text need not be decoded. */
+    end = is_text ? scan_text(++p, k->end, &has) : scan_number(p, &number);
+    if (!end || !instant_of(formats, p, end, is_text, &k->cells[cell].whole, &as_sent)) return NULL;
     k->tags[cell] = VALUE;
-    put(k, start, p + 1);
-    return p + 1;
+    end += is_text;
+    if (as_sent) {
+        put(k, start, end);
+    } else {
+        char text[32];
+        put_literal(k, text, write_instant(k->cells[cell].whole, text));
+    }
+    return end;
 }
 
 static const u8 *take_undeclared(Kernel *k, const u8 *p, const Key *key) {
@@ -216,7 +224,7 @@ static const u8 *take_value(Kernel *k, const u8 *p, const Key *key) {
     case DOUBLE: return take_double(k, p, cell);
     case BIGINT: return take_bigint(k, p, cell);
     case BOOLEAN: return take_boolean(k, p, cell);
-    case TIMESTAMP: return take_timestamp(k, p, cell);
+    case TIMESTAMP: return take_timestamp(k, p, cell, k->formats[key->column]);
     default: return NULL;
     }
 }

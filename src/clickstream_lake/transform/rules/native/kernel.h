@@ -69,6 +69,18 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken apart
 /* Kinds of columns; the same numbers as in kernel.py. */
 enum { TEXT, JSON, DOUBLE, BIGINT, BOOLEAN, TIMESTAMP, EXTRA, PROCESSED };
 
+/* What a timestamp may be sent as, one bit each; the same as `TIME_FORMATS` of lake/catalog.py. */
+enum {
+    ISO = 1,
+    SQL = 2,
+    EPOCH_S = 4,
+    EPOCH_MS = 8,
+    EPOCH_US = 16,
+    EPOCH_NS = 32,
+    AUTO_EPOCH = 64,
+    ANY_EPOCH = EPOCH_S | EPOCH_MS | EPOCH_US | EPOCH_NS | AUTO_EPOCH,
+};
+
 /* What becomes of a field; numbers from 0 on are columns. */
 enum { DROPPED = -1, UNDECLARED = -2, REFUSED = -3 };
 /* Longest key that is remembered, quotes included. */
@@ -169,7 +181,7 @@ typedef struct {
 
     /* The catalog and the limits. */
     u32 columns, extra;
-    u8 *kinds;
+    u8 *kinds, *formats; /* by column; formats of timestamps */
     u8 *urls;  /* by column: whether it holds them */
     Key *keys; /* number 0 is none; from `own_keys` on they are the producers' */
     u32 key_count, key_room, own_keys, *slots, slot_mask;
@@ -219,7 +231,8 @@ typedef struct {
 } Kernel;
 
 EXPORTED u32 kernel_abi(void);
-EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys, u64 seed);
+EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, const u8 *formats, u32 most_keys,
+                            u64 seed);
 EXPORTED void kernel_free(Kernel *k);
 EXPORTED void kernel_limit(Kernel *k, u64 line_bytes, u32 depth, u32 keys, u32 key_bytes);
 EXPORTED int kernel_stamp(Kernel *k, int64_t processed_ts, const u8 *tail, u32 size);
@@ -306,7 +319,8 @@ static const u8 *scan_value(Kernel *k, const u8 *p, bool *space);
 
 /* --- instant.c: timestamps */
 
-static bool parse_instant(const u8 *p, const u8 *end, int64_t *millis);
+static bool instant_of(u8 formats, const u8 *p, const u8 *end, bool is_text, int64_t *millis,
+                       bool *as_sent);
 static size_t write_instant(int64_t millis, char *out);
 
 /* --- cells.c: fields */
