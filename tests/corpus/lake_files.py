@@ -172,7 +172,8 @@ def read_rejects(path: Path) -> list[tuple[int, int, str]]:
     for line in path.read_bytes().splitlines():
         row = json.loads(line)
         assert list(row) == [
-            "raw_key", "source_id", "line_number", "byte_offset", "reason", "processed_ts",
+            "raw_key", "source_id", "line_number", "byte_offset", "reason", "texts", "events",
+            "last_line_number", "last_byte_offset", "processed_ts",
         ]  # fmt: skip
         assert row["raw_key"] == RAW_KEY
         assert row["processed_ts"] == PROCESSED_TEXT

@@ -32,6 +32,13 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "extra in JSON": (lambda d: column(d, "extra").pop("formats"), "extra"),
     "a PII column": (lambda d: column(d, "price").update(name="user_id"), "user_id"),
     "a PII column in other case": (lambda d: d["pii_keys"].append("PRICE"), "price"),
+    "a PII column in another spelling": (
+        lambda d: d["pii_keys"].append("Event-Type"),
+        "event_type",
+    ),
+    "a PII key of dashes": (lambda d: d["pii_keys"].append("_-"), "a letter or digit"),
+    "a long PII key": (lambda d: d["pii_keys"].append("é" * 128), "255 bytes"),
+    "URLs that are numbers": (lambda d: column(d, "price").update(url=True), "'price'"),
     "a column like a partition": (lambda d: column(d, "price").update(name="year"), "year"),
     "unknown dedupe_on": (lambda d: d.update(dedupe_on="nothing"), "nothing"),
     "cluster_by of nothing": (lambda d: d.update(cluster_by=[]), "cluster_by"),

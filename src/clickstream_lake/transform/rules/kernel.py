@@ -88,7 +88,7 @@ class Kernel:
         )
         tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
         # An ASCII name can only be that of an ASCII key; Python is asked about all other names.
-        pii = [key.encode() for key in sorted(catalog.pii_keys) if key.isascii()]
+        pii = [key.encode() for key in sorted(catalog.pii_names) if key.isascii()]
         taken = [*self._columns, *rules.partition_keys]
         taken = [name.encode() for name in dict.fromkeys([*taken, EXTRA, PROCESSED_TS])]
         self._ask = library.Ask(self._answer)
