@@ -19,7 +19,7 @@ static u8 *read_file(const char *path, u64 *size) {
 
 int main(int argc, char **argv) {
     static const u8 tail[] = ",\"processed_ts\":\"2025-11-26T12:00:00.000Z\"}\n";
-    u8 kinds[64], *text = NULL, *json, *arrow;
+    u8 kinds[64], formats[64], *text = NULL, *json, *arrow;
     u32 columns = 0, rows = 0;
     u64 size = 0, position = 0;
     Kernel *k;
@@ -28,10 +28,12 @@ int main(int argc, char **argv) {
     if (!text) return 1;
     for (int i = 2; i < argc; i++) {
         int number = atoi(strchr(argv[i], ':') + 1);
-        if (number >= 0) kinds[columns++] = (u8)number;
+        if (number < 0) continue;
+        formats[columns] = ISO | SQL | AUTO_EPOCH;
+        kinds[columns++] = (u8)number;
     }
-    k = kernel_new(columns, kinds, 4096);
-    json = malloc(size + size / 2 + 64 * MOST_ROWS);
+    k = kernel_new(columns, kinds, formats, 4096);
+    json = malloc(size + size / 2 + (64 + 26 * columns) * MOST_ROWS);
     if (!k || !json || !kernel_stamp(k, 1764158400000, tail, sizeof tail - 1)) return 1;
     kernel_limit(k, 4 << 20, 100, 10000, 10000);
     if (!kernel_names(k, 1, (const u8 *)"user_id", (const u8 *)"\7")) return 1;

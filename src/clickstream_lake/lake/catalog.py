@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from clickstream_lake.lake.errors import CatalogError
 from clickstream_lake.lake.layout import FORMATS, Layout, uri
+from clickstream_lake.lake.names import fold_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +24,16 @@ COLUMN_TYPES: Final[tuple[ColumnType, ...]] = (
     "timestamp",
     "json",
 )
+TimeFormat = Literal["iso", "sql", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "auto_epoch"]
+TIME_FORMATS: Final[tuple[TimeFormat, ...]] = (
+    "iso",
+    "sql",
+    "epoch_s",
+    "epoch_ms",
+    "epoch_us",
+    "epoch_ns",
+    "auto_epoch",
+)
 TableFormatName = Literal["json", "parquet", "rejects"]
 
 EXTRA: Final = "extra"
@@ -33,7 +44,7 @@ JSON_COLUMNS_KEY: Final = b"lake.json_columns"
 """Another: the names of its columns whose text is JSON, which Parquet's types cannot tell."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_PII_KEY: Final = re.compile(r"[a-z0-9._$-]+", re.ASCII)
+_MOST_NAME_BYTES: Final = 255
 # The Hive JSON SerDe reads a key `_colN` as column N, whatever that column is called.
 _POSITIONAL: Final = re.compile(r"_col[0-9]+")
 
@@ -46,6 +57,8 @@ class Column:
         formats: the tables that have it.
         dictionary: false for texts that hardly repeat: a dictionary would be built, found too
             large and thrown away.
+        url: its texts are URLs, whose parameters are looked at for PII names.
+        time_formats: what a timestamp may be sent as.
     """
 
     name: str
@@ -53,6 +66,8 @@ class Column:
     comment: str
     formats: tuple[str, ...] = (*FORMATS, "rejects")
     dictionary: bool = True
+    url: bool = False
+    time_formats: tuple[TimeFormat, ...] = ("iso",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +102,9 @@ class Catalog:
 
     Attributes:
         columns: all event columns, including `processed_ts` and `extra`, in Parquet's order.
-        pii_keys: keys that no published event carries, lower case, matched without regard to case.
+        pii_keys: keys that no published event carries, in lower case.
+        fold_names: other ways of writing a PII key are that key too: `userId`, `USER-ID`.
+        scrub_text: texts that start like JSON are looked into for PII keys.
         dedupe_on: column whose repeated values compaction drops, or None.
         cluster_by: columns that compaction orders rows by, so that statistics prune.
         partition_keys: names of the partition columns, in order, unless a lake's settings say
@@ -98,6 +115,8 @@ class Catalog:
     schema_version: int
     columns: tuple[Column, ...]
     pii_keys: frozenset[str]
+    fold_names: bool
+    scrub_text: bool
     dedupe_on: str | None
     cluster_by: tuple[str, ...]
     partition_keys: tuple[str, ...]
@@ -155,7 +174,15 @@ class Catalog:
 
     def is_pii(self, key: str) -> bool:
         """Tell whether a key, at any depth, is removed from every published event."""
-        return key.lower() in self.pii_keys
+        return self._compared(key) in self.pii_names
+
+    @cached_property
+    def pii_names(self) -> frozenset[str]:
+        """The PII keys as keys are compared with them."""
+        return frozenset(map(self._compared, self.pii_keys))
+
+    def _compared(self, key: str) -> str:
+        return fold_name(key) if self.fold_names else key.lower()
 
     def taken_for_column(self, key: str, partition_keys: Sequence[str]) -> bool:
         """Tell whether a key that is not a column would be read as one by the JSON SerDe.
@@ -205,6 +232,8 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
             schema_version=int(document["schema_version"]),
             columns=columns,
             pii_keys=frozenset(str(key).lower() for key in document["pii_keys"]),
+            fold_names=bool(document.get("fold_names", True)),
+            scrub_text=bool(document.get("scrub_text", True)),
             dedupe_on=document.get("dedupe_on"),
             cluster_by=tuple(document["cluster_by"]),
             partition_keys=tuple(document["partition_keys"]),
@@ -225,12 +254,43 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
         if kind not in COLUMN_TYPES:
             raise CatalogError(f"column {name!r}: {kind!r} is none of {', '.join(COLUMN_TYPES)}")
         formats = tuple(entry.get("formats", (*FORMATS, "rejects")))
-        dictionary = bool(entry.get("dictionary", True))
-        columns.append(Column(name, kind, str(entry.get("comment", "")), formats, dictionary))
+        url = bool(entry.get("url", False))
+        if url and kind != "string":
+            raise CatalogError(f"column {name!r}: only a string column can hold URLs")
+        columns.append(
+            Column(
+                name,
+                kind,
+                str(entry.get("comment", "")),
+                formats,
+                dictionary=bool(entry.get("dictionary", True)),
+                url=url,
+                time_formats=_time_formats(name, kind, entry.get("time_formats")),
+            )
+        )
     names = [column.name for column in columns]
     if len(set(names)) != len(names):
         raise CatalogError(f"a column appears twice in {names}")
     return tuple(columns)
+
+
+def _time_formats(name: str, kind: str, entry: Sequence[Any] | None) -> tuple[TimeFormat, ...]:
+    if entry is None:
+        return ("iso",)
+    if kind != "timestamp" or name == PROCESSED_TS:
+        raise CatalogError(f"column {name!r}: time_formats are for timestamps that producers send")
+    formats = tuple(known for known in TIME_FORMATS if known in entry)
+    if isinstance(entry, str) or not formats or len(formats) < len(entry):
+        raise CatalogError(
+            f"column {name!r}: time_formats is a list of some of {', '.join(TIME_FORMATS)}, "
+            "each once"
+        )
+    if len(set(formats) - {"iso", "sql"}) > 1:
+        raise CatalogError(
+            f"column {name!r}: a number has one meaning, so time_formats names at most one of "
+            "epoch_s, epoch_ms, epoch_us, epoch_ns and auto_epoch"
+        )
+    return formats
 
 
 def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> TableFormat:
@@ -258,12 +318,12 @@ def _check(catalog: Catalog) -> None:
     extra = kinds.get(EXTRA)
     if extra is None or extra.type != "string" or extra.formats != ("parquet",):
         raise CatalogError(f'the catalog needs a string column {EXTRA!r} with formats ["parquet"]')
-    for key in catalog.pii_keys:
-        # The transform looks for them in undecoded text, where other characters may be escaped.
-        if not _PII_KEY.fullmatch(key):
-            raise CatalogError(f"PII key {key!r}: a key is ASCII letters, digits and . _ $ -")
+    if "" in catalog.pii_names:
+        raise CatalogError("a PII key needs a letter or digit")
+    if long := [key for key in catalog.pii_names if len(key.encode()) > _MOST_NAME_BYTES]:
+        raise CatalogError(f"PII keys over {_MOST_NAME_BYTES} bytes: {sorted(long)}")
     for name in kinds:
-        if name in catalog.pii_keys:
+        if catalog.is_pii(name):
             raise CatalogError(f"{name!r} is a PII key and a column: it can be one of them")
         if name in catalog.partition_keys:
             raise CatalogError(f"{name!r} is a partition key and a column: it can be one of them")

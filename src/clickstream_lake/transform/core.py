@@ -14,7 +14,8 @@ from clickstream_lake.lake.layout import Source, landing_name
 from clickstream_lake.transform.read.gunzip import Readable, gunzip
 from clickstream_lake.transform.read.lines import blocks
 from clickstream_lake.transform.rules.block import BlockEnricher
-from clickstream_lake.transform.rules.enrich import Rules
+from clickstream_lake.transform.rules.enrich import Enriched, Rules
+from clickstream_lake.transform.rules.native import library
 from clickstream_lake.transform.write.json import JsonOutput
 from clickstream_lake.transform.write.parquet import ParquetOutput
 from clickstream_lake.transform.write.rejects import RejectOutput
@@ -44,6 +45,7 @@ class Stats:
         corrupt: why the object was rejected whole.
         rejected: reason -> lines.
         mismatched: column -> values that did not fit it.
+        repaired: halves of surrogate pairs that became U+FFFD.
         bytes_in: compressed bytes read.
         bytes_raw: decompressed bytes read.
         bytes_json: size of the JSON file; `bytes_parquet` and `bytes_rejects` likewise.
@@ -54,6 +56,7 @@ class Stats:
     published: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     mismatched: dict[str, int] = field(default_factory=dict)
+    repaired: int = 0
     corrupt: str | None = None
     bytes_in: int = 0
     bytes_raw: int = 0
@@ -137,27 +140,25 @@ def transform_stream(
         enricher = BlockEnricher(rules)
         try:
             pieces = _counted(decompress(counting, job.limits), stats)
-            for block in blocks(pieces, job.limits.max_line_bytes):
+            find_end = None if library.missing() else library.bracket_end
+            for block in blocks(pieces, job.limits.max_line_bytes, find_end):
                 for done in enricher.enrich(block):
                     for lines in done.json:
                         json_output.write(lines)
                     for batch in done.batches:
                         parquet_output.write_batch(batch)
                         stats.lines += batch.num_rows
-                    reject_output.write(done.rejects)
-                    stats.blank += done.blank
-                    stats.lines += done.blank + len(done.rejects)
-                    _add(stats.mismatched, done.mismatched)
-                    for reject in done.rejects:
-                        _add(stats.rejected, {reject.reason: 1})
+                    reject_output.write(done.rejects, done.tallies)
+                    _account(done, stats)
         except CorruptObjectError as error:
             stats = Stats(lines=1, corrupt=error.reason, rejected={error.reason: 1})
         else:
             parquet_output.finish()
+            reject_output.finish()
     stats.bytes_in = counting.count
     if stats.corrupt is not None:
         return _rejected_whole(job, stats, (json_path, parquet_path), rejects_path)
-    stats.published = _conserved(stats, json_output.rows, parquet_output.rows, reject_output.rows)
+    stats.published = _conserved(stats, json_output.rows, parquet_output.rows, reject_output.texts)
     stats.bytes_json = json_path.stat().st_size
     stats.bytes_parquet = parquet_path.stat().st_size
     stats.bytes_rejects = rejects_path.stat().st_size
@@ -190,14 +191,29 @@ def _rejects_of(job: Job, path: Path) -> RejectOutput:
     )
 
 
-def _conserved(stats: Stats, json_rows: int, parquet_rows: int, reject_rows: int) -> int:
+def _account(done: Enriched, stats: Stats) -> None:
+    """Count what became of some lines, published events aside."""
+    stats.blank += done.blank
+    stats.repaired += done.repaired
+    _add(stats.mismatched, done.mismatched)
+    texts = 0
+    for reject in done.rejects:
+        _add(stats.rejected, {reject.reason: 1})
+        texts += 1
+    for tally in done.tallies:
+        _add(stats.rejected, {tally.first.reason: tally.texts})
+        texts += tally.texts
+    stats.lines += done.blank + texts
+
+
+def _conserved(stats: Stats, json_rows: int, parquet_rows: int, texts: int) -> int:
     """Check that every line is accounted for; return the number of rows in both files."""
     expected = stats.lines - stats.blank - stats.rejected_lines
-    if not json_rows == parquet_rows == expected or reject_rows != stats.rejected_lines:
+    if not json_rows == parquet_rows == expected or texts != stats.rejected_lines:
         raise ConservationError(
             f"{stats.lines} lines = {stats.blank} blank + {stats.rejected_lines} rejected + "
             f"{expected} published, but the files hold {json_rows} JSON rows, {parquet_rows} "
-            f"Parquet rows and {reject_rows} rejects"
+            f"Parquet rows and {texts} rejects"
         )
     return expected
 

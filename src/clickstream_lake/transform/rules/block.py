@@ -1,10 +1,11 @@
-"""A block of lines goes through the kernel; what that declines goes line by line."""
+"""Blocks go through the kernel, or line by line where there is none; the outcome is the same."""
 
 from collections.abc import Iterator
 
 from clickstream_lake.transform.read.lines import Block
-from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Event, RejectedLine, Rules
-from clickstream_lake.transform.rules.kernel import ScannedPart, scanner
+from clickstream_lake.transform.rules.enrich import Enriched, Enricher, RejectedLine, Rules
+from clickstream_lake.transform.rules.kernel import Kernel
+from clickstream_lake.transform.rules.native import library
 from clickstream_lake.transform.rules.reasons import LineReason
 
 
@@ -12,10 +13,13 @@ class BlockEnricher:
     """Applies the data rules to blocks."""
 
     def __init__(self, rules: Rules) -> None:
-        """Start at the first line of a raw object."""
+        """Start at the first line of a raw object.
+
+        Raises:
+            KernelError: there is no memory.
+        """
         self._line = 1  # number of the line that comes next
-        self._enricher = Enricher(rules)
-        self._scan = scanner(rules)
+        self._scan = Enricher(rules).scan if library.missing() else Kernel(rules).scan
 
     def enrich(self, block: Block) -> Iterator[Enriched]:
         """Enrich every line of a block; blocks must come in the order of the raw object.
@@ -25,43 +29,9 @@ class BlockEnricher:
         """
         self._line += block.passed
         if block.too_long:
-            rejected = RejectedLine(self._line, block.offset, LineReason.LINE_TOO_LONG)
-            yield Enriched(rejects=[rejected])
+            reason = LineReason.LINE_TOO_LONG
+            yield Enriched(rejects=[RejectedLine(self._line, block.offset, reason, events=None)])
             return
-        for part in self._scan(block.data):
-            yield self._with_declined(part, block)
-            self._line += part.lines
-
-    def _with_declined(self, part: ScannedPart, block: Block) -> Enriched:
-        """What the kernel took, and in between the lines that it declined."""
-        done = Enriched(blank=part.blank)
-        rows = size = 0  # how much of what the kernel took is handed on
-        waiting: list[Event] = []
-        for line in part.declined:
-            text = block.data[line.start : line.end]
-            events = self._enricher.line(
-                text, self._line + line.line, block.offset + line.start, done
-            )
-            if events and line.row > rows:
-                self._publish(waiting, done)
-                _hand_on(part, slice(rows, line.row), slice(size, line.json), done)
-                rows, size = line.row, line.json
-            waiting += events
-        self._publish(waiting, done)
-        if part.batch is not None:
-            _hand_on(part, slice(rows, part.batch.num_rows), slice(size, None), done)
-        return done
-
-    def _publish(self, waiting: list[Event], done: Enriched) -> None:
-        """Move events that were enriched line by line to the end of what is done."""
-        if waiting:
-            done.json.append(b"".join(line for line, _ in waiting))
-            done.batches.append(self._enricher.batch(waiting))
-            waiting.clear()
-
-
-def _hand_on(part: ScannedPart, rows: slice, json: slice, done: Enriched) -> None:
-    """Move a stretch of what the kernel took to the end of what is done."""
-    if part.batch is not None and rows.start < rows.stop:
-        done.json.append(part.json[json])
-        done.batches.append(part.batch.slice(rows.start, rows.stop - rows.start))
+        for done in self._scan(block.data, self._line, block.offset):
+            yield done
+            self._line += done.lines

@@ -1,9 +1,6 @@
-"""The data rules, one event at a time: right for any input.
+"""The data rules, one event at a time: what the kernel has to give, and what works without one."""
 
-It takes what `clickstream_lake.transform.rules.kernel` declines.
-"""
-
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,25 +8,24 @@ import msgspec
 import pyarrow as pa
 
 from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
-from clickstream_lake.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
+from clickstream_lake.lake.coercion import MISMATCH, Coercion, coercion_of, compact
 from clickstream_lake.lake.config import Limits
-from clickstream_lake.transform.read.lines import WHITESPACE, split_values
+from clickstream_lake.transform.read.lines import split_texts
 from clickstream_lake.transform.rules.reasons import LineReason
-from clickstream_lake.transform.rules.strict import ParsedEvent, RejectedError, parse_event
+from clickstream_lake.transform.rules.scrub import Scrubber, repair_halves
+from clickstream_lake.transform.rules.strict import (
+    ParsedEvent,
+    RejectedError,
+    check_event,
+    parse_event,
+)
 
 _encode = msgspec.json.encode
-# Numbers with a fraction or exponent keep the text they were sent with.
-_decode_exact = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
 _NULL: Final = b"null"
-_CONTAINERS: Final = frozenset({dict, list})
-# A letter, digit or mark of a name, spelt as an escape, which could hide a name. Names consist of
-# letters, digits and `_ . $ -`; the Kelvin sign is a k in lower case. After an escaped backslash a
-# `u` is just a letter.
-_ESCAPED_NAME: Final = re.compile(
-    rb"(?<!\\)(?:\\\\)*\\u(?:00(?:2[4dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])|212[aA])"
-)
 # More than the keys of any sane catalog and its producers; unknown keys can fill it only once.
 _KNOWN_KEYS: Final = 4_096
+# A part ends at this many bytes: small events take far more memory than their text.
+_PART_BYTES: Final = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +54,39 @@ class RejectedLine:
     Attributes:
         line_number: counted from 1.
         byte_offset: where the text starts in the decompressed object.
+        events: how many events it may hold at most; None if that is not known.
     """
 
     line_number: int
     byte_offset: int
     reason: LineReason
+    events: int | None
+
+
+MOST_REJECTS: Final = 1_000
+"""Rejected texts of a raw object that are named one by one; what comes after them is tallied."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Texts that were rejected for one reason, of which the first and the last are named.
+
+    Attributes:
+        texts: how many there are.
+        events: how many events they may hold at most; None if that is not known.
+    """
+
+    first: RejectedLine
+    last: RejectedLine
+    texts: int = 1
+    events: int | None = 1
+
+    def add(self, more: "Tally") -> None:
+        """Take in texts that come later."""
+        self.last = more.last
+        self.texts += more.texts
+        known = self.events is not None and more.events is not None
+        self.events = (self.events or 0) + (more.events or 0) if known else None
 
 
 @dataclass(slots=True)
@@ -72,14 +96,22 @@ class Enriched:
     Attributes:
         json: the published events as NDJSON, whole lines with their newlines, in the order sent.
         batches: the same events as Parquet rows, in the same order.
+        lines: line ends.
+        blank: lines with nothing but separators.
+        rejects: texts that were not published, in the order sent.
+        tallies: texts further on that were not published either, by reason.
         mismatched: column -> values that did not fit it.
+        repaired: halves of surrogate pairs in published events.
     """
 
     json: list[bytes | memoryview] = field(default_factory=list)
     batches: list[pa.RecordBatch] = field(default_factory=list)
+    lines: int = 0
     blank: int = 0
     rejects: list[RejectedLine] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
     mismatched: dict[str, int] = field(default_factory=dict)
+    repaired: int = 0
 
 
 Event = tuple[bytes, list[Any]]
@@ -104,12 +136,35 @@ class Enricher:
         self._processed_ts = rules.processed_ts
         self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
         self._columns: dict[str, tuple[int, bool, Coercion]] = {
-            column.name: (index[column.name], column.type == "string", COERCIONS[column.type])
+            column.name: (index[column.name], column.type == "string", coercion_of(column))
             for column in columns
             if column.name not in {EXTRA, PROCESSED_TS}
         }
-        self._pii_needles = tuple(b'"%s"' % key.encode() for key in sorted(catalog.pii_keys))
+        self._scrubber = Scrubber(catalog, max_depth=rules.limits.max_depth)
         self._prefixes = {name: b',"%s":' % name.encode() for name in self._columns}
+
+    def scan(self, data: bytes, line: int, offset: int) -> Iterator[Enriched]:
+        """Enrich the lines of a block; the last one may lack its end.
+
+        Args:
+            data: the block.
+            line: number of its first line, counted from 1.
+            offset: where it starts in the decompressed object.
+        """
+        start = 0
+        while start < len(data):
+            first, done, events = start, Enriched(), list[Event]()
+            while start < len(data) and start - first < _PART_BYTES:
+                end = data.find(b"\n", start)
+                done.lines += end >= 0
+                text = data[start:end] if end >= 0 else data[start:]
+                events += self.line(text, line, offset + start, done)
+                start += len(text) + 1
+                line += 1
+            if events:
+                done.json.append(b"".join(line for line, _ in events))
+                done.batches.append(self.batch(events))
+            yield done
 
     def line(self, line: bytes, number: int, offset: int, done: Enriched) -> list[Event]:
         """Enrich one line, without its newline.
@@ -123,24 +178,17 @@ class Enricher:
         Returns:
             Its events, which the caller publishes in order.
         """
-        text = line.strip(WHITESPACE)
-        if not text:
-            done.blank += 1
-            return []
-        start = offset + len(line) - len(line.lstrip(WHITESPACE))
-        try:
-            return [self._event(text, done)]
-        except RejectedError as rejected:
-            values = split_values(text)
-            if len(values) == 1:
-                done.rejects.append(RejectedLine(number, start, rejected.reason))
-                return []
+        texts = split_texts(line)
+        done.blank += not texts
         events = []
-        for position, value in values:
+        for part in texts:
+            text = line[part.start : part.end]
             try:
-                events.append(self._event(value, done))
+                events.append(self._event(text, done))
             except RejectedError as rejected:
-                done.rejects.append(RejectedLine(number, start + position, rejected.reason))
+                held = 1 if part.whole else max(1, text.count(b"{"))
+                place = offset + part.start
+                done.rejects.append(RejectedLine(number, place, rejected.reason, held))
         return events
 
     def batch(self, events: list[Event]) -> pa.RecordBatch:
@@ -160,9 +208,13 @@ class Enricher:
         """
         if len(text) > self._limits.max_line_bytes:
             raise RejectedError(LineReason.LINE_TOO_LONG)
-        event = parse_event(text, self._limits)
-        self._rewrite_nested(event)
-        return self._apply(event, done.mismatched)
+        text, halves = repair_halves(text)
+        check_event(text, self._limits)
+        # Hadoop's readers would end a line at a carriage return, which no string can hold.
+        plain = self._scrubber.scrub(text).replace(b"\r", b"")
+        event = self._apply(parse_event(plain), done.mismatched)
+        done.repaired += halves
+        return event
 
     def _apply(self, event: ParsedEvent, mismatched: dict[str, int]) -> Event:
         """Type the columns of one event: its JSON line and its Parquet row."""
@@ -187,8 +239,6 @@ class Enricher:
                     continue
                 mismatched[key] = mismatched.get(key, 0) + 1
                 parts += (prefixes[key], _NULL)
-            elif self._catalog.is_pii(key):
-                continue
             elif not self._catalog.taken_for_column(key, self._partition_keys):
                 prefix = self._prefix(key)
                 parts += (prefix, raw)
@@ -213,42 +263,3 @@ class Enricher:
             if len(self._prefixes) < _KNOWN_KEYS:
                 self._prefixes[key] = prefix
         return prefix
-
-    def _rewrite_nested(self, event: ParsedEvent) -> None:
-        """Rewrite objects and arrays that cannot stay as they were sent.
-
-        If they may hold a PII key, they are encoded again without it, even if the decoded value
-        shows none: the text may hold one under a duplicate key. A carriage return between tokens
-        is removed, because Hadoop's readers would end the line there.
-        """
-        for key, value in event.values.items():
-            if type(value) in _CONTAINERS:
-                text = bytes(event.fields[key])
-                if self._may_hold_pii(text):
-                    text = _encode(self._strip(_decode_exact(text)))
-                elif b"\r" in text:
-                    text = compact(text)
-                else:
-                    continue
-                event.fields[key] = msgspec.Raw(text)
-
-    def _may_hold_pii(self, text: bytes) -> bool:
-        """Whether a text may hold a PII key: plainly, with escapes, or in odd letters.
-
-        Lower case changes some letters outside ASCII into ASCII ones (the Kelvin sign into k).
-        """
-        if b"\\u" in text and _ESCAPED_NAME.search(text):
-            return True
-        lowered = text.lower() if text.isascii() else text.decode().lower().encode()
-        return any(needle in lowered for needle in self._pii_needles)
-
-    def _strip(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        if type(value) is dict:
-            return {
-                key: self._strip(item)
-                for key, item in value.items()
-                if not self._catalog.is_pii(key)
-            }
-        if type(value) is list:
-            return [self._strip(item) for item in value]
-        return value

@@ -1,103 +1,56 @@
-"""The fast path: what the native kernel takes from a block, and which lines it leaves.
+"""The data rules over whole blocks: the native kernel.
 
 The kernel (`native/kernel.c`) scans a block once and writes JSON lines and the buffers of the
-Parquet columns, without an object per value. It takes only lines that it can prove to be plain, and
-gives exactly the bytes and values that `enrich.py` gives for them. Tests compare the two on
-hostile input.
+Parquet columns, without an object per value. It gives exactly the bytes, values and rejects that
+`enrich.py` gives. Tests compare the two on hostile input.
 """
 
 import ctypes
+import os
 import weakref
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS
-from clickstream_lake.transform.rules.enrich import Rules
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, TIME_FORMATS
+from clickstream_lake.lake.names import fold_name
+from clickstream_lake.transform.rules.enrich import (
+    Enriched,
+    RejectedLine,
+    Rules,
+    Tally,
+)
 from clickstream_lake.transform.rules.native import library
+from clickstream_lake.transform.rules.reasons import LineReason
 from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 
 # The same numbers as in native/kernel.h.
 _KINDS: Final = {"string": 0, "json": 1, "double": 2, "bigint": 3, "boolean": 4, "timestamp": 5}
 _EXTRA, _PROCESSED = 6, 7
 _DROPPED, _UNDECLARED, _REFUSED = -1, -2, -3
-_MOST_ROWS: Final = 8_192
+_REASONS: Final = (
+    LineReason.NOT_JSON,
+    LineReason.NOT_OBJECT,
+    LineReason.NON_FINITE_NUMBER,
+    LineReason.NUMBER_OVERFLOW,
+    LineReason.INVALID_UTF8,
+    LineReason.TOO_DEEP,
+    LineReason.TOO_MANY_KEYS,
+    LineReason.KEY_TOO_LONG,
+    LineReason.LINE_TOO_LONG,
+)
+_MOST_ROWS: Final = 8_192 + 1_024 + 1
 _MOST_STAMP_BYTES: Final = 64
+# A field of six bytes may become a time of 26.
+_MOST_GROWTH: Final = 6
 
-# More than the keys of any sane catalog and its producers; unknown keys can fill it only once.
+# More than the keys of any sane catalog; when there are more, those of producers are forgotten.
 _MOST_KEYS: Final = 4_096
-
-# Without a kernel, a part ends at this many bytes: small events take far more memory than their
-# text.
-_PART_BYTES: Final = 128 * 1024
 
 
 class KernelError(RuntimeError):
     """The kernel could not allocate memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeclinedLine:
-    """A line that the kernel leaves to others, from its first odd event on.
-
-    Attributes:
-        start: where that event starts in the block, in bytes.
-        end: where the line ends, without its line end.
-        line: line ends of this part before it.
-        row: events of this part before it.
-        json: bytes of this part's JSON lines before it.
-    """
-
-    start: int
-    end: int
-    line: int
-    row: int
-    json: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScannedPart:
-    """What became of some consecutive lines.
-
-    Attributes:
-        json: JSON lines of the events that were taken; valid until the next part is asked for.
-        batch: their Parquet rows, in the same order; None if there are none.
-        declined: the lines that were not taken.
-        blank: lines of white space.
-        lines: line ends.
-    """
-
-    json: memoryview
-    batch: pa.RecordBatch | None
-    declined: tuple[DeclinedLine, ...]
-    blank: int
-    lines: int
-
-
-def scanner(rules: Rules) -> Callable[[bytes], Iterator[ScannedPart]]:
-    """Scans the blocks of one raw object: the kernel, or a stand-in that declines everything.
-
-    Raises:
-        KernelError: there is no memory.
-    """
-    return decline_all if library.missing() else Kernel(rules).scan
-
-
-def decline_all(data: bytes) -> Iterator[ScannedPart]:
-    """Leave every line of a block to others, as a kernel may; the last one may lack its end."""
-    start = 0
-    while start < len(data):
-        first = start
-        declined: list[DeclinedLine] = []
-        while start < len(data) and start - first < _PART_BYTES:
-            end = data.find(b"\n", start)
-            end = len(data) if end < 0 else end
-            declined.append(DeclinedLine(start, end, line=len(declined), row=0, json=0))
-            start = end + 1
-        lines = len(declined) - (start > len(data))
-        yield ScannedPart(memoryview(b""), None, tuple(declined), blank=0, lines=lines)
 
 
 class Kernel:
@@ -118,7 +71,11 @@ class Kernel:
         columns = catalog.tables["parquet"].columns
         kinds = bytes(own.get(column.name, _KINDS[column.type]) for column in columns)
         self._native = library.load()
-        self._kernel = self._native.kernel_new(len(kinds), kinds, _MOST_KEYS)
+        formats = bytes(
+            sum(1 << TIME_FORMATS.index(name) for name in column.time_formats) for column in columns
+        )
+        seed = int.from_bytes(os.urandom(8))
+        self._kernel = self._native.kernel_new(len(kinds), kinds, formats, _MOST_KEYS, seed)
         if not self._kernel:
             raise KernelError("no memory for the kernel's tables")
         weakref.finalize(self, self._native.kernel_free, self._kernel)
@@ -130,58 +87,86 @@ class Kernel:
             MAX_KEY_BYTES,
         )
         tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
-        names = [key.encode() for key in sorted(catalog.pii_keys)]
-        if not self._native.kernel_stamp(
-            self._kernel, rules.processed_ts, tail, len(tail)
-        ) or not self._native.kernel_names(
-            self._kernel, len(names), b"".join(names), bytes(map(len, names))
+        # An ASCII name can only be that of an ASCII key; Python is asked about all other names.
+        pii = [key.encode() for key in sorted(catalog.pii_names) if key.isascii()]
+        taken = [*self._columns, *rules.partition_keys]
+        taken = [name.encode() for name in dict.fromkeys([*taken, EXTRA, PROCESSED_TS])]
+        self._ask = library.Ask(self._answer)
+        if not (
+            self._native.kernel_stamp(self._kernel, rules.processed_ts, tail, len(tail))
+            and self._native.kernel_names(
+                self._kernel,
+                len(pii),
+                b"".join(pii),
+                bytes(map(len, pii)),
+                bytes(map(self._folded, range(128))),
+                self._ask,
+            )
+            and self._native.kernel_taken(
+                self._kernel, len(taken), b"".join(taken), bytes(map(len, taken))
+            )
         ):
-            raise KernelError("no memory for the names of PII keys")
+            raise KernelError("no memory for the names of fields")
+        self._native.kernel_texts(
+            self._kernel, catalog.scrub_text, bytes(column.url for column in columns)
+        )
         self._scanned: Any = self._native.kernel_scanned(self._kernel).contents
-        self._declined: Any = self._native.kernel_declined(self._kernel)
-        self._unknown: Any = self._native.kernel_unknown(self._kernel)
+        self._rejects: Any = self._native.kernel_rejects(self._kernel)
+        self._mismatched: Any = self._native.kernel_mismatched(self._kernel)
         self._layouts: Any = self._native.kernel_layouts(self._kernel)
         self._json = bytearray()
         self._json_at: Any = None
-        self._knows_all = False
-        for name in self._columns:
-            self._learn(name.encode())
+        for name, index in self._columns.items():
+            fate = _REFUSED if name in {EXTRA, PROCESSED_TS} else index
+            key = b'"%s"' % name.encode()
+            if not self._native.kernel_learn(self._kernel, key, len(key), fate):
+                raise KernelError("no memory for the names of columns")
 
-    def scan(self, data: bytes) -> Iterator[ScannedPart]:
-        """Scan the lines of a block; the last one may lack its end.
+    def scan(self, data: bytes, line: int, offset: int) -> Iterator[Enriched]:
+        """Enrich the lines of a block; the last one may lack its end.
+
+        Args:
+            data: the block.
+            line: number of its first line, counted from 1.
+            offset: where it starts in the decompressed object.
 
         Raises:
             KernelError: there is no memory.
         """
-        room = len(data) + len(data) // 2 + _MOST_STAMP_BYTES * _MOST_ROWS
+        room = _MOST_GROWTH * len(data) + _MOST_STAMP_BYTES * _MOST_ROWS
         if len(self._json) < room:
             self._json_at = None  # which would forbid the change
             self._json = bytearray(room)
             self._json_at = (ctypes.c_char * room).from_buffer(self._json)
         scanned, position = self._scanned, 0
         while position < len(data):
-            if not self._native.kernel_scan(
-                self._kernel, data, len(data), position, self._json_at, self._knows_all
-            ):
+            if not self._native.kernel_scan(self._kernel, data, len(data), position, self._json_at):
                 raise KernelError(f"no memory for a block of {len(data):,} bytes")
-            for key in self._unknown[: scanned.unknown]:
-                self._learn(data[key.start : key.end])
-            before, position = position, scanned.consumed
-            if position > before:
-                yield self._part()
+            position = scanned.consumed
+            done = self._done(line, offset)
+            line += done.lines
+            yield done
 
-    def _part(self) -> ScannedPart:
+    def _done(self, line: int, offset: int) -> Enriched:
         scanned = self._scanned
-        return ScannedPart(
-            memoryview(self._json)[: scanned.json],
-            self._batch(scanned.rows, scanned.arrow) if scanned.rows else None,
-            tuple(
-                DeclinedLine(found.start, found.end, found.line, found.row, found.json)
-                for found in self._declined[: scanned.declined]
-            ),
-            scanned.blank,
-            scanned.lines,
-        )
+        done = Enriched(lines=scanned.lines, blank=scanned.blank, repaired=scanned.repaired)
+        if scanned.rows:
+            done.json.append(memoryview(self._json)[: scanned.json])
+            done.batches.append(self._batch(scanned.rows, scanned.arrow))
+        for found in self._rejects[: scanned.rejects]:
+            reason = _REASONS[found.reason]
+            done.rejects.append(
+                RejectedLine(line + found.line, offset + found.offset, reason, found.events)
+            )
+        for reason, found in zip(_REASONS, scanned.tallies, strict=True):
+            if found.texts:
+                first = RejectedLine(line + found.first_line, offset + found.first, reason, None)
+                last = RejectedLine(line + found.last_line, offset + found.last, reason, None)
+                done.tallies.append(Tally(first, last, found.texts, found.events))
+        if scanned.mismatches:
+            counts = zip(self._columns, self._mismatched[: len(self._columns)], strict=True)
+            done.mismatched = {name: count for name, count in counts if count}
+        return done
 
     def _batch(self, rows: int, size: int) -> pa.RecordBatch:
         memory = pa.allocate_buffer(size)
@@ -196,21 +181,16 @@ class Kernel:
             arrays.append(pa.Array.from_buffers(field.type, rows, buffers, nulls))
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
-    def _learn(self, key: bytes) -> None:
-        """Tell the kernel what becomes of fields with a key; it knows the key from then on."""
-        known = self._native.kernel_learn(
-            self._kernel, b'"%s"' % key, len(key) + 2, self._fate(key.decode())
-        )
-        self._knows_all = not known
+    def _folded(self, code: int) -> int:
+        """An ASCII character as PII keys are compared; 0 if it does not count."""
+        if not self._catalog.fold_names:
+            return ord(chr(code).lower()) or 0xFF  # which no ASCII key holds
+        return ord(fold_name(chr(code)) or "\0")
 
-    def _fate(self, key: str) -> int:
-        if self._catalog.is_pii(key):
+    def _answer(self, address: int, size: int) -> int:
+        """What becomes of a field with a name outside ASCII."""
+        name = ctypes.string_at(address, size).decode(errors="replace")
+        if self._catalog.is_pii(name):
             return _DROPPED
-        if key in {EXTRA, PROCESSED_TS}:
-            return _REFUSED
-        column = self._columns.get(key)
-        if column is not None:
-            return column
-        if self._catalog.taken_for_column(key, self._partition_keys):
-            return _REFUSED
-        return _UNDECLARED
+        taken = self._catalog.taken_for_column(name, self._partition_keys)
+        return _REFUSED if taken else _UNDECLARED

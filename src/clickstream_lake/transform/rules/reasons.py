@@ -25,7 +25,6 @@ class LineReason(Reason):
     NON_FINITE_NUMBER = "non_finite_number", "a number is NaN or Infinity"
     NUMBER_OVERFLOW = "number_overflow", "a number is too large for a double"
     INVALID_UTF8 = "invalid_utf8", "the bytes are not UTF-8"
-    LONE_SURROGATE = "lone_surrogate", "an escape gives half of a surrogate pair"
     TOO_DEEP = "too_deep", "objects and arrays are nested deeper than LAKE_MAX_DEPTH"
     TOO_MANY_KEYS = "too_many_keys", "the event has more keys than LAKE_MAX_KEYS"
     KEY_TOO_LONG = "key_too_long", "a key is longer than 10,000 bytes"

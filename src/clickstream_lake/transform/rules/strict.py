@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -20,14 +19,15 @@ MAX_KEY_BYTES: Final = 10_000
 
 # The largest double is 1.8e308, so a number with fewer digits is always finite.
 _OVERFLOWING_DIGITS: Final = 309
-_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_IN_STRING: Final = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+_STRING: Final = rb'"' + _IN_STRING + rb'"'
 # A whole number; one with a fraction or an exponent matches too, but has no group.
 _NUMBER: Final = re.compile(
     _STRING + rb"|-?(?:[0-9]++[.eE][0-9.eE+-]*+|(?P<digits>[0-9]{309,}+)|[0-9]++)", re.DOTALL
 )
-_STRINGS: Final = re.compile(_STRING, re.DOTALL)
-_COLON: Final = re.compile(rb"[ \t\r\n]*+:")
-_BRACKET: Final = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_KEY: Final = re.compile(rb'"(?P<name>' + _IN_STRING + rb')"(?P<colon>[ \t\r\n]*+:)?+', re.DOTALL)
+# A string that does not end hides the brackets after it.
+_BRACKET: Final = re.compile(rb'"' + _IN_STRING + rb'(?:"|\Z)|[{}\[\]]', re.DOTALL)
 
 
 class RejectedError(Exception):
@@ -40,10 +40,10 @@ class RejectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ParsedEvent:
-    """One JSON object, decoded and as it was sent.
+    """One JSON object without duplicate keys, decoded and as it was sent.
 
     Attributes:
-        values: key -> Python value; the last one of duplicate keys.
+        values: key -> Python value.
         fields: key -> JSON text of that value, in the producer's order.
     """
 
@@ -51,11 +51,16 @@ class ParsedEvent:
     fields: dict[str, msgspec.Raw]
 
 
-def parse_event(text: bytes, limits: Limits) -> ParsedEvent:
-    """Parse one event.
+def parse_event(text: bytes) -> ParsedEvent:
+    """Parse an event that `check_event` has let pass."""
+    return ParsedEvent(_parse_values(text), _parse_fields(text))
+
+
+def check_event(text: bytes, limits: Limits) -> None:
+    """Check that a text is an event.
 
     Args:
-        text: one JSON value without white space around it, at most `limits.max_line_bytes` long.
+        text: at most `limits.max_line_bytes` long, without halves of surrogate pairs.
         limits: depth and number of keys.
 
     Raises:
@@ -65,18 +70,16 @@ def parse_event(text: bytes, limits: Limits) -> ParsedEvent:
         raise RejectedError(LineReason.TOO_DEEP)
     try:
         values = _parse_values(text)
-        if type(values) is not dict:
-            raise RejectedError(LineReason.NOT_OBJECT)
-        fields = _parse_fields(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         _explain(text)
+    if type(values) is not dict:
+        raise RejectedError(LineReason.NOT_OBJECT)
     if len(text) > _OVERFLOWING_DIGITS and _has_overflowing_integer(text):
         raise RejectedError(LineReason.NUMBER_OVERFLOW)
-    if text.count(b":") > limits.max_keys and _count_keys(values) > limits.max_keys:
+    if text.count(b":") > limits.max_keys and sum(1 for _ in _key_sizes(text)) > limits.max_keys:
         raise RejectedError(LineReason.TOO_MANY_KEYS)
-    if len(text) > MAX_KEY_BYTES and _has_long_key(text):
+    if len(text) > MAX_KEY_BYTES and any(size > MAX_KEY_BYTES for size in _key_sizes(text)):
         raise RejectedError(LineReason.KEY_TOO_LONG)
-    return ParsedEvent(values, fields)
 
 
 def depth_of(text: bytes) -> int:
@@ -109,24 +112,13 @@ def _may_have_long_number(text: bytes) -> bool:
     return b"0" * _OVERFLOWING_DIGITS in text.translate(_DIGITS_TO_ZERO)
 
 
-def _has_long_key(text: bytes) -> bool:
-    """Look in the text, which also shows the keys of duplicates."""
-    return any(
-        match.end() - match.start() - 2 > MAX_KEY_BYTES and _COLON.match(text, match.end())
-        for match in _STRINGS.finditer(text)
+def _key_sizes(text: bytes) -> Iterator[int]:
+    """Bytes of each key as it is written, those of duplicates too."""
+    return (
+        match.end("name") - match.start("name")
+        for match in _KEY.finditer(text)
+        if match["colon"] is not None
     )
-
-
-def _count_keys(values: Any) -> int:  # noqa: ANN401 - any JSON value
-    count, stack = 0, [values]
-    while stack:
-        value = stack.pop()
-        if type(value) is dict:
-            count += len(value)
-            stack.extend(value.values())
-        elif type(value) is list:
-            stack.extend(value)
-    return count
 
 
 class _NonFiniteError(Exception):
@@ -135,10 +127,6 @@ class _NonFiniteError(Exception):
 
 def _non_finite(_name: str) -> NoReturn:
     raise _NonFiniteError
-
-
-class _Pairs(list[tuple[str, object]]):
-    """A JSON object with all its keys, in order."""
 
 
 def _explain(text: bytes) -> NoReturn:
@@ -158,38 +146,11 @@ def _explain(text: bytes) -> NoReturn:
             parse_int=len,
             parse_float=len,
             parse_constant=_non_finite,
-            object_pairs_hook=_Pairs,  # duplicate keys count too
         )
     except _NonFiniteError:
         raise RejectedError(LineReason.NON_FINITE_NUMBER) from None
     except (ValueError, RecursionError):
         raise RejectedError(LineReason.NOT_JSON) from None
-    if type(value) is not _Pairs:
+    if type(value) is not dict:
         raise RejectedError(LineReason.NOT_OBJECT)
-    if any(_is_lone_surrogate(part) for part in _texts(value)):
-        raise RejectedError(LineReason.LONE_SURROGATE)
     raise RejectedError(LineReason.NUMBER_OVERFLOW)
-
-
-def _texts(value: object) -> Iterator[str]:
-    stack: list[object] = [value]
-    while stack:
-        item = stack.pop()
-        if type(item) is str:
-            yield item
-        else:
-            stack.extend(_children(item))
-
-
-def _children(value: object) -> Iterable[object]:
-    if isinstance(value, _Pairs):
-        return chain.from_iterable(value)
-    return value if isinstance(value, list) else ()
-
-
-def _is_lone_surrogate(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False

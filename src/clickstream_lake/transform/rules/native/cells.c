@@ -22,13 +22,45 @@ static inline void put(Kernel *k, const u8 *start, const u8 *end) {
 
 /* --- cells: each function puts a value into row and JSON line and returns its end */
 
-static const u8 *take_text(Kernel *k, const u8 *p, size_t cell) {
+/* Where a URL's parameters start, or one ends. */
+static inline const u8 *find_delimiter(const u8 *p, const u8 *end) {
+    while (end - p >= 16) {
+        bytes16 found;
+        memcpy(&found, p, 16);
+        words2 hit = (words2)((found == '?') | (found == '&') | (found == '#') | (found == ';'));
+        if (hit[0]) return p + (__builtin_ctzll(hit[0]) >> 3);
+        if (hit[1]) return p + 8 + (__builtin_ctzll(hit[1]) >> 3);
+        p += 16;
+    }
+    while (p < end && *p != '?' && *p != '&' && *p != '#' && *p != ';') p++;
+    return p;
+}
+
+/* Whether a URL may have a parameter that is PII. */
+static bool may_name_pii(const Kernel *k, const u8 *p, const u8 *end, unsigned has) {
+    for (p = find_delimiter(p, end); p < end; p = find_delimiter(p, end)) {
+        const u8 *name = ++p;
+        if (has) return true;
+        while (p < end && *p != '=' && *p != '&' && *p != '?' && *p != '#' && *p != ';') {
+            /* `user%5Fid`, `user+id`, `event[user_id]` */
+            if (*p == '%' || *p == '+' || *p == '[' || *p == ']') return true;
+            p++;
+        }
+        if (name < p && k->may_start_name[*name] && is_pii(k, name, p))
+            return true;
+    }
+    return false;
+}
+
+static const u8 *take_text(Kernel *k, const u8 *p, size_t cell, u32 column) {
     const u8 *start = p;
     Number number;
     unsigned has = 0;
     if (*p == '"') {
+        if (CHECK(JSON_IN_TEXT, may_be_json(k, p + 1))) return NULL;
         p = scan_text(++start, k->end, &has);
         if (!p) return NULL;
+        if (k->urls[column] && CHECK(PII_IN_URL, may_name_pii(k, start, p, has))) return NULL;
         if (has & ESCAPES) {
             u8 *out = k->decoded + k->decoded_size;
             u64 size = (u64)(decode_text(start, p, out) - out);
@@ -89,32 +121,34 @@ static const u8 *take_double(Kernel *k, const u8 *p, size_t cell) {
     p = scan_number(p, &number);
     if (!p) return NULL;
     k->tags[cell] = VALUE;
-    /* A whole number has no negative zero. */
-    k->cells[cell].number =
-        as_double(k, start, &number) + (CHECK(MINUS_ZERO, number.whole) ? 0.0 : -0.0);
-    put(k, start, p);
+    k->cells[cell].number = as_double(k, start, &number);
+    /* A whole number has no negative zero; some readers of `-0` see one. */
+    if (CHECK(MINUS_ZERO, number.negative && number.whole && p - start == 2 && start[1] == '0')) {
+        k->cells[cell].number = 0;
+        put_literal(k, "0", 1);
+    } else {
+        put(k, start, p);
+    }
     return p;
 }
 
 static const u8 *take_bigint(Kernel *k, const u8 *p, size_t cell) {
     const u8 *start = p;
     Number number;
-    u64 power, most;
+    u64 power;
     int64_t whole;
     p = scan_number(p, &number);
     if (!p || CHECK(OVER_64_BITS, !number.exact)) return NULL;
     power = powers_of_ten[number.fraction];
-    /* With a fraction it becomes a double first, which has to be the same number. */
-    most = number.whole || WITHOUT(ROUNDED_FRACTION) ? INT64_MAX : MOST_EXACT;
-    if (CHECK(OVER_63_BITS, number.digits > most)) return NULL;
+    if (CHECK(OVER_63_BITS, number.digits > INT64_MAX)) return NULL;
     if (CHECK(FRACTION, number.digits % power)) return NULL;
     whole = (int64_t)(number.digits / power);
     if (number.negative) whole = -whole;
     k->tags[cell] = VALUE;
     k->cells[cell].whole = whole;
-    if (number.whole) {
+    if (number.whole && (whole || !CHECK(MINUS_ZERO_OF_BIGINT, number.negative))) {
         put(k, start, p);
-    } else { /* `5.0` is 5 in the JSON line too */
+    } else { /* plain digits: the JSON SerDe reads any other form by way of a double */
         char text[24];
         put_literal(k, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)whole));
     }
@@ -131,15 +165,23 @@ static const u8 *take_boolean(Kernel *k, const u8 *p, size_t cell) {
     return p;
 }
 
-static const u8 *take_timestamp(Kernel *k, const u8 *p, size_t cell) {
-    const u8 *start = p;
+static const u8 *take_timestamp(Kernel *k, const u8 *p, size_t cell, u8 formats) {
+    const u8 *start = p, *end;
+    bool is_text = *p == '"', as_sent;
+    Number number;
     unsigned has = 0;
-    if (CHECK(QUOTE_OF_TIME, *p != '"')) return NULL;
-    p = scan_text(p + 1, k->end, &has);
-    if (!p || !parse_instant(start + 1, p, &k->cells[cell].whole)) return NULL;
+    /* No instant is written with escapes, so the text need not be decoded. */
+    end = is_text ? scan_text(++p, k->end, &has) : scan_number(p, &number);
+    if (!end || !instant_of(formats, p, end, is_text, &k->cells[cell].whole, &as_sent)) return NULL;
     k->tags[cell] = VALUE;
-    put(k, start, p + 1);
-    return p + 1;
+    end += is_text;
+    if (as_sent) {
+        put(k, start, end);
+    } else {
+        char text[32];
+        put_literal(k, text, write_instant(k->cells[cell].whole, text));
+    }
+    return end;
 }
 
 static const u8 *take_undeclared(Kernel *k, const u8 *p, const Key *key) {
@@ -177,12 +219,12 @@ static const u8 *take_value(Kernel *k, const u8 *p, const Key *key) {
         return end;
     }
     switch (k->kinds[key->column]) {
-    case TEXT: return take_text(k, p, cell);
+    case TEXT: return take_text(k, p, cell, (u32)key->column);
     case JSON: return take_json(k, p, cell);
     case DOUBLE: return take_double(k, p, cell);
     case BIGINT: return take_bigint(k, p, cell);
     case BOOLEAN: return take_boolean(k, p, cell);
-    case TIMESTAMP: return take_timestamp(k, p, cell);
+    case TIMESTAMP: return take_timestamp(k, p, cell, k->formats[key->column]);
     default: return NULL;
     }
 }

@@ -1,50 +1,25 @@
-/* Lines -> JSON lines without PII and cells of the columns; what is not plain is declined. */
+/* Lines -> JSON lines without PII and cells of the columns; what is not plain goes to careful.c. */
 #include "kernel.h"
 
-/* --- keys */
-
-static u32 hash_of(const u8 *text, size_t size) { /* FNV-1a */
-    u32 hash = 2166136261u;
-    for (size_t i = 0; i < size; i++) hash = (hash ^ text[i]) * 16777619u;
-    return hash;
-}
-
-static u32 find_key(const Kernel *k, const u8 *text, size_t size) {
-    u32 slot = hash_of(text, size) & k->slot_mask, number;
-    while ((number = k->slots[slot])) {
-        const Key *key = &k->keys[number];
-        if (key->size == size && !memcmp(key->text, text, size)) return number;
-        slot = (slot + 1) & k->slot_mask;
-    }
-    return 0;
-}
-
-/* --- events and lines */
-
-/* The number of the key whose opening quote is at `p`, and its end; 0 if it is declined. */
+/* The number of the key whose opening quote is at `p`, and its end; 0 if it is not plain. */
 static u32 scan_key(Kernel *k, u32 guess, const u8 **p) {
     const u8 *start = *p, *end;
     const Key *key = &k->keys[guess];
     unsigned has = 0;
-    u32 number;
     /* A key that was guessed right needs no scan: its closing quote is compared too. */
     if (guess && (size_t)(k->end - start) >= key->size && !memcmp(start, key->text, key->size)) {
         *p = start + key->size;
         return guess;
     }
     end = scan_text(start + 1, k->end, &has);
-    if (!end || CHECK(ESCAPE_IN_KEY, has)) return 0;
+    if (!end || CHECK(ESCAPE_IN_KEY, has & ESCAPES)) return 0;
     end++;
     if (end - start > LONGEST_KEY) return 0;
     *p = end;
-    number = find_key(k, start, (size_t)(end - start));
-    if (number || k->ignore_unknown || k->scanned.unknown == MOST_UNKNOWN) return number;
-    k->unknown[k->scanned.unknown++] =
-        (Span){(u64)(start + 1 - k->data), (u64)(end - 1 - k->data)};
-    return 1;
+    return key_number(k, start, end);
 }
 
-/* The end of one event, whose opening brace is at `p`. */
+/* The end of one event, whose opening brace is at `p`; NULL if it is not plain. */
 static const u8 *scan_event(Kernel *k, const u8 *p) {
     u32 last = 0;
     bool first = true;
@@ -63,15 +38,13 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
         number = scan_key(k, k->keys[last].next, &p);
         if (!number) return NULL;
         key = &k->keys[number];
-        if (key->column != UNKNOWN) {
-            k->keys[last].next = number;
-            last = number;
-        }
+        k->keys[last].next = number;
+        last = number;
         if (CHECK(KEY_TWICE, key->seen == k->number)) return NULL;
         if (CHECK(NAME_OF_OURS, key->column == REFUSED)) return NULL;
-        if (key->column != UNKNOWN) key->seen = k->number;
+        key->seen = k->number;
         k->keys_seen++;
-        if (key->column == DROPPED || key->column == UNKNOWN) {
+        if (key->column == DROPPED) {
             bool space;
             p = skip_white(p);
             if (CHECK(COLON_OF_PII, *p != ':')) return NULL;
@@ -110,8 +83,8 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
     return p;
 }
 
-static Mark mark(const Kernel *k, const u8 *p) {
-    return (Mark){p, k->json_end, k->decoded_size, k->gathered_size, k->rows};
+static Mark mark(const Kernel *k) {
+    return (Mark){k->json_end, k->decoded_size, k->gathered_size, k->rows};
 }
 
 static void go_back(Kernel *k, const Mark *mark) {
@@ -120,29 +93,6 @@ static void go_back(Kernel *k, const Mark *mark) {
     k->gathered_size = mark->gathered;
     k->rows = mark->rows;
     k->run = k->run_end = k->data;
-}
-
-/* The end of one line with any number of events; or NULL, with the state before the odd one. */
-static const u8 *scan_line(Kernel *k, const u8 *p, Mark *plain) {
-    *plain = mark(k, p);
-    p = skip_white(p);
-    if (*p == '\n' || p == k->end) {
-        k->scanned.blank++;
-    } else {
-        do {
-            const u8 *start = p;
-            if (CHECK(OBJECT, *p != '{') || k->rows == MOST_ROWS) return NULL;
-            p = scan_event(k, p);
-            if (!p || CHECK(LONG_EVENT, (u64)(p - start) > k->max_line_bytes)) return NULL;
-            p = skip_white(p);
-            *plain = mark(k, p);
-        } while (*p == '{');
-    }
-    if (CHECK(UNKNOWN_KEY, k->scanned.unknown)) return NULL;
-    if (p == k->end) return p;
-    if (CHECK(LINE_END, *p != '\n')) return NULL;
-    k->scanned.lines++;
-    return p + 1;
 }
 
 static void count_cells(Kernel *k, u32 first) {
@@ -157,3 +107,38 @@ static void count_cells(Kernel *k, u32 first) {
     }
 }
 
+/* Whether a plain event may be followed by what is at `p`: with anything else, the event may turn
+ * out to be a part of it. */
+static bool may_follow(const Kernel *k, const u8 *p) {
+    return *p == '\n' || p == k->end || (*p == '{' && p[1] != '\\');
+}
+
+/* Scan texts of one line, to behind its end or until the table of rows is full. */
+static const u8 *scan_line(Kernel *k, const u8 *p) {
+    for (;;) {
+        Mark before = mark(k);
+        const u8 *next = NULL;
+        p = skip_white(p);
+        if (*p != '{') {
+            bool comma;
+            if (*p != '\n' || p == k->end) p = skip_separators(p, line_end(k, p), &comma);
+            if (p == k->end || *p == '\n') break;
+        }
+        if (k->rows >= MOST_ROWS || k->no_memory) return p;
+        if (*p == '{') next = scan_event(k, p);
+        if (next && CHECK(LONG_EVENT, (u64)(next - p) > k->max_line_bytes)) next = NULL;
+        if (next && CHECK(TORN, !may_follow(k, skip_white(next)))) next = NULL;
+        if (!next) {
+            go_back(k, &before);
+            next = careful_run(k, p, line_end(k, p));
+        }
+        count_cells(k, before.rows);
+        k->in_line = true;
+        p = next;
+    }
+    k->scanned.blank += !k->in_line;
+    k->in_line = false;
+    if (p == k->end) return p;
+    k->scanned.lines++;
+    return p + 1;
+}

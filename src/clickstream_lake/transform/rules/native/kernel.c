@@ -1,8 +1,8 @@
 /* The data rules over whole blocks: the transform's fast path.
  *
- * It takes the lines that it can prove to be plain, and declines each other line. Nothing here
- * decides that a line is wrong: what is declined goes through enrich.py, and both give the same
- * bytes for what is taken.
+ * Events that it can prove to be plain are taken in one pass (events.c). Any other text is looked at
+ * with care (framing.c to careful.c), and published or rejected there. Both give the same bytes that
+ * enrich.py gives, which works without a kernel.
  */
 #include "kernel.h"
 
@@ -10,9 +10,14 @@
  * apart, they take 7 % more instructions, and macOS has no link-time optimizer. */
 #include "scan.c"
 #include "instant.c"
+#include "names.c"
 #include "nested.c"
 #include "cells.c"
 #include "events.c"
+#include "framing.c"
+#include "check.c"
+#include "scrub.c"
+#include "careful.c"
 #include "columns.c"
 
 static bool reserve(Kernel *k, u64 size) {
@@ -35,10 +40,26 @@ EXPORTED void kernel_free(Kernel *k) {
     if (k->c_locale) freelocale(k->c_locale);
     for (u32 i = 0; i < k->key_count; i++) free(k->keys[i].text);
     free(k->kinds);
+    free(k->formats);
     free(k->keys);
     free(k->slots);
     free(k->names);
     free(k->name_sizes);
+    free(k->taken);
+    free(k->taken_sizes);
+    free(k->urls);
+    free(k->mismatched);
+    free(k->repaired.at);
+    free(k->clean.at);
+    free(k->cuts.at);
+    free(k->frames.at);
+    free(k->members.at);
+    free(k->arena.at);
+    free(k->doubles.at);
+    for (int i = 0; i <= MOST_LEVELS; i++) free(k->inner[i].at);
+    free(k->name.at);
+    free(k->key.at);
+    free(k->moved.at);
     free(k->decoded);
     free(k->gathered);
     free(k->cells);
@@ -49,32 +70,37 @@ EXPORTED void kernel_free(Kernel *k) {
     free(k);
 }
 
-/* A kernel for columns of these kinds, or NULL without memory. */
-EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys) {
+/* A kernel for columns of these kinds, timestamps in these formats; NULL without memory. */
+EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, const u8 *formats, u32 most_keys,
+                            u64 seed) {
     Kernel *k = calloc(1, sizeof *k);
     u32 slots = 16;
     if (!k) return NULL;
     while (slots < 2 * (most_keys + 1)) slots *= 2;
     k->columns = columns;
-    k->key_room = most_keys + 2;
-    k->key_count = 2;
+    k->key_room = most_keys + 1;
+    k->key_count = 1;
+    k->seed = seed;
     k->slot_mask = slots - 1;
     k->kinds = malloc(columns);
+    k->formats = malloc(columns);
     k->keys = calloc(k->key_room, sizeof *k->keys);
     k->slots = calloc(slots, sizeof *k->slots);
-    k->cells = malloc((size_t)MOST_ROWS * columns * sizeof *k->cells);
-    k->tags = malloc((size_t)MOST_ROWS * columns);
+    k->cells = malloc((size_t)(MOST_ROWS + MOST_JOINED + 1) * columns * sizeof *k->cells);
+    k->tags = malloc((size_t)(MOST_ROWS + MOST_JOINED + 1) * columns);
     k->text_bytes = calloc(columns, sizeof *k->text_bytes);
+    k->mismatched = calloc(columns, sizeof *k->mismatched);
+    k->urls = calloc(columns, 1);
     k->present = calloc(columns, sizeof *k->present);
     k->layouts = calloc(columns, sizeof *k->layouts);
     k->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!k->c_locale || !k->kinds || !k->keys || !k->slots || !k->cells || !k->tags ||
-        !k->text_bytes || !k->present || !k->layouts) {
+    if (!k->c_locale || !k->kinds || !k->formats || !k->keys || !k->slots || !k->cells || !k->tags ||
+        !k->text_bytes || !k->mismatched || !k->urls || !k->present || !k->layouts) {
         kernel_free(k);
         return NULL;
     }
     memcpy(k->kinds, kinds, columns);
-    k->keys[1].column = UNKNOWN;
+    memcpy(k->formats, formats, columns);
     for (u32 i = 0; i < columns; i++) {
         if (kinds[i] == EXTRA) k->extra = i;
     }
@@ -83,7 +109,8 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys) {
 
 EXPORTED void kernel_limit(Kernel *k, u64 line_bytes, u32 depth, u32 keys, u32 key_bytes) {
     k->max_line_bytes = line_bytes;
-    k->max_depth = depth < DEEPEST ? depth : DEEPEST;
+    k->max_depth = depth < DEEPEST_OF_ALL ? depth : DEEPEST_OF_ALL;
+    k->fast_depth = depth < DEEPEST ? depth : DEEPEST;
     k->max_keys = keys;
     k->max_key_bytes = key_bytes;
 }
@@ -97,87 +124,84 @@ EXPORTED int kernel_stamp(Kernel *k, int64_t processed_ts, const u8 *tail, u32 s
     return 1;
 }
 
-/* PII keys in lower case: `names` are `count` texts of `sizes` bytes, one after the other. */
-EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes) {
+static bool keep_names(u8 **to, u8 **to_sizes, u32 count, const u8 *names, const u8 *sizes) {
     size_t total = 0;
     for (u32 i = 0; i < count; i++) total += sizes[i];
-    k->names = malloc(total + 1);
-    k->name_sizes = malloc(count + 1);
-    if (!k->names || !k->name_sizes) return 0;
-    memcpy(k->names, names, total);
-    memcpy(k->name_sizes, sizes, count);
+    *to = malloc(total + 1);
+    *to_sizes = malloc(count + 1);
+    if (!*to || !*to_sizes) return false;
+    memcpy(*to, names, total);
+    memcpy(*to_sizes, sizes, count);
+    return true;
+}
+
+/* PII keys as they are compared: `names` are `count` texts of `sizes` bytes, one after the other;
+ * `folded` has each ASCII character as it is compared, 0 for those left out. */
+EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes,
+                          const u8 *folded, Ask ask) {
+    k->ask = ask;
     k->name_count = count;
-    return 1;
+    memcpy(k->folded, folded, sizeof k->folded);
+    for (u32 c = 0; c < 128; c++) {
+        const u8 *name = names;
+        for (u32 i = 0; i < count; name += sizes[i++])
+            k->may_start_name[c] |= !folded[c] || folded[c] == *name;
+    }
+    return keep_names(&k->names, &k->name_sizes, count, names, sizes);
 }
 
-/* Say what becomes of fields with a key, in its quotes; 0 if there is no room for more. */
+/* Names, in lower case, that the JSON SerDe would take for columns. */
+EXPORTED int kernel_taken(Kernel *k, u32 count, const u8 *names, const u8 *sizes) {
+    k->taken_count = count;
+    return keep_names(&k->taken, &k->taken_sizes, count, names, sizes);
+}
+
+/* Whether to look into texts that are JSON, and, by column, into URLs. */
+EXPORTED void kernel_texts(Kernel *k, int look_inside, const u8 *urls) {
+    k->levels = look_inside ? MOST_LEVELS : 0;
+    memcpy(k->urls, urls, k->columns);
+}
+
+/* Say what becomes of fields with a key of the catalog's, in its quotes; 0 without memory. */
 EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column) {
-    u32 slot = hash_of(text, size) & k->slot_mask;
-    Key *key = &k->keys[k->key_count];
-    if (find_key(k, text, size)) return 1;
-    if (k->key_count == k->key_room || !(key->text = malloc(size))) return 0;
-    memcpy(key->text, text, size);
-    key->size = size;
-    key->column = column;
-    while (k->slots[slot]) slot = (slot + 1) & k->slot_mask;
-    k->slots[slot] = k->key_count++;
+    if (!learn_key(k, text, size, column)) return 0;
+    k->own_keys = k->key_count;
     return 1;
 }
 
-/* Scan lines from `start` on, until the end, a line with unknown keys or a full table.
+/* Scan lines from `start` on, until the end or a full table; `start` is 0 in a new block.
  *
  * `data` has a zero byte after its `size` bytes, which are fewer than 2^31; `json` has room for
- * 3/2 of `size` bytes and 64 more for each of MOST_ROWS events. Returns 0 without memory.
+ * six times `size` bytes and 64 more for each of MOST_ROWS + MOST_JOINED + 1 events: a field of six
+ * bytes may become a time of 26. Returns 0 without memory.
  */
-EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json,
-                         int ignore_unknown) {
+EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json) {
     const u8 *p = data + start;
     Scanned *s = &k->scanned;
     if (size >> 31 || !reserve(k, size)) return 0;
     memset(s, 0, sizeof *s);
     memset(k->text_bytes, 0, k->columns * sizeof *k->text_bytes);
+    memset(k->mismatched, 0, k->columns * sizeof *k->mismatched);
     memset(k->present, 0, k->columns * sizeof *k->present);
     k->data = k->run = k->run_end = data;
     k->end = data + size;
+    k->line_end = data - 1;
+    if (!start) k->in_line = false;
     k->json = k->json_end = json;
     k->rows = 0;
     k->decoded_size = k->gathered_size = 0;
-    k->ignore_unknown = ignore_unknown;
-    while (p < k->end && s->declined < MOST_DECLINED && k->rows < MOST_ROWS) {
-        Mark before = mark(k, p), plain;
-        const u8 *next = scan_line(k, p, &plain), *line_end;
-        if (next) {
-            count_cells(k, before.rows);
-            p = next;
-            continue;
-        }
-        if (s->unknown || (k->rows == MOST_ROWS && before.rows)) {
-            go_back(k, &before);
-            break;
-        }
-        go_back(k, &plain);
-        count_cells(k, before.rows);
-        line_end = memchr(plain.at, '\n', (size_t)(k->end - plain.at));
-        k->declined[s->declined++] = (Declined){
-            .start = (u64)(plain.at - data),
-            .end = (u64)((line_end ? line_end : k->end) - data),
-            .json = (u64)(k->json_end - json),
-            .row = k->rows,
-            .line = s->lines,
-        };
-        s->lines += line_end != NULL;
-        p = line_end ? line_end + 1 : k->end;
-    }
+    while (p < k->end && k->rows < MOST_ROWS && !k->no_memory) p = scan_line(k, p);
     s->consumed = (u64)(p - data);
     s->json = (u64)(k->json_end - json);
     s->rows = k->rows;
+    if (k->no_memory) return 0;
     layout_columns(k);
     return 1;
 }
 
 EXPORTED const Scanned *kernel_scanned(const Kernel *k) { return &k->scanned; }
-EXPORTED const Declined *kernel_declined(const Kernel *k) { return k->declined; }
-EXPORTED const Span *kernel_unknown(const Kernel *k) { return k->unknown; }
+EXPORTED const Reject *kernel_rejects(const Kernel *k) { return k->rejects; }
+EXPORTED const u64 *kernel_mismatched(const Kernel *k) { return k->mismatched; }
 EXPORTED const Layout *kernel_layouts(const Kernel *k) { return k->layouts; }
 
 /* Write the Arrow buffers of what was scanned last: `Scanned.arrow` bytes. */
@@ -202,4 +226,10 @@ EXPORTED u64 kernel_count_lines(const u8 *data, u64 size) {
     }
     for (; i < size; i++) count += data[i] == '\n';
     return count;
+}
+
+/* Behind the bracket that closes the one at `start`, or 0; `data` has a zero byte after it. */
+EXPORTED u64 kernel_bracket_end(const u8 *data, u64 start, u64 end) {
+    const u8 *found = bracket_end(data + start, data + end);
+    return found ? (u64)(found - data) : 0;
 }

@@ -4,6 +4,7 @@
 #define CLICKSTREAM_KERNEL_H
 
 #define _GNU_SOURCE /* strtod_l */
+#include <float.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,25 +48,49 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken apart
 
 /* Version of the exported functions and of the structs that the caller reads: raise it with each
  * change, together with `ABI` of library.py. */
-#define KERNEL_ABI 1
+#define KERNEL_ABI 2
 
-/* Most rows, and declined lines, of one call: the caller loops over a larger block. */
+/* Rows after which a call ends: the caller loops over a larger block. */
 #define MOST_ROWS 8192
-#define MOST_DECLINED 1024
-/* Most keys of one line that are learnt at once. */
-#define MOST_UNKNOWN 256
+/* Most texts that are looked at together, because commas join them: as in read/lines.py. */
+#define MOST_JOINED 1024
+/* Rejected texts of a raw object that are named one by one: as in rules/enrich.py. */
+#define MOST_REJECTS 1000
 /* Alignment of the buffers of Arrow arrays. */
 #define ALIGNMENT 64
-/* Deepest nesting that the kernel takes; the caller's limit may be lower. */
+/* Deepest nesting of a plain event, and of any; the caller's limit may be lower. */
 #define DEEPEST 127
+#define DEEPEST_OF_ALL 511
+/* Most keys of open objects in a plain event, its own aside. */
+#define MOST_NESTED_KEYS 64
+/* Texts in texts that are looked into: as in rules/scrub.py. */
+#define MOST_LEVELS 3
 
 /* Kinds of columns; the same numbers as in kernel.py. */
 enum { TEXT, JSON, DOUBLE, BIGINT, BOOLEAN, TIMESTAMP, EXTRA, PROCESSED };
 
+/* What a timestamp may be sent as, one bit each; the same as `TIME_FORMATS` of lake/catalog.py. */
+enum {
+    ISO = 1,
+    SQL = 2,
+    EPOCH_S = 4,
+    EPOCH_MS = 8,
+    EPOCH_US = 16,
+    EPOCH_NS = 32,
+    AUTO_EPOCH = 64,
+    ANY_EPOCH = EPOCH_S | EPOCH_MS | EPOCH_US | EPOCH_NS | AUTO_EPOCH,
+};
+
 /* What becomes of a field; numbers from 0 on are columns. */
-enum { DROPPED = -1, UNDECLARED = -2, REFUSED = -3, UNKNOWN = -4 };
-/* Longest key of an event's own field, quotes included; a longer one is declined. */
+enum { DROPPED = -1, UNDECLARED = -2, REFUSED = -3 };
+/* Longest key that is remembered, quotes included. */
 #define LONGEST_KEY 258
+
+/* Why a text is not published; the same numbers as in kernel.py. */
+enum {
+    NOT_JSON, NOT_OBJECT, NON_FINITE_NUMBER, NUMBER_OVERFLOW, INVALID_UTF8, TOO_DEEP,
+    TOO_MANY_KEYS, KEY_TOO_LONG, LINE_TOO_LONG, REASONS, PUBLISHED = -1,
+};
 
 /* Where the bytes of a cell are. */
 enum { NOTHING, INPUT, DECODED, GATHERED, VALUE };
@@ -86,31 +111,63 @@ typedef union {
     double number;
 } Cell;
 
-typedef struct {
-    u64 start, end; /* in the block, from its first odd event on, without line end */
-    u64 json;       /* bytes of JSON lines before it */
-    u32 row;        /* events before it */
-    u32 line;       /* line ends before it */
-} Declined;
-
 /* The state that a failure returns to. */
 typedef struct {
-    const u8 *at;
     u8 *json;
     u64 decoded, gathered;
     u32 rows;
 } Mark;
 
-typedef struct { u64 start, end; } Span; /* of a key in the block, without quotes */
+typedef struct { u64 start, end; } Span;
+
+typedef struct {
+    const u8 *start, *end;
+    bool whole; /* from a brace to the one that closes it */
+} Text;
+
+typedef struct {
+    u64 offset; /* in the block */
+    u32 line;   /* line ends before it in this call */
+    u32 events; /* that it may hold at most */
+    u32 reason, unused;
+} Reject;
+
+/* Rejected texts after those that are named. */
+typedef struct {
+    u64 texts, events, first, last; /* offsets in the block */
+    u32 first_line, last_line;
+} Tally;
 
 /* Of one call of `kernel_scan`. */
 typedef struct {
-    u64 consumed;   /* bytes of the block up to where it stopped */
-    u64 json;       /* bytes of JSON lines */
-    u64 arrow;      /* bytes that `kernel_fill` will write */
-    u32 rows, blank, lines, declined;
-    u32 unknown;    /* keys of the line that it stopped before */
+    u64 consumed; /* bytes of the block up to where it stopped */
+    u64 json;     /* bytes of JSON lines */
+    u64 arrow;    /* bytes that `kernel_fill` will write */
+    u32 rows, blank, lines, rejects;
+    u32 mismatches, repaired;
+    Tally tallies[REASONS];
 } Scanned;
+
+/* An array that grows, or, with `make_room`, a buffer. */
+typedef struct {
+    void *at;
+    size_t count, room;
+} Stack;
+
+/* A field of an object that is looked into. */
+typedef struct {
+    u64 start, end;    /* of its key's opening quote and its value's end */
+    size_t name, size; /* in the arena */
+    u32 hash;
+    bool drop;
+} Member;
+
+typedef struct {
+    size_t first; /* of its members */
+    bool is_object;
+} Frame;
+
+typedef int32_t (*Ask)(const u8 *name, u32 size);
 
 /* Of one column: validity, offsets or values, and texts. */
 typedef struct {
@@ -120,23 +177,29 @@ typedef struct {
 
 typedef struct {
     Scanned scanned;
-    Declined declined[MOST_DECLINED];
-    Span unknown[MOST_UNKNOWN];
+    Reject rejects[MOST_REJECTS];
 
     /* The catalog and the limits. */
     u32 columns, extra;
-    u8 *kinds;
-    Key *keys; /* number 0 is none, number 1 is any unknown key */
-    u32 key_count, key_room, *slots, slot_mask;
-    u8 *names, *name_sizes; /* PII keys in lower case, one after the other */
-    u32 name_count;
-    u32 max_depth, max_keys, max_key_bytes;
+    u8 *kinds, *formats; /* by column; formats of timestamps */
+    u8 *urls;  /* by column: whether it holds them */
+    Key *keys; /* number 0 is none; from `own_keys` on they are the producers' */
+    u32 key_count, key_room, own_keys, *slots, slot_mask;
+    u64 seed;
+    u8 *names, *name_sizes; /* PII keys as they are compared, one after the other */
+    u8 *taken, *taken_sizes; /* names that the SerDe takes for columns, in lower case */
+    u32 name_count, taken_count;
+    u8 folded[128];           /* an ASCII letter as it is compared; 0 if it is left out */
+    bool may_start_name[256]; /* whether a PII key could start like this */
+    Ask ask;                  /* about names outside ASCII */
+    unsigned levels;          /* texts in texts that are looked into */
+    u32 max_depth, fast_depth, max_keys, max_key_bytes;
     u64 max_line_bytes;
     u8 tail[64]; /* `,"processed_ts":"…"}` and a line end */
     u32 tail_size;
     int64_t processed_ts;
     locale_t c_locale; /* its decimal sign is a point, whatever the process's is */
-    bool ignore_unknown; /* decline their lines instead of stopping there */
+    u32 named;         /* rejects so far */
 
     /* Of the block. */
     const u8 *data, *end;
@@ -147,37 +210,52 @@ typedef struct {
     Cell *cells; /* MOST_ROWS x columns */
     u8 *tags;    /* the same */
     u64 *text_bytes;
+    u64 *mismatched; /* by column */
     u32 *present; /* by column, of committed rows */
     Layout *layouts;
 
+    /* Of the line. */
+    const u8 *line_end;
+    bool in_line; /* a text of it is done */
+    Text texts[MOST_JOINED + 1];
+
     /* Of the event. */
+    u64 fingerprints[MOST_NESTED_KEYS];
+    u8 open[DEEPEST_OF_ALL + 1];
+    Stack repaired, clean, cuts, frames, members, arena, doubles, inner[MOST_LEVELS + 1];
+    Stack name, key, moved;
+    bool no_memory;
     u32 rows, number, keys_seen;
     u64 extra_start;
     bool has_extra;
 } Kernel;
 
 EXPORTED u32 kernel_abi(void);
-EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys);
+EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, const u8 *formats, u32 most_keys,
+                            u64 seed);
 EXPORTED void kernel_free(Kernel *k);
 EXPORTED void kernel_limit(Kernel *k, u64 line_bytes, u32 depth, u32 keys, u32 key_bytes);
 EXPORTED int kernel_stamp(Kernel *k, int64_t processed_ts, const u8 *tail, u32 size);
-EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes);
+EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes,
+                          const u8 *folded, Ask ask);
+EXPORTED int kernel_taken(Kernel *k, u32 count, const u8 *names, const u8 *sizes);
+EXPORTED void kernel_texts(Kernel *k, int look_inside, const u8 *urls);
 EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column);
-EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json,
-                         int ignore_unknown);
+EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json);
 EXPORTED const Scanned *kernel_scanned(const Kernel *k);
-EXPORTED const Declined *kernel_declined(const Kernel *k);
-EXPORTED const Span *kernel_unknown(const Kernel *k);
+EXPORTED const Reject *kernel_rejects(const Kernel *k);
+EXPORTED const u64 *kernel_mismatched(const Kernel *k);
 EXPORTED const Layout *kernel_layouts(const Kernel *k);
 EXPORTED void kernel_fill(const Kernel *k, u8 *out);
 EXPORTED u64 kernel_count_lines(const u8 *data, u64 size);
+EXPORTED u64 kernel_bracket_end(const u8 *data, u64 start, u64 end);
 
 /* --- scan.c: strict JSON, token by token */
 
 /* What a text has besides plain characters. */
 enum {
     ESCAPES = 1,     /* a backslash */
-    HIDDEN_NAME = 2, /* an escape, or a letter, that could hide a PII name */
+    NOT_ASCII = 2,
 };
 
 /* A number as it is written: (-1)^negative * digits / 10^fraction, if `exact`. */
@@ -214,19 +292,36 @@ static inline const u8 *skip_white(const u8 *p) {
     return p;
 }
 
+static inline const u8 *skip_plain(const u8 *p, const u8 *end);
+static const u8 *scan_utf8(const u8 *p);
+static int hex_digit(u8 c);
+static int hex4(const u8 *p);
 static inline const u8 *scan_text(const u8 *p, const u8 *end, unsigned *has);
 static const u8 *scan_number(const u8 *p, Number *number);
 static inline const u8 *scan_word(const u8 *p, const char *word);
 static u8 *decode_text(const u8 *p, const u8 *end, u8 *out);
 static u8 *compact_value(const u8 *p, const u8 *end, u8 *out);
 
+/* --- names.c: what becomes of a field, by its key */
+
+static u32 hash_of(const Kernel *k, const u8 *text, size_t size);
+static u32 find_key(const Kernel *k, const u8 *text, size_t size);
+static u32 key_number(Kernel *k, const u8 *start, const u8 *end);
+static u32 learn_key(Kernel *k, const u8 *text, size_t size, int32_t column);
+static void forget_keys(Kernel *k);
+static bool is_pii(const Kernel *k, const u8 *start, const u8 *end);
+static int32_t fate_of_any(Kernel *k, u8 *name, size_t size);
+
 /* --- nested.c: values of any kind */
 
+static bool may_be_json(const Kernel *k, const u8 *p);
 static const u8 *scan_value(Kernel *k, const u8 *p, bool *space);
 
 /* --- instant.c: timestamps */
 
-static bool parse_instant(const u8 *p, const u8 *end, int64_t *millis);
+static bool instant_of(u8 formats, const u8 *p, const u8 *end, bool is_text, int64_t *millis,
+                       bool *as_sent);
+static size_t write_instant(int64_t millis, char *out);
 
 /* --- cells.c: fields */
 
@@ -240,14 +335,24 @@ static void put_literal(Kernel *k, const void *text, size_t size);
 static inline void put(Kernel *k, const u8 *start, const u8 *end);
 static const u8 *take_value(Kernel *k, const u8 *p, const Key *key);
 
-/* --- events.c: keys, events and lines */
+/* --- events.c: plain events, and lines */
 
-static u32 hash_of(const u8 *text, size_t size);
-static u32 find_key(const Kernel *k, const u8 *text, size_t size);
-static Mark mark(const Kernel *k, const u8 *p);
-static void go_back(Kernel *k, const Mark *mark);
-static const u8 *scan_line(Kernel *k, const u8 *p, Mark *plain);
-static void count_cells(Kernel *k, u32 first);
+static const u8 *scan_line(Kernel *k, const u8 *p);
+
+/* --- framing.c, check.c, scrub.c, careful.c: any text, with care */
+
+static const u8 *line_end(Kernel *k, const u8 *p);
+static const u8 *skip_separators(const u8 *p, const u8 *end, bool *comma);
+static const u8 *string_end(const u8 *p, const u8 *end);
+static const u8 *bracket_end(const u8 *p, const u8 *end);
+static const u8 *careful_run(Kernel *k, const u8 *p, const u8 *end);
+static const u8 *skip_blank(const u8 *p);
+static int check_event(Kernel *k, const u8 *start, const u8 *end);
+static u8 *make_room(Stack *s, size_t size);
+static bool is_blank(u8 c);
+static bool cut_walk(Kernel *k, const u8 *text, const u8 *end, unsigned level);
+static int careful_event(Kernel *k, const u8 *start, const u8 *end);
+static void reject(Kernel *k, const Text *text, int reason);
 
 /* --- columns.c: Arrow's buffers */
 

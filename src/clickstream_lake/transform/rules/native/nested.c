@@ -1,44 +1,68 @@
-/* Values of any kind inside an event; what may break a data rule is declined. */
+/* Values of any kind inside an event; what may break a data rule is left to the careful path. */
 #include "kernel.h"
 
-static inline u8 lower(u8 c) { return CHECK(CAPITAL, (u8)(c - 'A') < 26) ? c | 32 : c; }
-
-/* Whether a text inside a value looks like a PII key: it is one, or ends in one after a quote. */
-static bool is_name(const Kernel *k, const u8 *start, const u8 *end) {
-    const u8 *name = k->names;
-    for (u32 i = 0; i < k->name_count; name += k->name_sizes[i++]) {
-        size_t size = k->name_sizes[i], at;
-        const u8 *tail = end - size;
-        if ((size_t)(end - start) < size) continue;
-        if (WITHOUT(NAME_AFTER_A_QUOTE) ? tail != start : tail[-1] != '"') continue;
-        for (at = 0; at < size && lower(tail[at]) == name[at]; at++) {}
-        if (at == size) return true;
-    }
-    return false;
+/* Whether a text may be JSON itself: its first characters say so, as they are or as escapes. */
+static bool may_be_json(const Kernel *k, const u8 *p) {
+    int code;
+    if (!k->levels) return false;
+    while (*p == ' ') p++;
+    if (*p != '\\') return *p == '{' || *p == '[';
+    if (p[1] != 'u') return p[1] == 'n' || p[1] == 'r' || p[1] == 't';
+    code = hex4(p + 2);
+    return code == '{' || code == '[' || code == ' ' || code == '\n' || code == '\r' || code == '\t';
 }
 
-/* The closing quote of a text inside a value, unless it may hide a PII key. */
-static const u8 *scan_inner_text(const Kernel *k, const u8 *p, bool is_key) {
+/* The closing quote of a text inside a value. */
+static const u8 *scan_inner_text(const Kernel *k, const u8 *p) {
+    unsigned has = 0;
+    if (CHECK(JSON_IN_NESTED_TEXT, may_be_json(k, p))) return NULL;
+    return scan_text(p, k->end, &has);
+}
+
+/* A number that keys of the same bytes share, and hardly any others: `p` to `end`, without quotes.
+ * There are at least seven bytes before it in the block. */
+static u64 fingerprint(const u8 *p, const u8 *end) {
+    size_t size = (size_t)(end - p);
+    u64 first = 0, last;
+    memcpy(&last, end - 7, 8); /* with the closing quote */
+    if (size < 7) last >>= 8 * (7 - size);
+    if (size > 7) memcpy(&first, p, 8);
+    return (first * 0x9E3779B97F4A7C15u) ^ last ^ size << 56;
+}
+
+/* The closing quote of a key inside a value, unless it may be PII. */
+static const u8 *scan_inner_key(Kernel *k, const u8 *p) {
     unsigned has = 0;
     const u8 *start = p;
     p = scan_text(p, k->end, &has);
-    if (!p || CHECK(HIDDEN_PII, has & HIDDEN_NAME)) return NULL;
-    if (CHECK(NESTED_PII, is_name(k, start, p))) return NULL;
-    return is_key && CHECK(LONG_KEY, (size_t)(p - start) > k->max_key_bytes) ? NULL : p;
+    if (!p || CHECK(ESCAPE_IN_NESTED_KEY, has & ESCAPES)) return NULL;
+    if (CHECK(LONG_KEY, (size_t)(p - start) > k->max_key_bytes)) return NULL;
+    if (has & NOT_ASCII) {
+        u32 number = 0;
+        if (p - start + 2 <= LONGEST_KEY) number = key_number(k, start - 1, p + 1);
+        return CHECK(NESTED_PII_IN_OTHER_LETTERS, !number || k->keys[number].column == DROPPED)
+                   ? NULL : p;
+    }
+    if (!k->may_start_name[*start]) return p;
+    return CHECK(NESTED_PII, is_pii(k, start, p)) ? NULL : p;
 }
 
 /* The end of an object or array that starts at `p`, inside an event. */
 static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
     u8 open[DEEPEST + 1];
+    u32 first_key[DEEPEST + 1], keys = 0;
     u32 depth = 1; /* the event itself */
+    const u8 *start;
+    u64 found;
     Number number;
     for (;;) { /* a value starts at p */
         switch (*p) {
         case '{':
         case '[':
             depth++;
-            if (CHECK(DEPTH, depth > k->max_depth)) return NULL;
+            if (CHECK(DEPTH, depth > k->fast_depth)) return NULL;
             open[depth] = *p + 2; /* what closes it */
+            first_key[depth] = keys;
             p = skip_space(p + 1, space);
             if (*p == open[depth]) {
                 p++;
@@ -48,7 +72,7 @@ static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
             if (open[depth] == '}') goto key;
             continue;
         case '"':
-            p = scan_inner_text(k, p + 1, false);
+            p = scan_inner_text(k, p + 1);
             if (!p) return NULL;
             p++;
             break;
@@ -63,15 +87,20 @@ static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
             p = skip_space(p, space);
             if (WITHOUT(SAME_BRACKET) ? *p != ']' && *p != '}' : *p != open[depth]) break;
             p++;
-            depth--;
+            keys = first_key[depth--];
         }
         if (CHECK(NESTED_COMMA, *p != ',')) return NULL;
         p = skip_space(p + 1, space);
         if (open[depth] == ']') continue;
     key:
         if (CHECK(NESTED_KEY, *p != '"')) return NULL;
-        p = scan_inner_text(k, p + 1, true);
-        if (!p) return NULL;
+        start = p + 1;
+        p = scan_inner_key(k, start);
+        if (!p || keys == MOST_NESTED_KEYS) return NULL;
+        found = fingerprint(start, p);
+        for (u32 i = first_key[depth]; i < keys; i++)
+            if (CHECK(NESTED_KEY_TWICE, k->fingerprints[i] == found)) return NULL;
+        k->fingerprints[keys++] = found;
         k->keys_seen += !WITHOUT(NESTED_KEYS);
         p = skip_space(p + 1, space);
         if (CHECK(NESTED_COLON, *p != ':')) return NULL;
@@ -79,12 +108,11 @@ static const u8 *scan_nested(Kernel *k, const u8 *p, bool *space) {
     }
 }
 
-/* The end of any value. */
+/* The end of any value; `space` if there is some between its tokens. */
 static const u8 *scan_value(Kernel *k, const u8 *p, bool *space) {
     Number number;
-    unsigned has = 0;
     switch (*p) {
-    case '"': p = scan_text(p + 1, k->end, &has); return p ? p + 1 : NULL;
+    case '"': p = scan_inner_text(k, p + 1); return p ? p + 1 : NULL;
     case '{':
     case '[': return scan_nested(k, p, space);
     case 't': return scan_word(p, "true");
@@ -93,4 +121,3 @@ static const u8 *scan_value(Kernel *k, const u8 *p, bool *space) {
     default: return scan_number(p, &number);
     }
 }
-
