@@ -33,6 +33,13 @@ EVENTS = {
     "array of events": b'[{"event_id":"o"},{"event_id":"i","u":[{}]}]',
     "blanks between": b'{ "event_id" : "o" , "u" : [ { "event_id" : "i" } , { } ] } ',
 }
+# Broken to `{"event_id":""}{","t":"]{[",…`, its start is an object, and what gives that away stands
+# behind two more texts that are no JSON.
+_TOO_FAR = pytest.mark.xfail(strict=False, reason="only the text right before is taken back")
+PARAMETERS = [
+    pytest.param(event, id=name, marks=_TOO_FAR if name == "brackets in text" else ())
+    for name, event in EVENTS.items()
+]
 SIGNS = [
     b"{",
     b"}",
@@ -100,11 +107,11 @@ def _passed(text: bytes, position: int) -> int:
 def is_clear(text: bytes) -> bool:
     """Whether what stands beside a broken text cannot be taken for a part of it.
 
-    Its brackets are closed and its texts are ended, so nothing reaches out of it; and no colon
-    makes the next object a member's value.
+    Its brackets are closed and its texts are ended, so nothing reaches out of it; no colon makes
+    the next object a member's value; and it is not the inside of a text that lost its end.
     """
     rest = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text, flags=re.DOTALL)
-    if b'"' in rest or rest.rstrip(b" \t\r").endswith((b":", b"\\")):
+    if b'"' in rest or b"{\\" in rest or rest.rstrip(b" \t\r").endswith((b":", b"\\")):
         return False
     depth = 0
     for byte in rest:
@@ -123,7 +130,9 @@ def published(transform: Transform, lines: list[Line]) -> list[list[Event]]:
     outcome = transform(text + markers[-1])
     assert outcome.stats.published == len(outcome.json) == len(outcome.parquet)
     stats = outcome.stats
-    assert stats.lines == stats.blank + stats.published + len(outcome.rejects)
+    assert stats.lines == stats.blank + stats.published + sum(
+        row["texts"] for row in outcome.rejects
+    )
     found: list[list[Event]] = []
     for row in outcome.json:
         del row["processed_ts"]
@@ -155,8 +164,7 @@ def wrong(event: bytes, line: Line, rows: list[Event]) -> bool:
     return any(rows.count(row) > allowed.count(row) for row in rows)
 
 
-@pytest.mark.xfail(strict=False, reason="lines are not cut that way yet")
-@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
+@pytest.mark.parametrize("event", PARAMETERS)
 @pytest.mark.parametrize(
     ("before", "after"),
     [(b"", b""), (BEFORE, b""), (b"", AFTER), (BEFORE, AFTER)],
