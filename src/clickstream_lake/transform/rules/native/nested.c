@@ -19,13 +19,14 @@ static const u8 *scan_inner_text(const Kernel *k, const u8 *p) {
 }
 
 /* A number that keys of the same bytes share, and hardly any others: `p` to `end`, without quotes.
- * There are at least seven bytes before it in the block. */
+ * There are at least six bytes before it in the block, and a byte behind its closing quote. */
 static u64 fingerprint(const u8 *p, const u8 *end) {
     size_t size = (size_t)(end - p);
     u64 first = 0, last;
-    memcpy(&last, end - 7, 8); /* with the closing quote */
+    memcpy(&last, end - 6, 8);
+    last <<= 8; /* without what is behind the closing quote */
     if (size < 7) last >>= 8 * (7 - size);
-    if (size > 7) memcpy(&first, p, 8);
+    else memcpy(&first, p, 8);
     return (first * 0x9E3779B97F4A7C15u) ^ last ^ size << 56;
 }
 
