@@ -178,9 +178,7 @@ class Scrubber:
         top = level == 0 and len(frames) == 1 and frames[0].is_object
         return top and frames[0].members[-1].name in self._urls
 
-    def _inside(
-        self, content: bytes, offset: int, level: int, *, is_url: bool
-    ) -> Iterator[Span]:
+    def _inside(self, content: bytes, offset: int, level: int, *, is_url: bool) -> Iterator[Span]:
         """What to cut of a text whose content is at `offset`."""
         if not is_url and content[:1] not in (b"{", b"[", b" ", b"\t", b"\r", b"\n", b"\\"):
             return
