@@ -1,17 +1,18 @@
 /* What becomes of a field, by its key. */
 #include "kernel.h"
 
-/* Keys are of the producers' choice: without a secret start, many could be made to collide. */
+/* Keys are of the producers' choice: without a secret start and factor, many could be made to
+ * collide. Both halves of the product count, or a change of a word's last bit could be undone. */
 static u32 hash_of(const Kernel *k, const u8 *text, size_t size) {
     u64 hash = k->seed ^ size, word;
-    for (; size >= 8; text += 8, size -= 8) {
-        memcpy(&word, text, 8);
-        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
+    unsigned __int128 product;
+    for (;; text += 8, size -= 8) {
+        if (size >= 8) memcpy(&word, text, 8);
+        else for (word = 0; size; size--) word = word << 8 | *text++;
+        product = (unsigned __int128)(hash ^ word) * (k->seed | 1);
+        hash = (u64)product ^ (u64)(product >> 64);
+        if (size < 8) return (u32)(hash >> 32);
     }
-    for (word = 0; size; size--) word = word << 8 | *text++;
-    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-    return (u32)(hash >> 32);
 }
 
 static u32 find_key(const Kernel *k, const u8 *text, size_t size) {
