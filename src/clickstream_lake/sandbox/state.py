@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from clickstream_lake.sandbox.resources import Resources
 
 _STATE_FILE: Final = "state.json"
+_NEW_STATE: Final = f"{_STATE_FILE}.new"
 _LINK: Final = "bucket"
 _VERSION: Final = 2
 # Answers to queries, and packages that Terraform put there, are not part of a lake.
@@ -81,7 +82,7 @@ class _State(msgspec.Struct):
 
 
 class _FirstState(msgspec.Struct):
-    """What versions up to 1.0 wrote: files under their keys, and no messages."""
+    """What earlier versions wrote: files under their keys, and no messages."""
 
     bucket: str
     metadata: dict[str, dict[str, str]]
@@ -139,12 +140,14 @@ def claim(directory: Path) -> None:
     Raises:
         SandboxError: it holds something that a sandbox did not write, or is another user's.
     """
-    if directory.is_dir() and not (directory / _STATE_FILE).exists() and any(directory.iterdir()):
+    found = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
+    # A first claim that was cut short has left the one, and not yet the other.
+    if _STATE_FILE not in found and found - {_NEW_STATE}:
         raise SandboxError(
             f"{directory} is neither empty nor a sandbox's: choose another directory"
         )
     make_private(directory)
-    if not (directory / _STATE_FILE).exists():
+    if _STATE_FILE not in found:
         _put_in_force(_State(), directory)
 
 
@@ -333,7 +336,7 @@ def _file(folder: Path, path: str, key: str) -> Path:
 
 def _put_in_force(state: _State, directory: Path) -> None:
     """Replace `state.json`, in one step and down to the disk."""
-    new = directory / f"{_STATE_FILE}.new"
+    new = directory / _NEW_STATE
     with new.open("wb") as sink:
         sink.write(msgspec.json.encode(state))
         sink.flush()

@@ -146,6 +146,18 @@ def test_only_the_owner_can_look_into_it(tmp_path: Path) -> None:
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("left", ["", '{"version":'])
+def test_a_directory_whose_first_claim_was_cut_short_is_claimed_again(
+    left: str, tmp_path: Path
+) -> None:
+    (tmp_path / "state.json.new").write_text(left)
+
+    claim(tmp_path)
+
+    with lake() as back:
+        assert back.restore(tmp_path) == 0
+
+
 def test_a_directory_is_one_sandbox_s_at_a_time(tmp_path: Path) -> None:
     with (
         held(tmp_path),
