@@ -172,7 +172,8 @@ def read_rejects(path: Path) -> list[tuple[int, int, str]]:
     for line in path.read_bytes().splitlines():
         row = json.loads(line)
         assert list(row) == [
-            "raw_key", "source_id", "line_number", "byte_offset", "reason", "processed_ts",
+            "raw_key", "source_id", "line_number", "byte_offset", "reason", "texts", "events",
+            "last_line_number", "last_byte_offset", "processed_ts",
         ]  # fmt: skip
         assert row["raw_key"] == RAW_KEY
         assert row["processed_ts"] == PROCESSED_TEXT
@@ -249,7 +250,7 @@ def check_alike(outcome: Outcome) -> None:
 
 
 def alike(kind: str, in_json: Any, in_parquet: Any) -> bool:  # noqa: ANN401 - any value
-    from tests.fuzz.oracle import instant  # noqa: PLC0415 - beside its only use
+    from tests.fuzz.times import instant  # noqa: PLC0415 - beside its only use
 
     if in_json is None or in_parquet is None:
         return in_json is None and in_parquet is None

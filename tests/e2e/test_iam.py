@@ -267,6 +267,7 @@ class Life:
     def work_off(self) -> list[str]:
         """Hand the queued messages to the compact function; what failed comes back."""
         failed: list[str] = []
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.queue.rpartition('/')[2]}"
         while messages := self.sqs.receive_message(
             QueueUrl=self.queue, MaxNumberOfMessages=1, AttributeNames=["All"]
         ).get("Messages"):
@@ -277,13 +278,13 @@ class Life:
                     "body": message["Body"],
                     "attributes": message["Attributes"],
                     "eventSource": "aws:sqs",
-                    "eventSourceARN": self.queue,
+                    "eventSourceARN": arn,
                 }
                 for message in messages
             ]
             answer = self.compact({"Records": records})
             failed += [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-            for message in messages:
+            for message in messages:  # the second time, for what the function deleted itself
                 self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         return failed
 

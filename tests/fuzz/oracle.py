@@ -8,11 +8,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Limits
+from tests.fuzz.times import moment
 
 SPACE = b" \t\r\n"
 LONGEST_KEY = 10_000
@@ -247,30 +247,14 @@ def fit(kind: str, value: Any) -> tuple[Any, Any]:  # noqa: ANN401, PLR0911 - a 
             return int(float(value)), Number(str(int(float(value))))
         if whole is not None and -(2**63) <= whole < 2**63:
             return whole, value
-    if kind == "timestamp" and text:
-        return instant(value), value
+    if kind == "timestamp" and isinstance(value, str):
+        return timestamp(value, text=text)
     raise UnfitError
 
 
-def instant(text: str) -> datetime:
-    """An ISO-8601 text as UTC, in milliseconds."""
-    found = re.fullmatch(
-        r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-        r"(?:T([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
-        r"(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?",
-        text,
-    )
-    if found is None:
-        raise UnfitError
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-    fraction = (found[7] or "").ljust(3, "0")[:3]
-    zone = found[8] or "Z"
-    digits = zone[1:].replace(":", "").ljust(4, "0") if zone != "Z" else "0000"
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    if int(digits[2:]) > 59 or offset > timedelta(hours=14):
-        raise UnfitError
+def timestamp(value: str, *, text: bool) -> tuple[Any, Any]:
+    """The same for a text or number that may be an instant."""
     try:
-        local = datetime(year, month, day, hour, minute, second, int(fraction) * 1000, tzinfo=UTC)
-        return local + offset if zone[0] == "-" else local - offset
+        return moment(value, text=text)
     except (ValueError, OverflowError):
         raise UnfitError from None

@@ -51,7 +51,8 @@ with raw.open("wb") as file:
 del block, member
 job = Job(
     Layout().source("raw/year=2025/month=11/day=26/f.gz"), load_catalog(),
-    Limits(max_ratio=1100), OutputOptions(), datetime(2025, 11, 26, tzinfo=UTC),
+    Limits(max_ratio=1100, max_object_bytes=1 << 40), OutputOptions(),
+    datetime(2025, 11, 26, tzinfo=UTC),
 )
 with raw.open("rb") as file:
     stats = transform_stream(file, job, folder).stats

@@ -12,6 +12,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 
+from clickstream_lake.sandbox.athena import instants
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 # Functions that differ from DuckDB's of the same meaning, or that DuckDB lacks.
@@ -54,6 +55,7 @@ _MACROS = (
     "last_day_of_month(d) AS last_day(d)",
     "infinity() AS 'Infinity'::DOUBLE",
     "nan() AS 'NaN'::DOUBLE",
+    *instants.MACROS,
 )
 # Joda-Time letters of format_datetime and parse_datetime, as strftime spells them.
 _JODA = {
@@ -69,6 +71,8 @@ _CODES: dict[type[duckdb.Error], str] = {
     duckdb.ParserException: "SYNTAX_ERROR",
     duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE",
 }
+# A function of ours that says in Athena's words why it fails.
+_FAILED_FUNCTION = re.compile(r"UDF: QueryError: ([A-Z_]+): (.*)", re.DOTALL)
 _MISSING_FUNCTION = re.compile(r"Function with name (\w+) does not exist")
 
 
@@ -115,6 +119,7 @@ def _functions() -> duckdb.DuckDBPyConnection:
     """Define Trino's functions once per process: each takes DuckDB a millisecond."""
     database = duckdb.connect(config={"autoload_known_extensions": False})
     database.execute("SET GLOBAL TimeZone = 'UTC'")
+    instants.register(database)
     for macro in _MACROS:
         database.execute(f"CREATE MACRO {macro}")
     return database
@@ -138,6 +143,8 @@ def explain_failure(error: duckdb.Error) -> QueryError:
     text = str(error).split("\n\n", maxsplit=1)[0]
     if match := _MISSING_FUNCTION.search(text):
         return QueryError("FUNCTION_NOT_FOUND", f"Function '{match[1]}' not registered")
+    if match := _FAILED_FUNCTION.search(str(error)):
+        return QueryError(match[1], match[2])
     code = _CODES.get(type(error), "GENERIC_USER_ERROR")
     return QueryError(code, text.removeprefix(f"{type(error).__name__.removesuffix('Exception')} "))
 
@@ -222,6 +229,8 @@ def _joda(pattern: str) -> str:
 _MENDERS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.JSONExtractScalar: lambda n: _call("trino_json_extract_scalar", n.this, n.expression),
     exp.JSONExtract: lambda n: _call("trino_json_extract", n.this, n.expression),
+    exp.FromISO8601Timestamp: lambda n: _call("trino_from_iso8601_timestamp", n.this),
+    exp.FromISO8601Date: lambda n: _call("trino_from_iso8601_date", n.this),
     exp.ApproxDistinct: lambda n: exp.Count(this=exp.Distinct(expressions=[n.this])),
     exp.ApproxQuantile: _approx_percentile,
     exp.SplitPart: lambda n: _call(

@@ -180,11 +180,10 @@ static void put_compact(Kernel *k, size_t cell, const u8 *start, const u8 *end) 
 
 static bool careful_instant(Kernel *k, const u8 *p, const u8 *end, u32 column, int64_t *millis,
                             bool *as_sent) {
-    u8 *text;
-    (void)column;
-    *as_sent = true;
-    if (*p != '"' || !(text = make_room(&k->inner[0], (size_t)(end - p)))) return false;
-    return parse_instant(text, decode_text(p + 1, end - 1, text), millis);
+    u8 formats = k->formats[column], *text;
+    if (*p != '"') return instant_of(formats, p, end, false, millis, as_sent);
+    if (!(text = make_room(&k->inner[0], (size_t)(end - p)))) return false;
+    return instant_of(formats, text, decode_text(p + 1, end - 1, text), true, millis, as_sent);
 }
 
 /* Put a value into its column and its JSON line; false if it does not fit. */

@@ -50,7 +50,8 @@ static void fill_column(const Kernel *k, u32 column, u8 *out) {
         u8 *valid = out + layout->start[0];
         memset(valid, 0, layout->size[0]);
         for (u32 row = 0; row < k->rows; row++)
-            valid[row / 8] |= (k->tags[(size_t)row * k->columns + column] != NOTHING) << row % 8;
+            valid[row / 8] |=
+                (u8)((k->tags[(size_t)row * k->columns + column] != NOTHING) << row % 8);
     }
     if (is_text(kind)) {
         fill_texts(k, column, (int32_t *)values, out + layout->start[2]);
@@ -60,7 +61,7 @@ static void fill_column(const Kernel *k, u32 column, u8 *out) {
         memset(values, 0, layout->size[1]);
         for (u32 row = 0; row < k->rows; row++) {
             size_t cell = (size_t)row * k->columns + column;
-            values[row / 8] |= (k->tags[cell] == VALUE && k->cells[cell].whole) << row % 8;
+            values[row / 8] |= (u8)((k->tags[cell] == VALUE && k->cells[cell].whole) << row % 8);
         }
     } else {
         for (u32 row = 0; row < k->rows; row++) {

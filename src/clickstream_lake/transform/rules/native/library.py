@@ -66,6 +66,8 @@ class Scanned(ctypes.Structure):
         ("rejects", ctypes.c_uint32),
         ("mismatches", ctypes.c_uint32),
         ("repaired", ctypes.c_uint32),
+        ("careful", ctypes.c_uint32),
+        ("unused", ctypes.c_uint32),
         ("tallies", Tally * REASONS),
     )
 
@@ -88,7 +90,7 @@ _U32, _U64 = ctypes.c_uint32, ctypes.c_uint64
 # Name -> result and arguments.
 _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "kernel_abi": (_U32,),
-    "kernel_new": (_KERNEL, _U32, _TEXT, _U32, _U64),
+    "kernel_new": (_KERNEL, _U32, _TEXT, _TEXT, _U32, _U64),
     "kernel_free": (None, _KERNEL),
     "kernel_limit": (None, _KERNEL, _U64, _U32, _U32, _U32),
     "kernel_stamp": (ctypes.c_int, _KERNEL, ctypes.c_int64, _TEXT, _U32),

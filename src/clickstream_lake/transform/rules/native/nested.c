@@ -2,9 +2,8 @@
 #include "kernel.h"
 
 /* Whether a text may be JSON itself: its first characters say so, as they are or as escapes. */
-static bool may_be_json(const Kernel *k, const u8 *p) {
+static bool may_be_json(const u8 *p) {
     int code;
-    if (!k->levels) return false;
     while (*p == ' ') p++;
     if (*p != '\\') return *p == '{' || *p == '[';
     if (p[1] != 'u') return p[1] == 'n' || p[1] == 'r' || p[1] == 't';
@@ -15,7 +14,7 @@ static bool may_be_json(const Kernel *k, const u8 *p) {
 /* The closing quote of a text inside a value. */
 static const u8 *scan_inner_text(const Kernel *k, const u8 *p) {
     unsigned has = 0;
-    if (CHECK(JSON_IN_NESTED_TEXT, may_be_json(k, p))) return NULL;
+    if (k->may_start_json[*p] && CHECK(JSON_IN_NESTED_TEXT, may_be_json(p))) return NULL;
     return scan_text(p, k->end, &has);
 }
 

@@ -81,7 +81,7 @@ static const u8 *scan_escape(const u8 *p) {
 }
 
 /* The closing quote of a text whose first character is at `p`. */
-static inline const u8 *scan_text(const u8 *p, const u8 *end, unsigned *has) {
+ALWAYS_INLINE const u8 *scan_text(const u8 *p, const u8 *end, unsigned *has) {
     for (;;) {
         p = skip_plain(p, end);
         if (*p == '"') return p;

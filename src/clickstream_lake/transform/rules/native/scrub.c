@@ -51,21 +51,22 @@ static void merge_cuts(Kernel *k, size_t first) {
     k->cuts.count = first + kept;
 }
 
-/* Behind the closing quote of a text with escapes that mean something; NULL if it has none. */
+/* The closing quote of a text whose content starts at `p`; if there is none, or an escape that means
+ * nothing is before it, the end of what can be read. */
 static const u8 *lenient_text(const u8 *p, const u8 *end) {
-    while (p < end && *p != '"') {
-        if (*p++ != '\\') continue;
-        if (p == end) return NULL;
-        switch (*p++) {
-        case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': break;
+    for (; p < end && *p != '"'; p++) {
+        if (*p != '\\') continue;
+        if (end - p < 2) return p;
+        switch (p[1]) {
+        case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': p++; break;
         case 'u':
-            if (end - p < 4 || hex4(p) < 0) return NULL;
-            p += 4;
+            if (end - p < 6 || hex4(p + 2) < 0) return p;
+            p += 5;
             break;
-        default: return NULL;
+        default: return p;
         }
     }
-    return p < end ? p + 1 : NULL;
+    return p;
 }
 
 static bool is_blank(u8 c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -251,6 +252,18 @@ static bool add_member(Kernel *k, const u8 *text, const u8 *start, const u8 *end
     return true;
 }
 
+/* Cut what goes of a text in a text that has no end: it can be read up to `stop`. */
+static bool cut_open_text(Kernel *k, const u8 *text, const u8 *start, const u8 *stop,
+                          const u8 *end, unsigned level) {
+    size_t before = k->cuts.count;
+    if (!cut_inside(k, start + 1, stop, (u64)(start + 1 - text), level, false)) return false;
+    if (k->cuts.count > before) {
+        Span *last = (Span *)k->cuts.at + k->cuts.count - 1;
+        if (last->end == (u64)(stop - text)) last->end = (u64)(end - text);
+    }
+    return true;
+}
+
 enum { WANT_VALUE, WANT_ITEM_OR_END, WANT_KEY, WANT_KEY_OR_END, WANT_COLON, WANT_NEXT };
 
 /* Cut PII out of a text; of one that is not JSON to its end, as far as it is. False without
@@ -278,7 +291,11 @@ static bool cut_walk(Kernel *k, const u8 *text, const u8 *end, unsigned level) {
         }
         if (*p == '"') {
             p = lenient_text(p + 1, end);
-            if (!p) break;
+            if (p == end || *p != '"') {
+                if (value && !cut_open_text(k, text, start, p, end, level)) return false;
+                break;
+            }
+            p++;
             if (want == WANT_KEY || want == WANT_KEY_OR_END) {
                 if (!add_member(k, text, start, p, size)) return false;
                 want = WANT_COLON;
@@ -319,6 +336,10 @@ static bool cut_walk(Kernel *k, const u8 *text, const u8 *end, unsigned level) {
         if (frame && frame->is_object) member(k, k->members.count - 1)->end = (u64)(p - text);
         if (!depth && level == 0) break;
     }
+    if (want == WANT_NEXT && k->frames.count > first_frame &&
+        ((Frame *)k->frames.at)[k->frames.count - 1].is_object)
+        /* What follows its value is neither a comma nor a brace: the value may go on there. */
+        member(k, k->members.count - 1)->end = size;
     while (k->frames.count > first_frame)
         if (!close_frame(k, level)) return false;
     k->arena.count = arena;
