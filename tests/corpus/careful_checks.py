@@ -170,7 +170,7 @@ CHECK: Final = [
 PII: Final = b'{"user_id":1}'
 
 SCRUB: Final = [
-    CarefulCheck("a cut in a cut", "scrub.c", "if (kept && «cuts[i].start <= cuts[kept - 1].end») {", "false", b'{"user_id":{"user_id":1},"zz":{"key":1}}'),
+    CarefulCheck("a cut in a cut", "scrub.c", "if («cuts[i].end > cuts[kept - 1].end») cuts", "true", b'{"user_id":{"user_id":1,"b":2},"zz":{"key":1}}'),
     CarefulCheck("a cut beside a cut", "scrub.c", "if («cuts[i].end > cuts[kept - 1].end») cuts", "false", b'{"zz":{"a":1,"user_id":1,"key":2}}'),
     CarefulCheck("cuts in order", "scrub.c", "«qsort(cuts, count, sizeof *cuts, by_start)»", "(void)0", b'{"zz":{"user_id":1,"a":{"user_id":2,"b":1}}}'),
     CarefulCheck("an escape that is none", "scrub.c", "if (end - p < 2) return p; switch («p[1]») {", "p[1] == 'x' ? 'n' : p[1]", inside(b'{"a":"\\x","user_id":1}')),
@@ -197,9 +197,9 @@ SCRUB: Final = [
     CarefulCheck("opening bracket of a name", "scrub.c", "if («c != '['» && c != ']') {", "true", b'{"page_url":"/p?a[user_id]=1"}'),
     CarefulCheck("closing bracket of a name", "scrub.c", "if (c != '[' && «c != ']'») {", "c != ']' || p < end", b'{"page_url":"/p?a[user_id]=1"}'),
     CarefulCheck("each part of a name", "scrub.c", "return true; «out = start»;", "0", b'{"page_url":"/p?a[user_id]=1"}'),
-    CarefulCheck("query", "scrub.c", "while (p < end && «*p != '?'» && *p != '#') p++;", "true", b'{"page_url":"/p?user_id=1"}'),
-    CarefulCheck("fragment", "scrub.c", "while (p < end && *p != '?' && «*p != '#'») p++;", "true", b'{"page_url":"/p#user_id=1"}'),
-    CarefulCheck("paths", "scrub.c", "while (p < end && «*p != '?'» && *p != '#') p++;", "*p != '?' && *p != '&'", b'{"page_url":"/p&user_id=1;?key=1"}'),
+    CarefulCheck("query", "scrub.c", 'p = «find_any(p, end, end, (const u8 *)"?#\\0#")»;', "memchr(p, '#', (size_t)(end - p)) ? memchr(p, '#', (size_t)(end - p)) : end", b'{"page_url":"/p?user_id=1"}'),
+    CarefulCheck("fragment", "scrub.c", 'p = «find_any(p, end, end, (const u8 *)"?#\\0#")»;', "memchr(p, '?', (size_t)(end - p)) ? memchr(p, '?', (size_t)(end - p)) : end", b'{"page_url":"/p#user_id=1"}'),
+    CarefulCheck("paths", "scrub.c", 'p = «find_any(p, end, end, (const u8 *)"?#\\0#")»;', 'find_any(p, end, end, (const u8 *)"&?#;")', b'{"page_url":"/p&user_id=1;?key=1"}'),
     *(
         CarefulCheck(f"parameter behind {name}", "scrub.c", f"«*next != '{byte}'»", "true", b'{"page_url":"/p?a=1%suser_id=2"}' % byte.encode())
         for name, byte in [("question mark", "?"), ("ampersand", "&"), ("hash", "#"), ("semicolon", ";")]
@@ -222,12 +222,17 @@ SCRUB: Final = [
     CarefulCheck("columns that hold no URLs", "scrub.c", "k->keys[number].column >= 0 && «k->urls[k->keys[number].column]»", "true", odd(b'"event_id":"/p?user_id=1"')),
     CarefulCheck("doubles of the event alone", "scrub.c", "if («level == 0» && !drop_doubles", "true", inside(b'{"a":1,"a":2}')),
     CarefulCheck("doubles", "scrub.c", "«m->drop = true»", "0", b'{"zz":1,"zz":2}'),
-    CarefulCheck("nested doubles", "scrub.c", "if («level == 0 && !drop_doubles(k, frame.first)») return", "k->frames.count == 0 && !drop_doubles(k, frame.first)", b'{"zz":{"a":1,"a":2}}'),
+    CarefulCheck("nested doubles", "scrub.c", "if («level == 0 && !drop_doubles(k, text, frame.first)») return", "k->frames.count == 0 && !drop_doubles(k, text, frame.first)", b'{"zz":{"a":1,"a":2}}'),
     CarefulCheck("the comma before", "scrub.c", "else if («kept») {", "false", b'{"zz":{"a":1,"user_id":2}}'),
     CarefulCheck("the comma behind", "scrub.c", "«i + 1 < count» ? m[1].start : m->end", "false", b'{"zz":{"user_id":2,"a":1}}'),
     CarefulCheck("fields of another object", "scrub.c", "«k->members.count = frame.first»", "k->members.count", odd(b'"user_id":{"b":1},"c":2')),
     CarefulCheck("the end of a field", "scrub.c", "«member(k, k->members.count - 1)->end = (u64)(p - text)»", "0", b'{"zz":{"a":1,"user_id":2,"c":3}}'),
-    CarefulCheck("PII", "scrub.c", ".drop = «fate_of_any(k, name, size) == DROPPED»", "false", b'{"zz":{"user_id":1}}'),
+    CarefulCheck("PII", "scrub.c", "m->drop = «k->keys[number].column == DROPPED»", "false", b'{"zz":{"user_id":1}}'),
+    CarefulCheck("PII with escapes", "scrub.c", "m->drop = «fate_of_any(k, name, m->size) == DROPPED»", "false", b'{"zz":{"user\\u005fid":1}}'),
+    CarefulCheck("doubles with escapes", "scrub.c", "m->hash = «hash_of(k, name - 1, m->size + 2)»", "hash_of(k, name, m->size)", b'{"zz":1,"\\u007az":2}'),
+    CarefulCheck("nested keys with escapes", "scrub.c", "size + 2 <= LONGEST_KEY && «!memchr(start, '\\\\', size + 2)»", "true", b'{"zz":{"user\\u005fid":1}}'),
+    CarefulCheck("keys with escapes", "careful.c", "key_size <= LONGEST_KEY && «!memchr(key, '\\\\', key_size)»", "true", b'{"\\u007az":1}'),
+    CarefulCheck("carriage returns beside others", "careful.c", "for (; «mark» && p < stop; p++)", "false", b'{"zz":{"a":\r1}}'),
     CarefulCheck("fields of a text that does not end", "scrub.c", "while («k->frames.count > first_frame»)", "false", inside(b'{"user_id":"x')),
     CarefulCheck("too deep a text", "scrub.c", "if («depth == k->max_depth») break;", "false", inside(b'[[[[[{"user_id":1}')),
     CarefulCheck("deep texts", "scrub.c", "if («depth == k->max_depth») break;", "depth + 1 == k->max_depth", inside(b'[[[[{"user_id":1}')),
@@ -271,8 +276,8 @@ CAREFUL: Final = [
     CarefulCheck("another escape", "careful.c", "end - p >= 12 && p[6] == '\\\\' && «p[7] == 'u'»", "true", b'{"event_id":"\\ud83d\\ndc00"}'),
     CarefulCheck("halves are counted", "careful.c", "«++*halves»;", "0", b'{"event_id":"\\ud83d"}'),
     CarefulCheck("halves of events that are published", "careful.c", "«k->scanned.repaired += halves»", "k->scanned.repaired = halves", b'{"event_id":"\\ud83d"}\n' * 2),
-    CarefulCheck("nothing is cut", "careful.c", "if («!k->cuts.count» && !memchr", "true", b'{"zz":{"user_id":1}}'),
-    CarefulCheck("carriage returns alone", "careful.c", "if (!k->cuts.count && «!memchr(start, '\\r', size)») return", "true", b'{"zz":{"a":\r1}}'),
+    CarefulCheck("nothing is cut", "careful.c", "if («!k->cuts.count» && !mark)", "true", b'{"zz":{"user_id":1}}'),
+    CarefulCheck("carriage returns alone", "careful.c", "if (!k->cuts.count && «!mark») return", "true", b'{"zz":{"a":\r1}}'),
     CarefulCheck("carriage returns", "careful.c", "if («*p != '\\r'») *out++ = *p;", "true", b'{"zz":{"a":\r1}}'),
     CarefulCheck("quotes in other values", "careful.c", "if (c >= 0x20 && «c != '\"'» && c != '\\\\') {", "true", b'{"event_id":["a"]}'),
     CarefulCheck("backslashes in other values", "careful.c", "if (c >= 0x20 && c != '\"' && «c != '\\\\'») {", "true", b'{"event_id":["\\\\"]}'),
