@@ -93,7 +93,7 @@ FRAMING: Final = [
     CarefulCheck("third byte of a mark", "framing.c", "«p[2] != 0xBF»", "false", A + b"\xef\xbb\xbe" + B),
     CarefulCheck("inside of a torn string", "framing.c", "(end - p < 2 || «p[1] != '\\\\'»)", "true", A + b',{\\"b\\":1}'),
     CarefulCheck("arrays are texts", "framing.c", "return «*p == '['» ||", "false", A + b",[1]"),
-    CarefulCheck("escapes in strings", "framing.c", "p += «*p == '\\\\' ? 2 : 1»", "1", b'{"price":"\\"}"}'),
+    CarefulCheck("escapes in strings", "framing.c", "p += «*p == '\\\\' && p + 1 < end ? 2 : 1»", "1", b'{"price":"\\"}"}'),
     CarefulCheck("strings hide brackets", "framing.c", BRACKETS, "(p++, p[-1] == '\"' ? 'x' : p[-1])", b'{"price":"{"}' + A),
     CarefulCheck("square brackets count", "framing.c", BRACKETS, f"(p++, {no(repr('['))})", b'{"a":[{}],}'),
     CarefulCheck("braces count", "framing.c", BRACKETS, "(p++, p[-1] == '{' && depth ? 'x' : p[-1])", b'{"a":{},}'),
