@@ -14,6 +14,7 @@ import os
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -319,15 +320,27 @@ def save(worst: list[tuple[Found, str, float]], seed: int) -> None:
 
 
 def worst_of(elite: Elite, count: int = WORST) -> list[tuple[Found, str, float]]:
-    """The worst at full size, by the least of two measurements: most by CPU, some by the others."""
+    """The worst at full size, by the less of two measurements: most by CPU, some by the others.
+
+    No more than a quarter come from one origin, so that one fault does not hide the next.
+    """
+    ranked = {
+        objective: sorted(
+            (found for (of, _), found in elite.items() if of == objective),
+            key=lambda found, of=objective: found.score(of),
+            reverse=True,
+        )
+        for objective in _OBJECTIVES
+    }
     chosen: dict[Recipe, str] = {}
-    shares = {"cpu": count * 3 // 4, "memory": count // 8, "rejects": count}
-    for objective, share in shares.items():
-        found = [one for (of, _), one in elite.items() if of == objective]
-        found.sort(key=lambda one: one.score(objective), reverse=True)
-        for one in found[: share * 2]:
-            if sum(name == objective for name in chosen.values()) < share and len(chosen) < count:
-                chosen.setdefault(one.recipe, objective)
+    origins: Counter[str] = Counter()
+    for objective, share in (("memory", 2), ("rejects", 2), ("cpu", count - 4), ("rejects", count)):
+        left = min(share, count - len(chosen))
+        for found in ranked[objective]:
+            if left and found.recipe not in chosen and origins[found.recipe.origin] < count // 4:
+                chosen[found.recipe] = objective
+                origins[found.recipe.origin] += 1
+                left -= 1
     rows = []
     for recipe, objective in chosen.items():
         tries = [measure(recipe, _FULL_BYTES) for _ in range(2)]
