@@ -107,6 +107,7 @@ enum { NOTHING, INPUT, DECODED, GATHERED, VALUE };
 typedef struct {
     u8 *text; /* in its quotes */
     u32 size; /* quotes included */
+    u32 hash;
     int32_t column;
     u32 seen; /* in the event with this number */
     u32 next; /* the key that came after it last */
@@ -165,8 +166,9 @@ typedef struct {
 /* A field of an object that is looked into. */
 typedef struct {
     u64 start, end;    /* of its key's opening quote and its value's end */
-    size_t name, size; /* in the arena */
+    size_t name, size; /* without quotes, in the text or, if it has escapes, in the arena */
     u32 hash;
+    bool in_arena;
     bool drop;
 } Member;
 
@@ -317,6 +319,7 @@ static u8 *compact_value(const u8 *p, const u8 *end, u8 *out);
 static u32 hash_of(const Kernel *k, const u8 *text, size_t size);
 static u32 find_key(const Kernel *k, const u8 *text, size_t size);
 static u32 key_number(Kernel *k, const u8 *start, const u8 *end);
+static u32 next_key_number(Kernel *k, u32 *last, const u8 *start, const u8 *end);
 static u32 learn_key(Kernel *k, const u8 *text, size_t size, int32_t column);
 static void forget_keys(Kernel *k);
 static bool is_pii(const Kernel *k, const u8 *start, const u8 *end);
