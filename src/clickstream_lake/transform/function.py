@@ -194,6 +194,7 @@ class TransformFunction:
         self._telemetry.count("RowsPublished", stats.published)
         self._telemetry.count("RowsRejected", stats.rejected_lines)
         self._telemetry.count("ValuesMismatched", sum(stats.mismatched.values()))
+        self._telemetry.count("HalvesRepaired", stats.repaired)
         self._telemetry.bytes("BytesIn", stats.bytes_in)
         self._telemetry.bytes("BytesJson", stats.bytes_json)
         self._telemetry.bytes("BytesParquet", stats.bytes_parquet)

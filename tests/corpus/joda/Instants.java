@@ -14,10 +14,17 @@ import org.joda.time.format.ISODateTimeFormat;
 
 /**
  * What Trino 476's from_iso8601_timestamp answers, in a session whose zone is UTC: a text a line, its
- * characters beyond ASCII's printable ones (and backslashes) as \\uXXXX; UTC milliseconds, or -.
+ * characters beyond ASCII's printable ones, and backslashes, as Java escapes them; then UTC
+ * milliseconds, or - where the query fails.
  *
  * As DateTimeFunctions.fromISO8601Timestamp has it, the parser is Joda-Time's; the result is packed
  * with a zone that Trino knows (TimeZoneKey.getTimeZoneKey), and 52 bits of milliseconds.
+ *
+ * To make instants.tsv again, after adding a line to it for instance (Java 17, Maven):
+ *
+ *   mvn dependency:copy -Dartifact=joda-time:joda-time:2.14.0 -DoutputDirectory=build/joda
+ *   mvn dependency:copy -Dartifact=io.trino:trino-spi:476 -DoutputDirectory=build/joda
+ *   cut -f1 instants.tsv | java -cp "build/joda/*" Instants.java >again && mv again instants.tsv
  */
 public class Instants {
     public static void main(String[] arguments) throws Exception {

@@ -502,6 +502,7 @@ def test_logs_and_metrics_hold_counts_and_no_payload(
         "RowsPublished": 2,
         "RowsRejected": 4,
     }
+    assert sum(main["HalvesRepaired"]) == 0
     assert {"ValuesMismatched", "BytesIn", "BytesJson", "BytesParquet", "Duration"} <= set(main)
     by_reason = {
         entry["reason"]: entry["RowsRejectedByReason"] for entry in metrics if "reason" in entry

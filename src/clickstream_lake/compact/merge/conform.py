@@ -122,9 +122,9 @@ class Conformer:
         """A column's values as `coerce` would give them."""
         field = self._wanted.field(name)
         column = _cast(table.column(name), field.type)
-        return (
-            column.cast(pa.int64()) if pa.types.is_timestamp(field.type) else column
-        ).to_pylist()
+        if pa.types.is_timestamp(field.type):
+            column = column.cast(pa.int64())
+        return list(column.to_pylist())
 
     def _raw_values(self, table: pa.Table, name: str) -> list[bytes | None]:
         """A column's values as the JSON text that `extra` would hold."""

@@ -21,9 +21,10 @@ MOST_LEVELS: Final = 3
 
 _BLANK: Final = b" \t\r\n"
 _BACKSLASH: Final = ord("\\")
+_CONTENT: Final = rb'(?:[^"\\]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+'
 _TOKEN: Final = re.compile(
     rb"[ \t\r\n]*+(?:"
-    rb'(?P<string>"(?:[^"\\]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+")'
+    rb'(?P<string>"' + _CONTENT + rb'")|(?P<open>"' + _CONTENT + rb")"
     rb'|(?P<mark>[{}\[\]:,])|(?P<scalar>[^ \t\r\n"{}\[\]:,]++))'
 )
 _SURROGATE_PAIR: Final = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -126,6 +127,10 @@ class Scrubber:
             kind = str(token.lastgroup)
             start, position = token.span(kind)
             byte = text[start : start + 1]
+            if kind == "open":
+                if wanted in {_Wanted.VALUE, _Wanted.ITEM_OR_END}:
+                    cuts += self._inside_open(text, start + 1, position, level)
+                break
             opens_another = wanted is _Wanted.NEXT and not frames and byte in b"{["
             if byte in b"{[" and (wanted in {_Wanted.VALUE, _Wanted.ITEM_OR_END} or opens_another):
                 if len(frames) == self._max_depth:
@@ -148,7 +153,8 @@ class Scrubber:
             if wanted in {_Wanted.VALUE, _Wanted.ITEM_OR_END} and kind != "mark":
                 if kind == "string":
                     content = text[start + 1 : position - 1]
-                    cuts += self._inside(content, start + 1, level, self._is_url(frames, level))
+                    is_url = self._is_url(frames, level)
+                    cuts += self._inside(content, start + 1, level, is_url=is_url)
             elif (
                 frames and wanted in _MAY_CLOSE and byte == (b"}" if frames[-1].is_object else b"]")
             ):
@@ -160,6 +166,9 @@ class Scrubber:
                 frames[-1].members[-1].end = position
             if not frames and level == 0:
                 break
+        if wanted is _Wanted.NEXT and frames and frames[-1].is_object:
+            # What follows its value is neither a comma nor a brace: the value may go on there.
+            frames[-1].members[-1].end = len(text)
         for frame in frames:
             cuts += self._of_frame(frame, level)
         return _merged(cuts)
@@ -169,7 +178,7 @@ class Scrubber:
         top = level == 0 and len(frames) == 1 and frames[0].is_object
         return top and frames[0].members[-1].name in self._urls
 
-    def _inside(self, content: bytes, offset: int, level: int, is_url: bool) -> Iterator[Span]:  # noqa: FBT001 - a fact about the text
+    def _inside(self, content: bytes, offset: int, level: int, *, is_url: bool) -> Iterator[Span]:
         """What to cut of a text whose content is at `offset`."""
         if not is_url and content[:1] not in (b"{", b"[", b" ", b"\t", b"\r", b"\n", b"\\"):
             return
@@ -182,6 +191,11 @@ class Scrubber:
             return
         if cuts:
             yield from _in_content(cuts, content, offset)
+
+    def _inside_open(self, text: bytes, start: int, stop: int, level: int) -> Iterator[Span]:
+        """What to cut of a text in a text that has no end: it can be read up to `stop`."""
+        for begin, end in self._inside(text[start:stop], start, level, is_url=False):
+            yield begin, len(text) if end == stop else end
 
     def _of_frame(self, frame: _Frame, level: int) -> Iterator[Span]:
         """The fields of one object that go, each with a comma."""

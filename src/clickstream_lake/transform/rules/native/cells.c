@@ -22,32 +22,33 @@ static inline void put(Kernel *k, const u8 *start, const u8 *end) {
 
 /* --- cells: each function puts a value into row and JSON line and returns its end */
 
-/* Where a URL's parameters start, or one ends. */
-static inline const u8 *find_delimiter(const u8 *p, const u8 *end) {
-    while (end - p >= 16) {
+/* The first of two or four signs; bytes up to `readable` may be looked at. */
+static inline const u8 *find_any(const u8 *p, const u8 *end, const u8 *readable, const u8 *signs) {
+    for (; p < end && readable - p >= 16; p += 16) {
         bytes16 found;
         memcpy(&found, p, 16);
-        words2 hit = (words2)((found == '?') | (found == '&') | (found == '#') | (found == ';'));
-        if (hit[0]) return p + (__builtin_ctzll(hit[0]) >> 3);
-        if (hit[1]) return p + 8 + (__builtin_ctzll(hit[1]) >> 3);
-        p += 16;
+        words2 hit = (words2)((found == (int8_t)signs[0]) | (found == (int8_t)signs[1]));
+        if (signs[2]) hit |= (words2)((found == (int8_t)signs[2]) | (found == (int8_t)signs[3]));
+        if (!(hit[0] | hit[1])) continue;
+        p += hit[0] ? __builtin_ctzll(hit[0]) >> 3 : 8 + (__builtin_ctzll(hit[1]) >> 3);
+        return p < end ? p : end;
     }
-    while (p < end && *p != '?' && *p != '&' && *p != '#' && *p != ';') p++;
-    return p;
+    while (p < end && *p != signs[0] && *p != signs[1] && (*p != signs[2] || !*p) && *p != signs[3])
+        p++;
+    return p < end ? p : end;
 }
 
 /* Whether a URL may have a parameter that is PII. */
-static bool may_name_pii(const Kernel *k, const u8 *p, const u8 *end, unsigned has) {
-    for (p = find_delimiter(p, end); p < end; p = find_delimiter(p, end)) {
+static inline bool may_name_pii(const Kernel *k, const u8 *p, const u8 *end, unsigned has) {
+    const u8 *in_parameter = k->in_parameter;
+    p = find_any(p, end, k->end, (const u8 *)"?#\0#");
+    while (p < end) {
         const u8 *name = ++p;
-        if (has) return true;
-        while (p < end && *p != '=' && *p != '&' && *p != '?' && *p != '#' && *p != ';') {
-            /* `user%5Fid`, `user+id`, `event[user_id]` */
-            if (*p == '%' || *p == '+' || *p == '[' || *p == ']') return true;
-            p++;
-        }
-        if (name < p && k->may_start_name[*name] && is_pii(k, name, p))
+        if (has & ESCAPES) return true;
+        while (in_parameter[*p] == PLAIN) p++;
+        if (in_parameter[*p] == ODD || (k->may_start_name[*name] && is_pii(k, name, p)))
             return true;
+        p = find_any(p, end, k->end, (const u8 *)"&?#;");
     }
     return false;
 }
@@ -57,7 +58,7 @@ static const u8 *take_text(Kernel *k, const u8 *p, size_t cell, u32 column) {
     Number number;
     unsigned has = 0;
     if (*p == '"') {
-        if (CHECK(JSON_IN_TEXT, may_be_json(k, p + 1))) return NULL;
+        if (k->may_start_json[p[1]] && CHECK(JSON_IN_TEXT, may_be_json(p + 1))) return NULL;
         p = scan_text(++start, k->end, &has);
         if (!p) return NULL;
         if (k->urls[column] && CHECK(PII_IN_URL, may_name_pii(k, start, p, has))) return NULL;

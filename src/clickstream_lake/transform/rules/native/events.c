@@ -127,7 +127,8 @@ static const u8 *scan_line(Kernel *k, const u8 *p) {
         if (k->rows >= MOST_ROWS || k->no_memory) return p;
         if (*p == '{') next = scan_event(k, p);
         if (next && CHECK(LONG_EVENT, (u64)(next - p) > k->max_line_bytes)) next = NULL;
-        if (next && CHECK(TORN, !may_follow(k, skip_white(next)))) next = NULL;
+        if (next) next = skip_white(next);
+        if (next && CHECK(TORN, !may_follow(k, next))) next = NULL;
         if (!next) {
             go_back(k, &before);
             next = careful_run(k, p, line_end(k, p));

@@ -95,6 +95,7 @@ static const u8 *garbage_end(const u8 *p, const u8 *end, bool *torn) {
 }
 
 static void take_text_of_line(Kernel *k, const Text *text) {
+    k->scanned.careful++;
     int reason = (u64)(text->end - text->start) > k->max_line_bytes
                      ? LINE_TOO_LONG
                      : careful_event(k, text->start, text->end);

@@ -158,7 +158,13 @@ EXPORTED int kernel_taken(Kernel *k, u32 count, const u8 *names, const u8 *sizes
 
 /* Whether to look into texts that are JSON, and, by column, into URLs. */
 EXPORTED void kernel_texts(Kernel *k, int look_inside, const u8 *urls) {
+    static const u8 ends[] = "=&?#;\"", odd[] = "%+[]";
+    static const u8 starts[] = "{[ \\";
     k->levels = look_inside ? MOST_LEVELS : 0;
+    for (size_t i = 0; i < sizeof starts - 1; i++) k->may_start_json[starts[i]] = look_inside;
+    for (size_t i = 0; i < sizeof ends - 1; i++) k->in_parameter[ends[i]] = ENDS;
+    for (size_t i = 0; i < sizeof odd - 1; i++) k->in_parameter[odd[i]] = ODD;
+    memset(k->in_parameter + 0x80, ODD, 0x80);
     memcpy(k->urls, urls, k->columns);
 }
 

@@ -66,6 +66,8 @@ class Scanned(ctypes.Structure):
         ("rejects", ctypes.c_uint32),
         ("mismatches", ctypes.c_uint32),
         ("repaired", ctypes.c_uint32),
+        ("careful", ctypes.c_uint32),
+        ("unused", ctypes.c_uint32),
         ("tallies", Tally * REASONS),
     )
 

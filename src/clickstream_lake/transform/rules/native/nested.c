@@ -2,9 +2,8 @@
 #include "kernel.h"
 
 /* Whether a text may be JSON itself: its first characters say so, as they are or as escapes. */
-static bool may_be_json(const Kernel *k, const u8 *p) {
+static bool may_be_json(const u8 *p) {
     int code;
-    if (!k->levels) return false;
     while (*p == ' ') p++;
     if (*p != '\\') return *p == '{' || *p == '[';
     if (p[1] != 'u') return p[1] == 'n' || p[1] == 'r' || p[1] == 't';
@@ -15,18 +14,19 @@ static bool may_be_json(const Kernel *k, const u8 *p) {
 /* The closing quote of a text inside a value. */
 static const u8 *scan_inner_text(const Kernel *k, const u8 *p) {
     unsigned has = 0;
-    if (CHECK(JSON_IN_NESTED_TEXT, may_be_json(k, p))) return NULL;
+    if (k->may_start_json[*p] && CHECK(JSON_IN_NESTED_TEXT, may_be_json(p))) return NULL;
     return scan_text(p, k->end, &has);
 }
 
 /* A number that keys of the same bytes share, and hardly any others: `p` to `end`, without quotes.
- * There are at least seven bytes before it in the block. */
+ * There are at least six bytes before it in the block, and a byte behind its closing quote. */
 static u64 fingerprint(const u8 *p, const u8 *end) {
     size_t size = (size_t)(end - p);
     u64 first = 0, last;
-    memcpy(&last, end - 7, 8); /* with the closing quote */
+    memcpy(&last, end - 6, 8);
+    last <<= 8; /* without what is behind the closing quote */
     if (size < 7) last >>= 8 * (7 - size);
-    if (size > 7) memcpy(&first, p, 8);
+    else memcpy(&first, p, 8);
     return (first * 0x9E3779B97F4A7C15u) ^ last ^ size << 56;
 }
 
