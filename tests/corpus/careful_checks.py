@@ -129,7 +129,7 @@ CHECK: Final = [
     CarefulCheck("depth ends with objects", "check.c", DEPTHS, f"(p++, {no(repr('}'))})", b'{"price":[{},{},{},{},{}]}'),
     CarefulCheck("depth ends with arrays", "check.c", DEPTHS, f"(p++, {no(repr(']'))})", b'{"price":[[],[],[],[],[]]}'),
     CarefulCheck("no depth in strings", "check.c", DEPTHS, "(p++, p[-1] == '\"' ? 'x' : p[-1])", b'{"price":"[[[[[["}'),
-    CarefulCheck("a string hides the rest", "check.c", "if (!p) return «deepest»;", "1000", b'{"a":"b'),
+    CarefulCheck("a string hides the rest", "check.c", "if (!p) return «deepest»;", "1000", b'{"a":"[[[[[[\n{"a":"[[[[[[\\'),
     CarefulCheck("too deep", "check.c", "if («deepest_of(start, end) > (int)k->max_depth») return TOO_DEEP;", "false", b'{"price":[[[[[1]]]]]}'),
     CarefulCheck("deepest of all", "check.c", "deepest_of(start, end) > «(int)k->max_depth»", "(int)k->max_depth - 1", b'{"price":[[[[1]]]]}'),
     CarefulCheck("bytes that are no UTF-8", "check.c", "if («!is_utf8(start, end)») return INVALID_UTF8;", "false", b'{"event_id":"\xff"}'),
