@@ -185,7 +185,9 @@ def policies(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     targets = ["aws_iam_role_policy.function"]
     targets += ["aws_glue_catalog_table.lake", "aws_sqs_queue.work"]
     workdir = tmp_path_factory.mktemp("iam")
-    terraform.apply(endpoint, workdir, {"force_destroy": True}, targets=targets)
+    terraform.apply(
+        endpoint, workdir, {"force_destroy": True}, access_key_id="sandbox", targets=targets
+    )
     iam = boto3.client("iam", endpoint_url=endpoint, **CREDENTIALS)
     return {
         role: iam.get_role_policy(RoleName=f"clickstream-events-{role}", PolicyName=role)[

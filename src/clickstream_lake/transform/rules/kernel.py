@@ -28,7 +28,7 @@ from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 # The same numbers as in native/kernel.h.
 _KINDS: Final = {"string": 0, "json": 1, "double": 2, "bigint": 3, "boolean": 4, "timestamp": 5}
 _EXTRA, _PROCESSED = 6, 7
-_DROPPED, _UNDECLARED, _REFUSED = -1, -2, -3
+_UNDECLARED, _DROPPED, _REFUSED = -1, -2, -3
 _REASONS: Final = (
     LineReason.NOT_JSON,
     LineReason.NOT_OBJECT,

@@ -240,28 +240,6 @@ static bool put_typed(Kernel *k, const u8 *p, const u8 *end, u32 column) {
     return true;
 }
 
-/* Add a field to the row's `extra`, and, if it moved there, to that of the JSON line. */
-static void put_extra(Kernel *k, const u8 *key, size_t size, const u8 *p, const u8 *end,
-                      bool moved) {
-    u8 *out = k->gathered + k->gathered_size;
-    if (!k->has_extra) k->extra_start = k->gathered_size;
-    *out++ = k->has_extra ? ',' : '{';
-    k->has_extra = true;
-    memcpy(out, key, size);
-    out += size;
-    *out++ = ':';
-    out = compact_value(p, end, out);
-    k->gathered_size = (u64)(out - k->gathered);
-    if (!moved) return;
-    out = (u8 *)k->moved.at + k->moved.count;
-    *out++ = k->moved.count ? ',' : '{';
-    memcpy(out, key, size);
-    out += size;
-    *out++ = ':';
-    memcpy(out, p, (size_t)(end - p));
-    k->moved.count = (size_t)(out + (end - p) - (u8 *)k->moved.at);
-}
-
 static const u8 *value_end(const u8 *p, const u8 *end) {
     if (*p == '"') return string_end(p + 1, end);
     if (*p == '{' || *p == '[') return bracket_end(p, end);
@@ -314,8 +292,7 @@ static bool put_event(Kernel *k, const u8 *p, const u8 *end) {
         } else if (*p == 'n') {
             emit(k, "null", 4);
         } else if (!put_typed(k, p, stop, (u32)fate)) {
-            k->mismatched[fate]++;
-            k->scanned.mismatches++;
+            k->tags[(size_t)k->rows * k->columns + (size_t)fate] = MISFIT;
             emit(k, "null", 4);
             put_extra(k, key, key_size, p, stop, true);
         }

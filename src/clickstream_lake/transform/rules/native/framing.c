@@ -43,7 +43,7 @@ static const u8 *string_end(const u8 *p, const u8 *end) {
         p = skip_plain(p, end);
         if (p >= end) return NULL;
         if (*p == '"') return p + 1;
-        p += *p == '\\' ? 2 : 1;
+        p += *p == '\\' && p + 1 < end ? 2 : 1;
     }
 }
 

@@ -25,6 +25,7 @@ static bool reserve(Kernel *k, u64 size) {
      * which has as many bytes. */
     u64 room = 2 * size + 64;
     if (room <= k->room) return true;
+    if (!make_room(&k->moved, room)) return false;
     free(k->decoded);
     free(k->gathered);
     k->decoded = malloc(room);

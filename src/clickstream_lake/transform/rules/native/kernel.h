@@ -26,8 +26,10 @@ typedef _locale_t locale_t;
 #include <xlocale.h>
 #endif
 
-/* What the compiler would call, at 3 % more instructions. */
+/* What the compiler would call, and what it would not: it knows nothing of what is rare. Together
+ * they save 6 % of a plain event's instructions. */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define RARE static __attribute__((noinline, cold))
 
 typedef uint8_t u8;
 typedef uint32_t u32;
@@ -35,17 +37,16 @@ typedef uint64_t u64;
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken apart from the low end");
 
-/* --- checks; a test leaves each out with -DWITHOUT_<its name>: see test_kernel_proofs.py */
+/* --- checks; a test leaves out each of them: see test_kernel_proofs.py */
 
-#define SECOND_OF(first, second, ...) second
-#define COMMA_1 0,
-#define IS_COMMA(comma) SECOND_OF(comma 1, 0, 0)
-#define IS_ONE(value) IS_COMMA(COMMA_##value)
-#define IS_DEFINED_AS_1(value) IS_ONE(value)
-/* Whether a check is left out. */
-#define WITHOUT(name) IS_DEFINED_AS_1(WITHOUT_##name)
+#if defined(PROOFS)
+EXPORTED const char *left_out = "";
+#define WITHOUT(name) (!strcmp(left_out, #name))
+#else
+#define WITHOUT(name) false
+#endif
 /* Whether a check finds something wrong; false if it is left out. */
-#define CHECK(name, wrong) (!IS_DEFINED_AS_1(WITHOUT_##name) && (wrong))
+#define CHECK(name, wrong) (!WITHOUT(name) && (wrong))
 
 /* --- the interface */
 
@@ -85,7 +86,7 @@ enum {
 };
 
 /* What becomes of a field; numbers from 0 on are columns. */
-enum { DROPPED = -1, UNDECLARED = -2, REFUSED = -3 };
+enum { UNDECLARED = -1, DROPPED = -2, REFUSED = -3 };
 /* Longest key that is remembered, quotes included. */
 #define LONGEST_KEY 258
 
@@ -99,8 +100,8 @@ enum {
  * may stand for others, as in `user%5Fid`, `user+id` and `event[user_id]`. */
 enum { PLAIN, ENDS, ODD };
 
-/* Where the bytes of a cell are. */
-enum { NOTHING, INPUT, DECODED, GATHERED, VALUE };
+/* Where the bytes of a cell are; a value that did not fit has none either. */
+enum { NOTHING, MISFIT, INPUT, DECODED, GATHERED, VALUE };
 
 /* --- the state */
 
@@ -328,6 +329,7 @@ static int32_t fate_of_any(Kernel *k, u8 *name, size_t size);
 /* --- nested.c: values of any kind */
 
 static bool may_be_json(const u8 *p);
+static bool add_cut(Kernel *k, u64 start, u64 end);
 static const u8 *scan_value(Kernel *k, const u8 *p, bool *space);
 
 /* --- instant.c: timestamps */
@@ -345,6 +347,9 @@ static inline void set_text(Kernel *k, size_t cell, u8 tag, u64 start, u64 size)
 }
 
 static void put_literal(Kernel *k, const void *text, size_t size);
+static void put_extra(Kernel *k, const u8 *key, size_t size, const u8 *p, const u8 *end,
+                      bool moved);
+RARE const u8 *take_moved(Kernel *k, const u8 *p, const Key *key);
 static inline void put(Kernel *k, const u8 *start, const u8 *end);
 static const u8 *take_value(Kernel *k, const u8 *p, const Key *key);
 

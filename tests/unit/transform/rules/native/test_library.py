@@ -93,7 +93,7 @@ def test_the_interface_has_changed_only_with_its_number() -> None:
     text = re.sub(r"/\*.*?\*/|\s", "", text, flags=re.DOTALL)
     functions = re.findall(r"EXPORTED(\w[^{}]*?\)){", text)
     structs = re.findall(r"typedefstruct{([^}]*)}(Scanned|Reject|Tally|Layout);", text)
-    numbers = re.findall(r"enum{((?:TEXT,|ISO=|DROPPED=|NOT_JSON,)[^}]*)}", text)
+    numbers = re.findall(r"enum{((?:TEXT,|ISO=|UNDECLARED=|NOT_JSON,)[^}]*)}", text)
     assert (len(functions), len(structs), len(numbers)) == (len(library._FUNCTIONS), 4, 4)
     found = hashlib.sha256(repr((sorted(functions), structs, numbers)).encode()).hexdigest()[:16]
-    assert (library.ABI, found) == (2, "15c989a4188f7173")
+    assert (library.ABI, found) == (2, "")
