@@ -1,6 +1,6 @@
-# Limits that have to agree with each other. Validations of variables use them; the table is in
-# docs/settings.md. (A validation cannot use a local that depends on its own variable.) What a function can see for itself it checks once more at its start
-# (src/clickstream_lake/lake/room.py; a test compares the figures).
+# Limits that have to agree with each other: the table is in docs/settings.md. Validations of variables
+# use these figures, but none that depends on its own variable, which would be a cycle. What a function
+# can see for itself it checks once more at its start (src/clickstream_lake/lake/room.py; a test compares).
 
 locals {
   # Of what lake_settings may set.

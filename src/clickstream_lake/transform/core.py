@@ -147,8 +147,8 @@ def transform_stream(
         enricher = BlockEnricher(rules)
         try:
             pieces = _counted(decompress(counting, job.limits), stats, job.check)
-            find_end = None if library.missing() else library.bracket_end
-            for block in blocks(pieces, job.limits.max_line_bytes, find_end):
+            finder = None if library.missing() else library
+            for block in blocks(pieces, job.limits.max_line_bytes, finder):
                 for done in enricher.enrich(block):
                     for lines in done.json:
                         json_output.write(lines)

@@ -226,4 +226,4 @@ class _Invocation:
             DeadlineError: it is.
         """
         if self.left() < 0:
-            raise DeadlineError("the time is over")
+            raise DeadlineError("the time of this invocation is over")

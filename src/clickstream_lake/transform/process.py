@@ -119,6 +119,7 @@ class RawObjectProcessor:
         source = self._config.layout.source(raw_key)
         moment = self._now()
         for _ in range(_STARTS):
+            check()
             try:
                 outcomes, stats = self._attempt(source, moment, check)
             except (SupersededError, RawReplacedError):

@@ -49,6 +49,7 @@ class Slow:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, context: Context) -> None:
         self._context = context
         self._times: dict[str, int] = {}
+        self.asked: list[str] = []
         session = boto3.Session()
         session.events.register("provide-client-params.s3.GetObject", self._pass)
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
@@ -57,6 +58,7 @@ class Slow:
         self._times[key] = milliseconds
 
     def _pass(self, params: dict[str, Any], **_: object) -> None:
+        self.asked.append(params["Key"])
         self._context.left_ms -= self._times.get(params["Key"], 0)
 
 
@@ -331,6 +333,20 @@ def test_an_object_that_outlives_its_deadline_goes_back_alone(
     # With time for it, it is done as if nothing had been.
     assert failed(invoke(event, Context())) == []
     assert len(lake.events()) == len(lake.rows()) == 3
+
+
+def test_what_comes_after_the_deadline_is_not_asked_for(
+    lake: FakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"raw/{DAY}/{number}.gz" for number in range(5)]
+    context = Context()
+    slow = Slow(monkeypatch, context)
+    slow.takes(keys[1], 290_000)
+    for key in keys:
+        lake.put(key, EVENT)
+    with pytest.raises(FailedObjectsError, match="4 of 5"):
+        invoke(notification(*keys), context)
+    assert [key for key in slow.asked if key.startswith("raw/")] == keys[:2]
 
 
 def test_what_was_tried_before_comes_after_what_is_new(

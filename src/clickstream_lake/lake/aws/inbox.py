@@ -87,9 +87,9 @@ class Inbox:
         return [{"itemIdentifier": message.message_id} for message in failures]
 
     def _pause(self, receives: int) -> int:
-        longest = self._first_pause * 2.0 ** min(receives - 1, 30)
+        seconds = min(self._first_pause * 2.0 ** min(receives - 1, 30), LONGEST_PAUSE_SECONDS)
         spread = 1 + random.random() * _SPREAD  # noqa: S311 - no secret
-        return round(min(longest, LONGEST_PAUSE_SECONDS) * spread)
+        return round(seconds * spread)
 
     def _delete(self, message: Message) -> None:
         self._tell(

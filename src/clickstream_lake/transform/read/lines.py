@@ -7,9 +7,10 @@ and end changes nothing.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 BOM: Final = b"\xef\xbb\xbf"
 MOST_JOINED: Final = 1_024
@@ -38,7 +39,7 @@ _OPENER: Final = rb"(?!\{\\)(?=[{\[])"
 _SHALLOW: Final = re.compile(_SHALLOW_NESTED, re.DOTALL)
 _SEPARATORS: Final = re.compile(_SEPARATOR + rb"*+")
 _SHALLOW_TEXTS: Final = re.compile(
-    rb"(?:" + _OPENER + _SHALLOW_NESTED + _SEPARATOR + rb"*+)*+", re.DOTALL
+    rb"(?:" + _SEPARATOR + rb"*+" + _OPENER + _SHALLOW_NESTED + rb")*+", re.DOTALL
 )
 # Garbage up to a bracket that decides something, without the separators before that.
 _GARBAGE: Final = re.compile(
@@ -85,11 +86,33 @@ class Text:
     whole: bool
 
 
-BracketEnd = Callable[[bytes, int, int], int | None]
+class Finder(Protocol):
+    """Finds the ends of texts: this module, or one that does it faster."""
+
+    def bracket_end(self, data: bytes, start: int, end: int) -> int | None:
+        """Where the bracket at `start` is closed; None if that is not before `end`."""
+
+    def pass_texts(  # noqa: PLR0917 - positions
+        self, data: bytes, start: int, position: int, end: int, most: int, longest: int
+    ) -> int:
+        """Pass over texts of a long line that end for good.
+
+        Args:
+            data: holds what is known of the line.
+            start: of the block that they will be in.
+            position: of the first text.
+            end: of what is known.
+            most: bytes of a block, after which it stops.
+            longest: bytes of a text, and of the separators behind one; it stops before a longer
+                text, and behind one that longer separators follow.
+
+        Returns:
+            Where the last text ends that it passed over; `position` if there is none.
+        """
 
 
 def blocks(
-    pieces: Iterable[bytes], max_line_bytes: int, find_end: BracketEnd | None = None
+    pieces: Iterable[bytes], max_line_bytes: int, finder: Finder | None = None
 ) -> Iterator[Block]:
     """Cut a stream into blocks.
 
@@ -98,9 +121,9 @@ def blocks(
     Args:
         pieces: the stream.
         max_line_bytes: limit of one text.
-        find_end: a faster `bracket_end`.
+        finder: what finds the ends of texts; this module if None.
     """
-    splitter = _Splitter(max_line_bytes, find_end or bracket_end)
+    splitter = _Splitter(max_line_bytes, finder or sys.modules[__name__])
     for piece in pieces:
         yield from splitter.feed(piece)
     yield from splitter.finish()
@@ -168,6 +191,13 @@ def bracket_end(data: bytes, start: int, end: int) -> int | None:
     return None
 
 
+def pass_texts(data: bytes, start: int, position: int, end: int, most: int, _longest: int) -> int:
+    """Pass over shallow objects and arrays that are within a block."""
+    end = min(end, start + most)
+    run = _SHALLOW_TEXTS.match(data, position, end) if position < end else None
+    return run.end() if run else position
+
+
 @dataclass(frozen=True, slots=True)
 class Garbage:
     """Where some garbage ends.
@@ -211,9 +241,9 @@ def garbage_end(data: bytes, start: int, end: int) -> Garbage:
 class _Splitter:
     """Keeps the unfinished line between pieces."""
 
-    def __init__(self, max_line_bytes: int, find_end: BracketEnd) -> None:
+    def __init__(self, max_line_bytes: int, finder: Finder) -> None:
         self._max = max_line_bytes
-        self._find_end = find_end
+        self._finder = finder
         self._long = min(_LONG_LINE_BYTES, max_line_bytes)
         self._data = b""
         self._offset = 0  # of self._data in the decompressed object
@@ -285,7 +315,7 @@ class _Splitter:
             position = found
         return position
 
-    def _texts(self, end: int, *, ended: bool) -> Iterator[Block]:  # noqa: C901 - one walk
+    def _texts(self, end: int, *, ended: bool) -> Iterator[Block]:
         """Yield the whole texts of a line that ends, for good or for now, at `end`.
 
         Blocks end where they would if all of the line were known, so that pieces decide nothing.
@@ -297,13 +327,11 @@ class _Splitter:
         start = position = self._after_skipped(self._position, end, ended=ended)
         any_text = False
         while position < end:
-            most = min(end, start + self._long)
-            if position < most and (run := _SHALLOW_TEXTS.match(self._data, position, most)):
-                any_text = any_text or run.end() > position
-                position = run.end()
-                if position == end:
-                    break
-            stop, seen, decided = self._text_end(position, end)
+            stop = self._finder.pass_texts(self._data, start, position, end, self._long, self._max)
+            if stop > position:
+                seen, decided = position, True
+            else:
+                stop, seen, decided = self._text_end(position, end)
             if seen - position > self._max:
                 if any_text:
                     yield self._block(start, position)
@@ -334,7 +362,7 @@ class _Splitter:
         if not is_opener(self._data, start):
             garbage = garbage_end(self._data, start, end)
             return garbage.end, garbage.seen, garbage.decided
-        closed = self._find_end(self._data, start, end)
+        closed = self._finder.bracket_end(self._data, start, end)
         return (closed, closed, True) if closed else (end, end, False)
 
     def _after_skipped(self, position: int, end: int, *, ended: bool) -> int:

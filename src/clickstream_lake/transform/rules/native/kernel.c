@@ -240,3 +240,9 @@ EXPORTED u64 kernel_bracket_end(const u8 *data, u64 start, u64 end) {
     const u8 *found = bracket_end(data + start, data + end);
     return found ? (u64)(found - data) : 0;
 }
+
+/* Pass over texts of a line from `position` on, in a block that starts at `start`; where they end. */
+EXPORTED u64 kernel_pass_texts(const u8 *data, u64 start, u64 position, u64 end, u64 most,
+                               u64 longest) {
+    return (u64)(pass_texts(data + start, data + position, data + end, most, longest) - data);
+}

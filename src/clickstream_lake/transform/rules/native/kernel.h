@@ -262,6 +262,8 @@ EXPORTED const Layout *kernel_layouts(const Kernel *k);
 EXPORTED void kernel_fill(const Kernel *k, u8 *out);
 EXPORTED u64 kernel_count_lines(const u8 *data, u64 size);
 EXPORTED u64 kernel_bracket_end(const u8 *data, u64 start, u64 end);
+EXPORTED u64 kernel_pass_texts(const u8 *data, u64 start, u64 position, u64 end, u64 most,
+                               u64 longest);
 
 /* --- scan.c: strict JSON, token by token */
 
