@@ -46,7 +46,7 @@ class CarefulCheck:
 
 def odd(fields: bytes) -> bytes:
     """An event that is none for the fast path."""
-    return b'{%s,"quantity":"x"}' % fields
+    return b'{%s,"quantity":12345678901234567890}' % fields
 
 
 def inside(content: bytes, key: bytes = b"event_id") -> bytes:
@@ -93,7 +93,7 @@ FRAMING: Final = [
     CarefulCheck("third byte of a mark", "framing.c", "«p[2] != 0xBF»", "false", A + b"\xef\xbb\xbe" + B),
     CarefulCheck("inside of a torn string", "framing.c", "(end - p < 2 || «p[1] != '\\\\'»)", "true", A + b',{\\"b\\":1}'),
     CarefulCheck("arrays are texts", "framing.c", "return «*p == '['» ||", "false", A + b",[1]"),
-    CarefulCheck("escapes in strings", "framing.c", "p += «*p == '\\\\' && p + 1 < end ? 2 : 1»", "1", b'{"price":"\\"}"}'),
+    CarefulCheck("escapes in strings", "framing.c", "p += «*p == '\\\\' && p + 1 < end ? 2 : 1»", "1", odd(b'"price":"\\"}"')),
     CarefulCheck("strings hide brackets", "framing.c", BRACKETS, "(p++, p[-1] == '\"' ? 'x' : p[-1])", b'{"price":"{"}' + A),
     CarefulCheck("square brackets count", "framing.c", BRACKETS, f"(p++, {no(repr('['))})", b'{"a":[{}],}'),
     CarefulCheck("braces count", "framing.c", BRACKETS, "(p++, p[-1] == '{' && depth ? 'x' : p[-1])", b'{"a":{},}'),
@@ -110,7 +110,7 @@ FRAMING: Final = [
     CarefulCheck("separators after the last garbage", "framing.c", "if (p == end) return «last»", "end", b"x" + b" " * 60_000),
     CarefulCheck("separators before the next text", "framing.c", "if (!*torn && !colon) return «last»", "p", b"x" + b" " * 60_000 + A),
     CarefulCheck("a long text", "framing.c", "int reason = «(u64)(text->end - text->start) > k->max_line_bytes»", "false", odd(b'"event_id":"%s"' % (b"x" * 60_000))),
-    CarefulCheck("a long text to the byte", "framing.c", "(u64)(text->end - text->start) > «k->max_line_bytes»", "k->max_line_bytes - 1", b'{"price":"%s"}' % (b"x" * 59_988)),
+    CarefulCheck("a long text to the byte", "framing.c", "(u64)(text->end - text->start) > «k->max_line_bytes»", "k->max_line_bytes - 1", odd(b'"price":"%s"' % (b"x" * (60_000 - len(odd(b'"price":""')))))),
     CarefulCheck("garbage without a comma", "framing.c", "} else if (count && («!comma» ||", "false", A + b' "x",' + B + b",}"),
     CarefulCheck("a torn end", "framing.c", "if (count && «torn») {", "false", A + b",x}"),
     CarefulCheck("all texts of a torn run", "framing.c", "«k->texts[0].end = stop»;", "((count > 1 ? (take_text_of_line(k, k->texts), k->texts[0] = k->texts[count - 1], 0) : 0), k->texts[0].end = stop)", A + b"," + B + b",x}"),
@@ -126,12 +126,12 @@ FRAMING: Final = [
 CHECK: Final = [
     CarefulCheck("depth of objects", "check.c", DEPTHS, f"(p++, {no(repr('{'))})", b'{"price":{"a":{"b":{"c":{"d":{"e":1}}}}}}'),
     CarefulCheck("depth of arrays", "check.c", DEPTHS, f"(p++, {no(repr('['))})", b'{"price":[[[[[1]]]]]}'),
-    CarefulCheck("depth ends with objects", "check.c", DEPTHS, f"(p++, {no(repr('}'))})", b'{"price":[{},{},{},{},{}]}'),
-    CarefulCheck("depth ends with arrays", "check.c", DEPTHS, f"(p++, {no(repr(']'))})", b'{"price":[[],[],[],[],[]]}'),
+    CarefulCheck("depth ends with objects", "check.c", DEPTHS, f"(p++, {no(repr('}'))})", odd(b'"price":[{},{},{},{},{}]')),
+    CarefulCheck("depth ends with arrays", "check.c", DEPTHS, f"(p++, {no(repr(']'))})", odd(b'"price":[[],[],[],[],[]]')),
     CarefulCheck("no depth in strings", "check.c", DEPTHS, "(p++, p[-1] == '\"' ? 'x' : p[-1])", b'{"price":"[[[[[["}'),
     CarefulCheck("a string hides the rest", "check.c", "if (!p) return «deepest»;", "1000", b'{"a":"[[[[[[\n{"a":"[[[[[[\\'),
     CarefulCheck("too deep", "check.c", "if («deepest_of(start, end) > (int)k->max_depth») return TOO_DEEP;", "false", b'{"price":[[[[[1]]]]]}'),
-    CarefulCheck("deepest of all", "check.c", "deepest_of(start, end) > «(int)k->max_depth»", "(int)k->max_depth - 1", b'{"price":[[[[1]]]]}'),
+    CarefulCheck("deepest of all", "check.c", "deepest_of(start, end) > «(int)k->max_depth»", "(int)k->max_depth - 1", odd(b'"price":[[[[1]]]]')),
     CarefulCheck("bytes that are no UTF-8", "check.c", "if («!is_utf8(start, end)») return INVALID_UTF8;", "false", b'{"event_id":"\xff"}'),
     CarefulCheck("garbage in UTF-8", "check.c", "if («!is_utf8(start, end)») return INVALID_UTF8;", "true", '{"event_id":é}'.encode()),
     CarefulCheck("zeros in front", "check.c", "p += *p == '-'; if («*p == '0'») p++;", "false", b'{"price":01}'),
@@ -170,9 +170,9 @@ CHECK: Final = [
 PII: Final = b'{"user_id":1}'
 
 SCRUB: Final = [
-    CarefulCheck("a cut in a cut", "scrub.c", "if («cuts[i].end > cuts[kept - 1].end») cuts", "true", b'{"user_id":{"user_id":1,"b":2},"zz":{"key":1}}'),
-    CarefulCheck("a cut beside a cut", "scrub.c", "if («cuts[i].end > cuts[kept - 1].end») cuts", "false", b'{"zz":{"a":1,"user_id":1,"key":2}}'),
-    CarefulCheck("cuts in order", "scrub.c", "«qsort(cuts, count, sizeof *cuts, by_start)»", "(void)0", b'{"zz":{"user_id":1,"a":{"user_id":2,"b":1}}}'),
+    CarefulCheck("a cut in a cut", "scrub.c", "if («cuts[i].end > cuts[kept - 1].end») cuts", "true", odd(b'"user_id":{"user_id":1,"b":2},"zz":{"key":1}')),
+    CarefulCheck("a cut beside a cut", "scrub.c", "if («cuts[i].end > cuts[kept - 1].end») cuts", "false", odd(b'"zz":{"a":1,"user_id":1,"key":2}')),
+    CarefulCheck("cuts in order", "scrub.c", "«qsort(cuts, count, sizeof *cuts, by_start)»", "(void)0", odd(b'"zz":{"user_id":1,"a":{"user_id":2,"b":1}}')),
     CarefulCheck("an escape that is none", "scrub.c", "if (end - p < 2) return p; switch («p[1]») {", "p[1] == 'x' ? 'n' : p[1]", inside(b'{"a":"\\x","user_id":1}')),
     CarefulCheck("digits of an escape", "scrub.c", "if («end - p < 6 || hex4(p + 2) < 0») return p;", "false", inside(b'{"a":"\\u12zz","user_id":1}')),
     CarefulCheck("a text in a text without an end", "scrub.c", "if («value» && !cut_open_text", "false", inside(b'{"t":"{\\"user_id\\":1')),
@@ -223,11 +223,11 @@ SCRUB: Final = [
     CarefulCheck("doubles of the event alone", "scrub.c", "if («level == 0» && !drop_doubles", "true", inside(b'{"a":1,"a":2}')),
     CarefulCheck("doubles", "scrub.c", "«m->drop = true»", "0", b'{"zz":1,"zz":2}'),
     CarefulCheck("nested doubles", "scrub.c", "if («level == 0 && !drop_doubles(k, text, frame.first)») return", "k->frames.count == 0 && !drop_doubles(k, text, frame.first)", b'{"zz":{"a":1,"a":2}}'),
-    CarefulCheck("the comma before", "scrub.c", "else if («kept») {", "false", b'{"zz":{"a":1,"user_id":2}}'),
-    CarefulCheck("the comma behind", "scrub.c", "«i + 1 < count» ? m[1].start : m->end", "false", b'{"zz":{"user_id":2,"a":1}}'),
+    CarefulCheck("the comma before", "scrub.c", "else if («kept») {", "false", odd(b'"zz":{"a":1,"user_id":2}')),
+    CarefulCheck("the comma behind", "scrub.c", "«i + 1 < count» ? m[1].start : m->end", "false", odd(b'"zz":{"user_id":2,"a":1}')),
     CarefulCheck("fields of another object", "scrub.c", "«k->members.count = frame.first»", "k->members.count", odd(b'"user_id":{"b":1},"c":2')),
-    CarefulCheck("the end of a field", "scrub.c", "«member(k, k->members.count - 1)->end = (u64)(p - text)»", "0", b'{"zz":{"a":1,"user_id":2,"c":3}}'),
-    CarefulCheck("PII", "scrub.c", "m->drop = «k->keys[number].column == DROPPED»", "false", b'{"zz":{"user_id":1}}'),
+    CarefulCheck("the end of a field", "scrub.c", "«member(k, k->members.count - 1)->end = (u64)(p - text)»", "0", odd(b'"zz":{"a":1,"user_id":2,"c":3}')),
+    CarefulCheck("PII", "scrub.c", "m->drop = «k->keys[number].column == DROPPED»", "false", odd(b'"zz":{"user_id":1}')),
     CarefulCheck("PII with escapes", "scrub.c", "m->drop = «fate_of_any(k, name, m->size) == DROPPED»", "false", b'{"zz":{"user\\u005fid":1}}'),
     CarefulCheck("doubles with escapes", "scrub.c", "m->hash = «hash_of(k, name - 1, m->size + 2)»", "hash_of(k, name, m->size)", b'{"zz":1,"\\u007az":2}'),
     CarefulCheck("nested keys with escapes", "scrub.c", "size + 2 <= LONGEST_KEY && «!memchr(start, '\\\\', size + 2)»", "true", b'{"zz":{"user\\u005fid":1}}'),
@@ -276,7 +276,7 @@ CAREFUL: Final = [
     CarefulCheck("another escape", "careful.c", "end - p >= 12 && p[6] == '\\\\' && «p[7] == 'u'»", "true", b'{"event_id":"\\ud83d\\ndc00"}'),
     CarefulCheck("halves are counted", "careful.c", "«++*halves»;", "0", b'{"event_id":"\\ud83d"}'),
     CarefulCheck("halves of events that are published", "careful.c", "«k->scanned.repaired += halves»", "k->scanned.repaired = halves", b'{"event_id":"\\ud83d"}\n' * 2),
-    CarefulCheck("nothing is cut", "careful.c", "if («!k->cuts.count» && !mark)", "true", b'{"zz":{"user_id":1}}'),
+    CarefulCheck("nothing is cut", "careful.c", "if («!k->cuts.count» && !mark)", "true", odd(b'"zz":{"user_id":1}')),
     CarefulCheck("carriage returns alone", "careful.c", "if (!k->cuts.count && «!mark») return", "true", b'{"zz":{"a":\r1}}'),
     CarefulCheck("carriage returns", "careful.c", "if («*p != '\\r'») *out++ = *p;", "true", b'{"zz":{"a":\r1}}'),
     CarefulCheck("quotes in other values", "careful.c", "if (c >= 0x20 && «c != '\"'» && c != '\\\\') {", "true", b'{"event_id":["a"]}'),
@@ -297,36 +297,36 @@ CAREFUL: Final = [
     CarefulCheck("zero", "careful.c", "if («!size») {", "false", whole(b"0e99")),
     CarefulCheck("negative exponent", "careful.c", "«minus = *p == '-'»;", "minus = false", whole(b"50e-1")),
     CarefulCheck("an endless exponent", "careful.c", "if («exponent < 1000000000000») exponent =", "true", whole(b"1e-18446744073709551616")),
-    CarefulCheck("a fraction", "careful.c", "zeros = «trailing - fraction + exponent»;", "trailing - fraction + exponent < 0 ? 0 : trailing - fraction + exponent", whole(b"5.5")),
+    CarefulCheck("a fraction", "careful.c", "zeros = «trailing - fraction + exponent»;", "trailing - fraction + exponent < 0 ? 0 : trailing - fraction + exponent", whole(b"5.5e0")),
     CarefulCheck("over 64 bits", "careful.c", "«size - trailing + zeros > MOST_DIGITS»", "zeros > MOST_DIGITS", whole(b"37e18")),
     CarefulCheck("over 63 bits", "careful.c", "if («value > (u64)INT64_MAX + negative») return false;", "false", whole(b"9223372036854775808")),
     CarefulCheck("the least of 63 bits", "careful.c", "value > (u64)INT64_MAX + «negative»", "0", whole(b"-9223372036854775808")),
     CarefulCheck("the most of 63 bits", "careful.c", "value > (u64)INT64_MAX + «negative»", "1", whole(b"9223372036854775808")),
     CarefulCheck("minus in a whole number", "careful.c", "(int64_t)(«negative» ? 0 - value : value)", "false", whole(b"-50e-1")),
-    CarefulCheck("text in a double", "careful.c", "case DOUBLE: if («!number») return false;", "false", b'{"price":"1.5"}'),
+    CarefulCheck("text in a double", "careful.c", "case DOUBLE: if («!number») return false;", "false", odd(b'"price":"1.5"')),
     CarefulCheck("minus zero", "careful.c", "if («size == 2 && p[0] == '-'» && p[1] == '0') {", "false", odd(b'"price":-0')),
     CarefulCheck("minus and a digit", "careful.c", "p[0] == '-' && «p[1] == '0'») {", "true", odd(b'"price":-5')),
     CarefulCheck("minus zero of doubles", "careful.c", "if («size == 2» && p[0] == '-'", "true", odd(b'"price":-0.0')),
-    CarefulCheck("text in a bigint", "careful.c", "case BIGINT: if («!number» ||", "false", whole(b'"5"')),
-    CarefulCheck("a number in a boolean", "careful.c", "case BOOLEAN: if («*p != 't' && *p != 'f'») return false;", "false", b'{"is_bot":1}'),
+    CarefulCheck("text in a bigint", "careful.c", "case BIGINT: if («!number» ||", "false", b'{"quantity":"5","\\u007az":1}'),
+    CarefulCheck("a number in a boolean", "careful.c", "case BOOLEAN: if («*p != 't' && *p != 'f'») return false;", "false", odd(b'"is_bot":1')),
     CarefulCheck("true", "careful.c", "k->cells[cell].whole = «*p == 't'»;", "0", odd(b'"is_bot":true')),
     CarefulCheck("negative numbers", "careful.c", "bool number = «*p == '-'» ||", "false", odd(b'"price":-5')),
     CarefulCheck("text in its column", "careful.c", "case TEXT: if («*p == '\"'») {", "false", odd(b'"event_id":"a"')),
-    CarefulCheck("white space in extra", "careful.c", "«out = compact_value(p, end, out)»;", "(memcpy(out, p, (size_t)(end - p)), out += end - p)", odd(b'"zz":[1, 2]')),
-    CarefulCheck("fields that stay", "careful.c", "if («!moved») return;", "false", odd(b'"zz":1')),
-    CarefulCheck("the first field of extra", "careful.c", "if («!k->has_extra») k->extra_start = k->gathered_size; *out++ = k->has_extra ? ',' : '{'; k->has_extra", "true", odd(b'"zz":1')),
-    CarefulCheck("fields of extra", "careful.c", "*out++ = «k->has_extra» ? ',' : '{'; k->has_extra = true;", "false", odd(b'"zz":1')),
-    CarefulCheck("fields that moved", "careful.c", "*out++ = «k->moved.count» ? ',' : '{';", "false", b'{"price":"x","quantity":"x"}'),
-    CarefulCheck("a name of ours", "careful.c", "if («fate != REFUSED») {", "true", b'{"year":1}'),
-    CarefulCheck("a name of ours that moves", "careful.c", "} else if (fate == REFUSED) { put_extra(k, key, key_size, p, stop, «true»);", "false", b'{"price":"x","year":1}'),
+    CarefulCheck("white space in extra", "cells.c", "«out = compact_value(p, end, out)»;", "(memcpy(out, p, (size_t)(end - p)), out += end - p)", odd(b'"zz":[1, 2]')),
+    CarefulCheck("fields that stay", "cells.c", "if («!moved») return;", "false", odd(b'"zz":1')),
+    CarefulCheck("the first field of extra", "cells.c", "if («!k->has_extra») k->extra_start = k->gathered_size; *out++ = k->has_extra ? ',' : '{'; k->has_extra", "true", odd(b'"zz":1')),
+    CarefulCheck("fields of extra", "cells.c", "*out++ = «k->has_extra» ? ',' : '{'; k->has_extra = true;", "false", odd(b'"zz":1')),
+    CarefulCheck("fields that moved", "cells.c", "*out++ = «k->moved.count» ? ',' : '{';", "false", b'{"price":"x","quantity":"x"}'),
+    CarefulCheck("a name of ours", "careful.c", "if («fate != REFUSED») {", "true", odd(b'"year":1')),
+    CarefulCheck("a name of ours that moves", "careful.c", "} else if (fate == REFUSED) { put_extra(k, key, key_size, p, stop, «true»);", "false", odd(b'"price":"x","year":1')),
     CarefulCheck("null", "careful.c", "} else if («*p == 'n'») {", "false", odd(b'"event_id":null')),
-    CarefulCheck("mismatches by column", "careful.c", "«k->mismatched[fate]++»;", "0", b'{"price":"x"}'),
-    CarefulCheck("mismatches", "careful.c", "«k->scanned.mismatches++»;", "0", b'{"price":"x"}'),
+    CarefulCheck("mismatches by column", "events.c", "«k->mismatched[column]++»;", "0", b'{"price":"x"}'),
+    CarefulCheck("mismatches", "events.c", "«k->scanned.mismatches++»;", "0", b'{"price":"x"}'),
     CarefulCheck("the comma of the first field", "careful.c", 'if («!first») emit(k, ",", 1); first = false; emit(k, key, key_size);', "true", odd(b'"zz":1')),
-    CarefulCheck("the comma of extra", "careful.c", 'if («!first») emit(k, ",", 1); first = false; emit(k, "\\"extra\\":", 8);', "true", b'{"year":1}'),
+    CarefulCheck("the comma of extra", "careful.c", 'if («!first») emit(k, ",", 1); first = false; emit(k, "\\"extra\\":", 8);', "true", b'{"year":1,"year":2}'),
     CarefulCheck("the comma of the time", "careful.c", "emit(k, k->tail + first, «k->tail_size - first»);", "k->tail_size", b'{"zz":{}}' + b'{"user_id":1,"\\u0075ser_id":2}'),
-    CarefulCheck("extra in its line", "careful.c", "if («k->moved.count») { if (!first)", "false", b'{"price":"x"}'),
-    CarefulCheck("extra of this event", "careful.c", "return false; «k->moved.count = 0»;", "0", b'{"price":"x"}\n{"event_id":"a","event_id":"b"}'),
+    CarefulCheck("extra in its line", "careful.c", "if («k->moved.count») { if (!first)", "false", odd(b'"zz":1')),
+    CarefulCheck("extra of this event", "careful.c", "return false; «k->moved.count = 0»;", "0", odd(b'"zz":1') + b"," + A),
 ]  # fmt: skip
 
 NAMES: Final = [
@@ -352,8 +352,27 @@ NAMES: Final = [
         ]
     ),
     CarefulCheck("refused names", "names.c", "return «is_taken(k, start, end)» ? REFUSED : UNDECLARED;", "false", b'{"Price":1}'),
-    CarefulCheck("PII by its name", "names.c", "if («is_pii(k, start, end)») return DROPPED;", "false", b'{"zz":{"user_id":1}}'),
+    CarefulCheck("PII by its name", "names.c", "if («is_pii(k, start, end)») return DROPPED;", "false", odd(b'"zz":{"user_id":1}')),
     CarefulCheck("keys of one slot", "names.c", "if (key->size == size && «!memcmp(key->text, text, size)») return number;", "true", b"\n".join(b'{"k%d":1}' % n for n in range(1_000, 4_000))),
 ]  # fmt: skip
 
-CHECKS: Final = (*FRAMING, *CHECK, *SCRUB, *CAREFUL, *NAMES)
+FAST: Final = [
+    CarefulCheck("the comma before nested PII", "nested.c", "cut = «kept[depth]» ? before[depth] : start - 1;", "false", b'{"zz":{"a":1,"user_id":2}}'),
+    CarefulCheck("the comma behind nested PII", "nested.c", "stop = «kept[depth]» ? before[depth] : p;", "true", b'{"zz":{"user_id":2,"a":1}}'),
+    CarefulCheck("PII in PII", "nested.c", "} else if («!cut_depth») {", "true", b'{"zz":{"user_id":{"key":1},"a":1}}'),
+    CarefulCheck("PII at the end", "nested.c", "if («cut_depth == depth») { if (!add_cut", "false", b'{"zz":{"a":1,"user_id":2}}'),
+    CarefulCheck("PII before others", "nested.c", "if («cut_depth == depth») { const u8 *stop", "false", b'{"zz":{"user_id":2,"a":1}}'),
+    CarefulCheck("another object's fields", "nested.c", "«kept[depth] = false»;", "0", b'{"zz":[{"a":1},{"user_id":1,"b":2}]}'),
+    CarefulCheck("PII in what moves", "cells.c", "if (!p || «k->cuts.count») return NULL;", "false", b'{"price":{"user_id":1}}'),
+    CarefulCheck("PII in a cell", "cells.c", "if (space || «k->cuts.count») {", "false", b'{"properties":{"user_id":1,"b":2}}'),
+    CarefulCheck("PII in a JSON column's line", "cells.c", "(u64)(p - start)); } if («k->cuts.count») put_value", "false", b'{"properties":{"user_id":1,"b":2}}'),
+    CarefulCheck("PII in another field's line", "cells.c", "k->has_extra = true; if («k->cuts.count») put_value", "false", b'{"zz":{"user_id":1,"b":2}}'),
+    CarefulCheck("what moves is null", "cells.c", "if («key->column >= 0») {", "false", b'{"price":"x"}'),
+    CarefulCheck("commas behind a plain event", "events.c", "!(«comma» && *p == '{')", "false", A + b"," + B + b",x}"),
+    CarefulCheck("a torn start behind a plain event", "events.c", "(*p == '{' && «p[1] != '\\\\'»)", "true", A + b'{\\"b\\":1}'),
+    CarefulCheck("extra of a plain event", "events.c", "if («k->moved.count») { put_moved", "false", b'{"price":"x"}'),
+    CarefulCheck("the comma before extra", "events.c", "put_moved(k, «first»);", "false", b'{"year":1}'),
+    CarefulCheck("extra of one event", "events.c", "k->has_extra = false; «k->moved.count = 0»;", "0", b'{"price":"x"}\n{"event_id":"a"}'),
+]  # fmt: skip
+
+CHECKS: Final = (*FAST, *FRAMING, *CHECK, *SCRUB, *CAREFUL, *NAMES)
