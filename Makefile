@@ -122,7 +122,7 @@ MERMAID_VERSION := 11.12.1
 MERMAID_SHA256 := 3bd65ddefe97fb2e01d976a01d4078f8d773bfc56c6a75a9abf08b564ce0f8b2
 ACTIONLINT ?= go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: check soak fuzz coverage docs docs-serve hooks lint-workflows lint-c format-c
+.PHONY: check soak fuzz search coverage docs docs-serve hooks lint-workflows lint-c format-c
 .PHONY: release release-github release-pypi
 
 $(DOCS): $(READY) dev/locks/docs.txt
@@ -145,6 +145,9 @@ soak: $(READY) $(KERNEL) ## Ten minutes of load and faults at once
 fuzz: export CLICKSTREAM_FUZZ_LINES ?= 1000000
 fuzz: $(READY) $(KERNEL) ## A million hostile lines against the oracle
 	@$(BIN)/pytest -q -m slow tests/fuzz $(ARGS)
+
+search: $(READY) $(KERNEL) ## Search for objects that cost much per byte (ARGS='--seconds 3600 --seed 1')
+	@$(BIN)/python -m tests.fuzz.costly $(ARGS)
 
 coverage: $(READY) $(KERNEL) $(DOCS) ## The default tests, and which lines and branches they reach
 	@rm -rf build/coverage

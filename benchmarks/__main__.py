@@ -1,4 +1,4 @@
-"""`python -m benchmarks [transform|compaction|scan|report] [options]`: generate, run, report."""
+"""`python -m benchmarks [command] [options]`: generate, run, report."""
 
 import argparse
 import sys
@@ -134,6 +134,28 @@ def _scan(options: argparse.Namespace) -> int:
     return 0
 
 
+def _hostile(options: argparse.Namespace) -> int:
+    """1 if a shape could not be measured."""
+    from benchmarks.hostile import report, run
+
+    chosen = run.pick(options.only)
+    if not chosen:
+        raise ToolkitError(f"no shape has any of {options.only!r} in its name or group")
+    rows = run.run(
+        chosen,
+        rounds=options.rounds,
+        size=int(options.megabytes * 1_000_000),
+        kernels=[True, False] if options.without_kernel else [True],
+        cpu=options.cpu,
+        say=_say,
+    )
+    settings = {"rounds": options.rounds, "megabytes": options.megabytes, "only": options.only}
+    results = Results("hostile", settings, rows)
+    write(results, options.out)
+    print(results.text() if options.json else report.text(results))
+    return 1 if any(row.failed for row in rows) else 0
+
+
 def _asked(dollars: float, queries: int) -> bool:
     _say(f"{queries} queries will be billed about ${dollars:.4f} by Athena. Run them? [y/N]")
     return input().strip().lower() in {"y", "yes"}
@@ -148,10 +170,16 @@ def _report(options: argparse.Namespace) -> int:
 def load(path: Path) -> Results[Any]:
     """Read the results of a run of any benchmark."""
     from benchmarks.compaction.run import Compaction
+    from benchmarks.hostile import run as hostile
     from benchmarks.scan.run import Measurement
     from benchmarks.transform.run import Row
 
-    kinds = {"transform": Row, "compaction": Compaction, "scan": Measurement}
+    kinds = {
+        "transform": Row,
+        "compaction": Compaction,
+        "scan": Measurement,
+        "hostile": hostile.Row,
+    }
     data = path.read_bytes()
     name = msgspec.json.decode(data)["benchmark"]
     return msgspec.json.decode(data, type=Results[kinds[name]])  # type: ignore[valid-type]  # chosen at run time
@@ -181,7 +209,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--full", action="store_true", help="all of it, as published")
-    commands = parser.add_subparsers(dest="command", metavar="{transform,compaction,scan,report}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="{transform,compaction,scan,hostile,report}"
+    )
 
     def command(name: str, run: Any, text: str, *examples: str) -> Any:  # noqa: ANN401 - one use
         added = commands.add_parser(
@@ -245,6 +275,23 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=RESULTS, help="folder of figures, report and plots")
     add("--docs", type=Path, help="write the report to this page, and its plots beside it")
     add("--yes", action="store_true", help="AWS: spend the money without asking")
+
+    add = command(
+        "hostile",
+        _hostile,
+        "Measure what raw objects cost per byte that are made to cost much, as seconds and as a "
+        "multiple of\nclean events: CPU, memory, and bytes written.",
+        "hostile",
+        "hostile --only 'short lines,members' --rounds 1 --without-kernel",
+        "hostile --json --out /tmp/hostile",
+    )
+    add("--only", help="shapes with one of these words in their name or group, with commas")
+    add("--rounds", type=_at_least(1), default=3, help="measurements of each shape")
+    add("--megabytes", type=float, default=1.0, help="size of an object, at least")
+    add("--without-kernel", action="store_true", help="measure line by line, too")
+    add("--cpu", type=int, default=0, help="CPU that all processes are pinned to")
+    add("--json", action="store_true", help="print all figures as JSON, not as a table")
+    add("--out", type=Path, default=RESULTS, help="folder of figures, report and plot")
 
     add = command(
         "report",

@@ -56,6 +56,11 @@ locals {
         metric    = [local.metrics_namespace, "ObjectsCorrupt", { service = "${stream.name}-transform" }]
         statistic = "Sum"
       }
+      "${key}-deadline" = {
+        does      = "A raw object took all the time that the transform function has, and is tried again. Give the function memory or time, or let Firehose write smaller objects."
+        metric    = [local.metrics_namespace, "ObjectsOverDeadline", { service = "${stream.name}-transform" }]
+        statistic = "Sum"
+      }
       "${key}-replaced-objects" = {
         does      = "A raw object got new content after it was merged. The tables still show the old one: rebuild the partition from raw."
         metric    = [local.metrics_namespace, "ObjectsStale", { service = "${stream.name}-transform" }]

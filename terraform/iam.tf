@@ -148,8 +148,9 @@ locals {
           resources = distinct(flatten(values(local.glue_tables[key])))
         },
         {
+          # Lambda's poller takes them; the function itself deletes them, and gives back what failed.
           sid       = "TakeMessages"
-          actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+          actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
           resources = [aws_sqs_queue.work["${key}-transform"].arn]
         },
       ]
@@ -179,7 +180,7 @@ locals {
         },
         {
           sid       = "PlanAndTakeMessages"
-          actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
+          actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
           resources = [aws_sqs_queue.work["${key}-compact"].arn]
         },
         {

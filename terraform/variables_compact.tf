@@ -78,7 +78,7 @@ variable "compact_tmp_mb" {
   }
 
   validation {
-    condition     = var.compact_tmp_mb >= 4 * var.compact_target_file_mb
+    condition     = var.compact_tmp_mb >= local.tmp_per_target_byte * var.compact_target_file_mb
     error_message = "compact_tmp_mb must be at least four times compact_target_file_mb: inputs and outputs of a merge lie there together."
   }
 }
@@ -157,12 +157,12 @@ variable "compact_reserved_concurrency" {
 }
 
 variable "compact_max_receives" {
-  description = "How often one partition's compaction is tried before its message goes to the dead-letter queue. The next plan queues it anew."
+  description = "How often one partition's compaction is tried before its message goes to the dead-letter queue: as transform_max_receives. The next plan queues it anew."
   type        = number
-  default     = 3
+  default     = 10
 
   validation {
-    condition     = var.compact_max_receives >= 1 && var.compact_max_receives <= 100 && floor(var.compact_max_receives) == var.compact_max_receives
-    error_message = "compact_max_receives must be a whole number from 1 to 100."
+    condition     = var.compact_max_receives >= 2 && var.compact_max_receives <= 100 && floor(var.compact_max_receives) == var.compact_max_receives
+    error_message = "compact_max_receives must be a whole number from 2 (a message that there was no time to begin was received, too) to 100."
   }
 }

@@ -20,16 +20,26 @@ variable "transform_memory_mb" {
     condition     = var.transform_memory_mb >= 512 && var.transform_memory_mb <= 10240 && floor(var.transform_memory_mb) == var.transform_memory_mb
     error_message = "transform_memory_mb must be a whole number from 512 (less does not hold the libraries and their buffers) to 10240."
   }
+
+  validation {
+    condition     = var.transform_memory_mb >= local.base_memory_mb + local.memory_per_line_byte * local.max_line_mb
+    error_message = "transform_memory_mb must be at least 256 plus 64 times the MiB of LAKE_MAX_LINE_BYTES: a line full of empty objects takes 64 bytes of memory for each of its own."
+  }
 }
 
 variable "transform_timeout_seconds" {
-  description = "How long one batch of raw objects may take."
+  description = "How long one batch of raw objects may take. A tenth of it, 30 seconds at most, is kept for handing back what is not done."
   type        = number
   default     = 300
 
   validation {
     condition     = var.transform_timeout_seconds >= 10 && var.transform_timeout_seconds <= 900 && floor(var.transform_timeout_seconds) == var.transform_timeout_seconds
     error_message = "transform_timeout_seconds must be a whole number from 10 to 900."
+  }
+
+  validation {
+    condition     = local.worst_object_seconds <= var.transform_timeout_seconds - min(30, 0.1 * var.transform_timeout_seconds)
+    error_message = "transform_timeout_seconds, less a tenth of it for handing back, must be at least half a second for each MB of the largest Firehose buffer, and as many times that as transform_memory_mb is below 1769: that is what the worst input takes. Give more time or memory, or lower the buffer."
   }
 }
 
@@ -41,6 +51,11 @@ variable "transform_tmp_mb" {
   validation {
     condition     = var.transform_tmp_mb >= 512 && var.transform_tmp_mb <= 10240 && floor(var.transform_tmp_mb) == var.transform_tmp_mb
     error_message = "transform_tmp_mb must be a whole number from 512 to 10240."
+  }
+
+  validation {
+    condition     = var.transform_tmp_mb >= local.tmp_per_object_byte * local.max_object_mb
+    error_message = "transform_tmp_mb must be at least four times LAKE_MAX_OBJECT_BYTES (512 MiB by default): JSON and Parquet of an object lie there together, and events of 20 bytes come out three times as large."
   }
 }
 
@@ -116,9 +131,9 @@ variable "transform_visibility_seconds" {
 }
 
 variable "transform_max_receives" {
-  description = "How often a raw object is tried before it goes to the dead-letter queue."
+  description = "How often a raw object is tried before it goes to the dead-letter queue. It comes back after 15 s, twice that and so on, at most 15 minutes: ten tries take over an hour, five take four minutes."
   type        = number
-  default     = 5
+  default     = 10
 
   validation {
     condition     = var.transform_max_receives >= 2 && var.transform_max_receives <= 100 && floor(var.transform_max_receives) == var.transform_max_receives
@@ -177,5 +192,18 @@ variable "lake_settings" {
   validation {
     condition     = alltrue([for value in values(var.lake_settings) : can(regex("^[0-9]{1,18}$", value))])
     error_message = "Every value of lake_settings must be a whole number, written as text."
+  }
+
+  validation {
+    condition     = try(tonumber(var.lake_settings["LAKE_MAX_OBJECT_BYTES"]), local.limit_defaults.LAKE_MAX_OBJECT_BYTES) >= local.object_per_buffer * local.largest_buffer_mb * 1048576
+    error_message = "LAKE_MAX_OBJECT_BYTES must be at least twice the largest Firehose buffer: Firehose exceeds it when it catches up, and a larger object is rejected whole."
+  }
+
+  validation {
+    condition = (
+      try(tonumber(var.lake_settings["LAKE_MAX_LINE_BYTES"]), local.limit_defaults.LAKE_MAX_LINE_BYTES) <=
+      try(tonumber(var.lake_settings["LAKE_MAX_OBJECT_BYTES"]), local.limit_defaults.LAKE_MAX_OBJECT_BYTES)
+    )
+    error_message = "LAKE_MAX_LINE_BYTES must not exceed LAKE_MAX_OBJECT_BYTES."
   }
 }

@@ -82,7 +82,7 @@ def small_files(files: int, rows: int, say: Callable[[str], None]) -> Iterator[S
     place: the cost of publishing is not the question here.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or a line per request
-    server = ThreadedMotoServer(port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()

@@ -19,7 +19,7 @@ static u8 *read_file(const char *path, u64 *size) {
 
 int main(int argc, char **argv) {
     static const u8 tail[] = ",\"processed_ts\":\"2025-11-26T12:00:00.000Z\"}\n";
-    u8 kinds[64], *text = NULL, *json, *arrow;
+    u8 kinds[64], formats[64], urls[64], folded[128], *text = NULL, *json, *arrow;
     u32 columns = 0, rows = 0;
     u64 size = 0, position = 0;
     Kernel *k;
@@ -28,13 +28,20 @@ int main(int argc, char **argv) {
     if (!text) return 1;
     for (int i = 2; i < argc; i++) {
         int number = atoi(strchr(argv[i], ':') + 1);
-        if (number >= 0) kinds[columns++] = (u8)number;
+        if (number < 0) continue;
+        urls[columns] = !strncmp(argv[i], "page_url", 8) || !strncmp(argv[i], "referrer", 8);
+        formats[columns] = ISO | SQL | AUTO_EPOCH;
+        kinds[columns++] = (u8)number;
     }
-    k = kernel_new(columns, kinds, 4096);
-    json = malloc(size + size / 2 + 64 * MOST_ROWS);
+    k = kernel_new(columns, kinds, formats, 4096, 1);
+    json = malloc(6 * size + 64 * (MOST_ROWS + MOST_JOINED + 1));
     if (!k || !json || !kernel_stamp(k, 1764158400000, tail, sizeof tail - 1)) return 1;
     kernel_limit(k, 4 << 20, 100, 10000, 10000);
-    if (!kernel_names(k, 1, (const u8 *)"user_id", (const u8 *)"\7")) return 1;
+    for (u32 c = 0; c < 128; c++)
+        folded[c] = c < 33 || c == '_' || c == '-' || c == 127 ? 0 : c - 'A' < 26 ? c | 32 : c;
+    if (!kernel_names(k, 1, (const u8 *)"userid", (const u8 *)"\6", folded, NULL)) return 1;
+    if (!kernel_taken(k, 0, NULL, NULL)) return 1;
+    kernel_texts(k, 1, urls);
     columns = 0;
     for (int i = 2; i < argc; i++) {
         int length = (int)(strchr(argv[i], ':') - argv[i]), number = atoi(argv[i] + length + 1);
@@ -48,8 +55,8 @@ int main(int argc, char **argv) {
     }
     scanned = kernel_scanned(k);
     for (; position < size; position = scanned->consumed) {
-        if (!kernel_scan(k, text, size, position, json, 0)) return 1;
-        if (scanned->declined || scanned->unknown) return 2;
+        if (!kernel_scan(k, text, size, position, json)) return 1;
+        if (scanned->careful) return 2;
         arrow = malloc(scanned->arrow);
         if (!arrow) return 1;
         kernel_fill(k, arrow);

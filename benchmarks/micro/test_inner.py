@@ -60,8 +60,8 @@ def test_enrich_by_the_kernel(benchmark: Any, kernel: Kernel, pieces: list[bytes
     """Parse, enrich and columnarise, which the kernel does at once."""
 
     def enrich() -> int:
-        parts = (part for piece in pieces for part in kernel.scan(piece))
-        return sum(part.batch.num_rows for part in parts if part.batch)
+        parts = (part for piece in pieces for part in kernel.scan(piece, 1, 0))
+        return sum(batch.num_rows for part in parts for batch in part.batches)
 
     assert benchmark(enrich) == EVENTS
 
@@ -80,7 +80,8 @@ def test_enrich_line_by_line(benchmark: Any, text: bytes) -> None:
 def test_encode_parquet(
     benchmark: Any, kernel: Kernel, pieces: list[bytes], tmp_path: Path
 ) -> None:
-    batches = [part.batch for piece in pieces for part in kernel.scan(piece)]
+    parts = (part for piece in pieces for part in kernel.scan(piece, 1, 0))
+    batches = [batch for part in parts for batch in part.batches]
 
     def encode() -> int:
         path = tmp_path / "events.parquet"
@@ -97,7 +98,8 @@ def test_encode_parquet(
 def test_encode_json(
     benchmark: Any, kernel: Kernel, pieces: list[bytes], tmp_path: Path, compression: Any
 ) -> None:
-    written = [bytes(part.json) for piece in pieces for part in kernel.scan(piece)]
+    parts = (part for piece in pieces for part in kernel.scan(piece, 1, 0))
+    written = [bytes(lines) for part in parts for lines in part.json]
 
     def encode() -> int:
         path = tmp_path / "events.json"

@@ -68,7 +68,7 @@ def ours(source: str, out: str, *, gzip_json: bool) -> Work:
     job = Job(
         source=Layout().source("raw/year=2025/month=11/day=26/clickstream-events-1-bench.gz"),
         catalog=load_catalog(),
-        limits=Limits(),
+        limits=Limits(max_object_bytes=1 << 40),
         output=OutputOptions(json_compression="gzip" if gzip_json else "none"),
         processed_ts=datetime.fromisoformat(PROCESSED_TS),
     )

@@ -344,3 +344,20 @@ run "lake_formation_off" {
     error_message = "Without the option Lake Formation must stay out of it."
   }
 }
+
+run "limits_that_just_agree_are_taken" {
+  command = plan
+
+  variables {
+    firehose_buffer_mb        = 128
+    transform_timeout_seconds = 75
+    transform_memory_mb       = 1769
+    transform_tmp_mb          = 1024
+    lake_settings             = { LAKE_MAX_OBJECT_BYTES = "268435456", LAKE_MAX_LINE_BYTES = "16777216" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.function["events-transform"].environment[0].variables.LAKE_MAX_OBJECT_BYTES == "268435456"
+    error_message = "Limits that agree must reach the function."
+  }
+}

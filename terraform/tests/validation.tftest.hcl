@@ -238,6 +238,39 @@ run "refuses_transform_timeout_seconds" {
   expect_failures = [var.transform_timeout_seconds]
 }
 
+run "refuses_less_memory_than_the_longest_line_takes" {
+  command = plan
+
+  variables {
+    transform_memory_mb = 1000
+    lake_settings       = { LAKE_MAX_LINE_BYTES = "16777216" }
+  }
+
+  expect_failures = [var.transform_memory_mb]
+}
+
+run "refuses_a_timeout_that_the_worst_input_of_a_buffer_outlasts" {
+  command = plan
+
+  variables {
+    transform_timeout_seconds = 36
+  }
+
+  expect_failures = [var.transform_timeout_seconds]
+}
+
+run "refuses_a_timeout_that_the_worst_input_outlasts_on_part_of_a_cpu" {
+  command = plan
+
+  variables {
+    transform_timeout_seconds = 120
+    transform_memory_mb       = 512
+    streams                   = { events = {}, orders = { prefix = "orders/", buffer_mb = 128 } }
+  }
+
+  expect_failures = [var.transform_timeout_seconds]
+}
+
 run "refuses_transform_tmp_mb" {
   command = plan
 
@@ -308,6 +341,16 @@ run "refuses_reserved_below_the_queues_concurrency" {
   expect_failures = [var.transform_reserved_concurrency]
 }
 
+run "refuses_a_tmp_that_the_largest_object_fills" {
+  command = plan
+
+  variables {
+    transform_tmp_mb = 2047
+  }
+
+  expect_failures = [var.transform_tmp_mb]
+}
+
 run "refuses_visibility_below_six_timeouts" {
   command = plan
 
@@ -363,6 +406,29 @@ run "refuses_lake_settings_key" {
 
   variables {
     lake_settings = { LAKE_BUCKET = "1" }
+  }
+
+  expect_failures = [var.lake_settings]
+}
+
+run "refuses_objects_smaller_than_twice_the_buffer" {
+  command = plan
+
+  variables {
+    firehose_buffer_mb = 128
+    lake_settings      = { LAKE_MAX_OBJECT_BYTES = "268435455" }
+  }
+
+  expect_failures = [var.lake_settings]
+}
+
+run "refuses_lines_longer_than_objects" {
+  command = plan
+
+  variables {
+    transform_memory_mb = 10240
+    firehose_buffer_mb  = 1
+    lake_settings       = { LAKE_MAX_OBJECT_BYTES = "4194304", LAKE_MAX_LINE_BYTES = "4194305" }
   }
 
   expect_failures = [var.lake_settings]
@@ -522,7 +588,7 @@ run "refuses_compact_max_receives" {
   command = plan
 
   variables {
-    compact_max_receives = 0
+    compact_max_receives = 1
   }
 
   expect_failures = [var.compact_max_receives]

@@ -165,9 +165,9 @@ run "raw_objects_reach_the_transform_function" {
   assert {
     condition = (
       jsondecode(aws_sqs_queue.work["events-transform"].redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead["events-transform"].arn &&
-      jsondecode(aws_sqs_queue.work["events-transform"].redrive_policy).maxReceiveCount == 5
+      jsondecode(aws_sqs_queue.work["events-transform"].redrive_policy).maxReceiveCount == 10
     )
-    error_message = "What fails five times must go to the dead-letter queue."
+    error_message = "What fails ten times must go to the dead-letter queue."
   }
 
   assert {

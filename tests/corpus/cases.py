@@ -803,7 +803,8 @@ for name, url, left in [
     sent = json.dumps(url).encode()
     for how, line in {
         "as it is": sent,
-        "in escapes": sent.replace(b"&", b"\\u0026").replace(b"u", b"u").replace(b"/", b"\\/"),
+        "in escapes": sent.replace(b"&", b"\\u0026").replace(b"/", b"\\/"),
+        "with escaped marks": sent.replace(b"?", b"\\u003f").replace(b"#", b"\\u0023"),
     }.items():
         text(
             f"PII, URL parameter {name}, {how}",
@@ -843,19 +844,20 @@ VALUES: dict[str, tuple[bytes, Any, set[str]]] = {
     "null": (b"null", None, {"string", "bigint", "double", "boolean", "timestamp", "json"}),
     "text": (b'"x"', "x", {"string", "json"}),
     "empty text": (b'""', "", {"string", "json"}),
-    "digits": (b'"12"', "12", {"string", "json"}),
+    "digits": (b'"12"', "12", {"string", "json", "timestamp"}),  # the year 12
     "time": (
         b'"2025-11-26T10:00:00+01:00"',
         "2025-11-26T10:00:00+01:00",
         {"string", "json", "timestamp"},
     ),
-    "whole": (b"12", 12, {"string", "json", "bigint", "double"}),
-    "fraction": (b"5.5", "5.5", {"string", "json", "double"}),
+    "whole": (b"12", 12, {"string", "json", "bigint", "double", "timestamp"}),
+    "fraction": (b"5.5", "5.5", {"string", "json", "double", "timestamp"}),
     "true": (b"true", True, {"string", "json", "boolean"}),
     "false": (b"false", False, {"string", "json", "boolean"}),
     "object": (b'{"b": [1]}', {"b": [1]}, {"string", "json"}),
     "array": (b"[ 1 , {}]", [1, {}], {"string", "json"}),
 }
+EPOCH = {"whole": "1970-01-01T00:00:12.000Z", "fraction": "1970-01-01T00:00:05.500Z"}
 COMPACT = {"object": '{"b":[1]}', "array": "[1,{}]"}
 
 
@@ -871,5 +873,7 @@ def typed_cases(columns: dict[str, str]) -> Iterator[tuple[str, Case]]:
                 expected = {column: COMPACT.get(name, sent.decode())}
             elif kind == "string" and name == "fraction":
                 expected = {column: "5.5"}
+            elif kind == "timestamp" and name in EPOCH:
+                expected = {column: EPOCH[name]}
             data = b'{"%s":%s}\n' % (column.encode(), sent)
             yield f"{column} ({kind}) with {name}", Case(lambda data=data: data, [expected])

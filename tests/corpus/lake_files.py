@@ -18,7 +18,8 @@ from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, parse_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.transform.core import Job, Stats, transform_stream
-from tests.fuzz.oracle import Expected, JsonText, Reader, Reject, compact, decoded, instant
+from tests.fuzz.oracle import Expected, JsonText, Reader, Reject, compact, decoded
+from tests.fuzz.times import instant
 
 RAW_KEY = "raw/year=2025/month=11/day=26/hostile.gz"
 PROCESSED = datetime(2025, 11, 26, 12, 30, 15, 678_000, tzinfo=UTC)

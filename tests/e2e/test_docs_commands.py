@@ -217,7 +217,8 @@ def test_the_readmes_commands_work_as_printed(tmp_path: Path, programs: Path) ->
         pytest.skip("Terraform or a local copy of its AWS provider is missing")
     copy = copy_of_the_project(tmp_path)
     with lake_sandbox(provision=nothing_yet, directory=tmp_path / "sandbox") as sandbox:
-        terraform._write_provider(copy / "terraform", sandbox.endpoint, "us-east-1")
+        key = sandbox.clients.credentials.access_key_id
+        terraform._write_provider(copy / "terraform", sandbox.endpoint, key)
         environment = environment_of(sandbox, programs) | mirror(tmp_path)
         run("README.md", copy, environment, blanks_of(sandbox))
         sandbox.wait_idle(timeout=300)

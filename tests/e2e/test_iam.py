@@ -185,7 +185,9 @@ def policies(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     targets = ["aws_iam_role_policy.function"]
     targets += ["aws_glue_catalog_table.lake", "aws_sqs_queue.work"]
     workdir = tmp_path_factory.mktemp("iam")
-    terraform.apply(endpoint, workdir, {"force_destroy": True}, targets=targets)
+    terraform.apply(
+        endpoint, workdir, {"force_destroy": True}, access_key_id="sandbox", targets=targets
+    )
     iam = boto3.client("iam", endpoint_url=endpoint, **CREDENTIALS)
     return {
         role: iam.get_role_policy(RoleName=f"clickstream-events-{role}", PolicyName=role)[
@@ -267,6 +269,7 @@ class Life:
     def work_off(self) -> list[str]:
         """Hand the queued messages to the compact function; what failed comes back."""
         failed: list[str] = []
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.queue.rpartition('/')[2]}"
         while messages := self.sqs.receive_message(
             QueueUrl=self.queue, MaxNumberOfMessages=1, AttributeNames=["All"]
         ).get("Messages"):
@@ -277,13 +280,13 @@ class Life:
                     "body": message["Body"],
                     "attributes": message["Attributes"],
                     "eventSource": "aws:sqs",
-                    "eventSourceARN": self.queue,
+                    "eventSourceARN": arn,
                 }
                 for message in messages
             ]
             answer = self.compact({"Records": records})
             failed += [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-            for message in messages:
+            for message in messages:  # the second time, for what the function deleted itself
                 self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         return failed
 

@@ -18,13 +18,17 @@ import pytest
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("sandbox-up")]
 
 COMMAND = (sys.executable, "-m", "clickstream_lake")
+# The same, but it saves its lake every second.
+SAVING = "from clickstream_lake.cli import app, sandbox; sandbox.SAVE_SECONDS = 1; app()"
 PROMISED = {"endpoint", "bucket", "stream", "database", "workgroup", "queue_url"}
 
 
 @contextmanager
-def sandbox(directory: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+def sandbox(
+    directory: Path, command: tuple[str, ...] = COMMAND
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "sandbox", "up", "--port", "0", "--json", "--dir", str(directory)],
+        [*command, "sandbox", "up", "--port", "0", "--json", "--dir", str(directory)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -38,10 +42,12 @@ def sandbox(directory: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, 
 
 
 def clickstream(ready: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
-    # No credentials: on a loopback endpoint they may be left out.
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("AWS_")
-    } | {"AWS_ENDPOINT_URL": ready["endpoint"], "AWS_CONFIG_FILE": "/nowhere"}
+    printed = {name: value for name, value in ready.items() if name.startswith("AWS_")}
+    environment = (
+        {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        | printed
+        | {"AWS_ENDPOINT_URL": ready["endpoint"], "AWS_CONFIG_FILE": "/nowhere"}
+    )
     return subprocess.run(  # noqa: S603 - our own command
         [*COMMAND, *arguments], env=environment, capture_output=True, text=True, check=False
     )
@@ -105,3 +111,47 @@ def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
     said, error = second.stderr.splitlines()
     assert said == "Starting the local AWS …"
     assert error.startswith(f"Error: port {port} is in use: ")
+
+
+def test_killed_it_leaves_what_it_has_saved_and_the_same_key(tmp_path: Path) -> None:
+    directory = tmp_path / "lake"
+    with sandbox(directory, (sys.executable, "-c", SAVING)) as (process, first):
+        sent = clickstream(first, "generate", "--stream", first["stream"], "--count", "2000")
+        assert sent.returncode == 0, sent.stderr
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not list(directory.glob("bucket/raw/**/*.gz")):
+            time.sleep(0.1)
+        process.kill()
+
+    assert oct(directory.stat().st_mode)[-3:] == "700"
+    with sandbox(directory) as (process, second):
+        assert second["AWS_ACCESS_KEY_ID"] == first["AWS_ACCESS_KEY_ID"]
+        deadline = time.monotonic() + 60
+        while count(second, "clickstream_events_parquet") != 2_000 and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert count(second, "clickstream_events") == 2_000
+        assert count(second, "clickstream_events_parquet") == 2_000
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_the_directory_of_a_running_one_is_a_clear_error(tmp_path: Path) -> None:
+    with sandbox(tmp_path / "lake"):
+        second = subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, "sandbox", "up", "--port", "0", "--dir", str(tmp_path / "lake")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert second.returncode == 1
+    assert second.stderr.splitlines()[-1].startswith("Error: another sandbox keeps its lake in ")
+
+
+def test_without_its_key_a_command_says_what_to_do(tmp_path: Path) -> None:
+    with sandbox(tmp_path) as (_, ready):
+        wrong = clickstream(ready | {"AWS_ACCESS_KEY_ID": "testing"}, "query", "SHOW TABLES")
+
+    assert wrong.returncode == 1
+    assert "UnrecognizedClientException" in wrong.stderr
+    assert "set all the variables that it prints" in wrong.stderr

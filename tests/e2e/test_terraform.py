@@ -111,7 +111,11 @@ def applied(
     def provision(clients: Clients) -> Resources:
         outputs.update(
             terraform.apply(
-                clients.endpoint, workdir, configuration.variables, root=configuration.root
+                clients.endpoint,
+                workdir,
+                configuration.variables,
+                access_key_id=clients.credentials.access_key_id,
+                root=configuration.root,
             )["lake"]
         )
         key = configuration.streams[0]

@@ -9,12 +9,12 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, AnyStr
 from urllib.parse import unquote_plus
 
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Limits
+from tests.fuzz.times import moment
 
 LONGEST_KEY = 10_000
 NAMED_REJECTS = 1_000
@@ -621,9 +621,19 @@ def fit(kind: str, sort: str, sent: str) -> tuple[Any, str]:  # noqa: PLR0911 - 
         return (0.0, "0") if sent == "-0" else (float(sent), sent)
     if kind == "bigint" and number:
         return digits(sent), str(digits(sent))
-    if kind == "timestamp" and sort == "text":
-        return instant(decoded(sent[1:-1])), sent
+    if kind == "timestamp" and (number or sort == "text"):
+        return timestamp(sent, text=not number)
     raise UnfitError
+
+
+def timestamp(sent: str, *, text: bool) -> tuple[Any, str]:
+    """The same for a text or number that may be an instant."""
+    value = decoded(sent[1:-1]) if text else sent
+    try:
+        found, written = moment(value, text=text)
+    except (ValueError, OverflowError):
+        raise UnfitError from None
+    return found, sent if text and written == value else JsonText(written)
 
 
 def digits(number: str) -> int:
@@ -644,27 +654,3 @@ def digits(number: str) -> int:
     if not -(2**63) <= found < 2**63:
         raise UnfitError
     return found
-
-
-def instant(text: str) -> datetime:
-    """An ISO-8601 text as UTC, in milliseconds."""
-    found = re.fullmatch(
-        r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-        r"(?:T([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
-        r"(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?",
-        text,
-    )
-    if found is None:
-        raise UnfitError
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-    fraction = (found[7] or "").ljust(3, "0")[:3]
-    zone = found[8] or "Z"
-    digits = zone[1:].replace(":", "").ljust(4, "0") if zone != "Z" else "0000"
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    if int(digits[2:]) > 59 or offset > timedelta(hours=14):
-        raise UnfitError
-    try:
-        local = datetime(year, month, day, hour, minute, second, int(fraction) * 1000, tzinfo=UTC)
-        return local + offset if zone[0] == "-" else local - offset
-    except (ValueError, OverflowError):
-        raise UnfitError from None

@@ -70,7 +70,8 @@ def query_a_sandbox(place: Environment) -> int:
         try:
             assert process.stdout
             ready = json.loads(process.stdout.readline())
-            endpoint = {"AWS_ENDPOINT_URL": ready["endpoint"]}
+            printed = {name: value for name, value in ready.items() if name.startswith("AWS_")}
+            endpoint = printed | {"AWS_ENDPOINT_URL": ready["endpoint"]}
             send = ("generate", "--stream", ready["stream"], "--count", str(EVENTS))
             place.run("clickstream", *send, **endpoint)
             sql = "SELECT COUNT(*) FROM clickstream_events_parquet"

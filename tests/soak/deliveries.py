@@ -34,14 +34,18 @@ class Deliveries:
             kept.reverse()  # the newest first
         return json.dumps({**content, "Messages": kept} if kept else {}).encode()
 
-    def deleted(self, payload: dict[str, Any], answer: bytes) -> None:
-        """Take note of what DeleteMessageBatch acknowledged."""
+    def batch_deleted(self, payload: dict[str, Any], answer: bytes) -> None:
+        """Take note of what the event source's DeleteMessageBatch acknowledged."""
         handles = {entry["Id"]: entry["ReceiptHandle"] for entry in payload["Entries"]}
         for entry in json.loads(answer).get("Successful", []):
-            with self._lock:
-                number = self._handles.get(handles[entry["Id"]])
-            if number is not None:
-                self._ledger.acknowledge(number)
+            self.deleted(handles[entry["Id"]])
+
+    def deleted(self, handle: str) -> None:
+        """Take note of what a function's or the event source's delete acknowledged."""
+        with self._lock:
+            number = self._handles.get(handle)
+        if number is not None:
+            self._ledger.acknowledge(number)
 
     def _arrives(self, sqs: "SQSClient", url: str, message: Any, *, fifo: bool) -> bool:  # noqa: ANN401 - SQS's JSON
         """Whether a message is delivered now; a copy of it may come by itself."""

@@ -111,6 +111,8 @@ class FaultyFront:
         self._ledger.took_effect(call, int(answer.status.split()[0]))
         if call.caller == EVENTS:
             self._events(call, answer)
+        if call.operation == "DeleteMessage" and answer.status.startswith("200"):
+            self._deliveries.deleted(call.payload["ReceiptHandle"])
         if fault is Fault.KILLED_AFTER:
             self._kill(call)
         if fault is Fault.LATE:
@@ -154,7 +156,7 @@ class FaultyFront:
         if not answer.status.startswith("200"):
             return
         if call.operation == "DeleteMessageBatch":
-            self._deliveries.deleted(call.payload, answer.body)
+            self._deliveries.batch_deleted(call.payload, answer.body)
         else:
             url = call.payload["QueueUrl"]
             answer.body = self._deliveries.received(self._sqs(), url, answer.body)

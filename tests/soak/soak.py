@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from clickstream_lake.sandbox.resources import Resources
 
 ROOT: Final = Path(__file__).parents[2]
+HANDLERS: Final = {
+    "transform": "tests.soak.handlers.transform.handler",
+    "compact": "tests.soak.handlers.compact.handler",
+}
 Say = Callable[[str], None]
 
 
@@ -137,6 +141,7 @@ class Soak:
         scratch.mkdir()
         self.sandbox = lake_sandbox(
             provision=self._provision,
+            entry_point=lambda function: HANDLERS[function.name.rpartition("-")[2]],
             directory=folder,
             concurrency=scale.concurrency,
             clock=lambda: self._moment,
@@ -218,8 +223,6 @@ class Soak:
             compact_schedule=never,
             cleanup_schedule=never,
             buffer_seconds=900,
-            transform_handler="tests.soak.handlers.transform.handler",
-            compact_handler="tests.soak.handlers.compact.handler",
             environment=(
                 ("LAKE_MIN_FILES", str(scale.min_files)),
                 ("LAKE_LOOKBACK_DAYS", "3650"),

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 import typer
 
 from clickstream_lake.cli.errors import CliError
-from clickstream_lake.sandbox.resources import ENVIRONMENT
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.config import Config
@@ -27,13 +26,7 @@ DATABASE = "clickstream"
 
 
 def connect(profile: str | None = None, region: str | None = None) -> None:
-    """Choose the profile and region of later AWS clients; by default the environment's.
-
-    A loopback endpoint needs no credentials: the sandbox takes any.
-    """
-    if on_sandbox():
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
+    """Choose the profile and region of later AWS clients; by default the environment's."""
     if profile or region:
         import boto3
 

@@ -18,6 +18,13 @@ class UsageError(CliError):
     """The arguments make no sense, or name a file that does not exist."""
 
 
+_CREDENTIALS_REFUSED = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
 _KNOWN = (ToolkitError, LakeError, QueryError, SandboxError)
 
 
@@ -63,7 +70,7 @@ def _explain_aws(error: Exception) -> str | None:
 
     hint = (
         f"For the local sandbox, start `{command_name()} sandbox up` in another terminal and set "
-        "the variables that it prints (AWS_ENDPOINT_URL above all)."
+        "all the variables that it prints: its credentials are its own."
     )
     match error:
         case aws.EndpointConnectionError():
@@ -74,7 +81,7 @@ def _explain_aws(error: Exception) -> str | None:
             details = error.response["Error"]
             code = details.get("Code", "")
             text = f"{error.operation_name}: {details.get('Message') or code} ({code})"
-            if code in {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"}:
+            if code in _CREDENTIALS_REFUSED:
                 text += f". Renew your AWS credentials. {hint}"
             return text
         case aws.BotoCoreError():

@@ -2,13 +2,14 @@
 
 import signal
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from clickstream_lake.cli.errors import sandbox_extra, warn_without_kernel
+from clickstream_lake.cli.errors import complain, sandbox_extra, warn_without_kernel
 from clickstream_lake.console import command_name, examples, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 DEFAULT_PORT = 4577
+SAVE_SECONDS = 30
 _EXAMPLE_SQL = '"SELECT event_type, COUNT(*) FROM clickstream_events GROUP BY 1"'
 
 
@@ -58,25 +60,43 @@ def up(
     stderr.print("Starting the local AWS …", style="dim")
     with sandbox_extra():
         from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
-        from clickstream_lake.sandbox.state import claim, restore, save
+        from clickstream_lake.sandbox.state import held, restore
 
     warn_without_kernel()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    if directory:
-        claim(directory)
     settings = LakeSettings(buffer_mib=buffer_mib, buffer_seconds=buffer_seconds)
-    with lake_sandbox(
-        provision=by_catalog(settings), port=port, directory=directory, concurrency=workers
-    ) as sandbox:
+    with (
+        held(directory) if directory else nullcontext(),
+        lake_sandbox(
+            provision=by_catalog(settings), port=port, directory=directory, concurrency=workers
+        ) as sandbox,
+    ):
         kept = restore(sandbox.clients, sandbox.resources, directory) if directory else 0
         _announce(sandbox, as_json=as_json, kept=kept)
-        stop.wait()
         if directory:
-            stderr.print("Finishing what is under way …", style="dim")
-            sandbox.wait_idle()
-            save(sandbox.clients, sandbox.resources, directory)
+            _run_and_save(sandbox, directory, stop)
+        else:
+            stop.wait()
+
+
+def _run_and_save(sandbox: "Sandbox", directory: Path, stop: threading.Event) -> None:
+    """Wait for the end; save the lake then, and now and then before, as it is at that moment."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from clickstream_lake.sandbox.state import save
+
+    while not stop.wait(SAVE_SECONDS):
+        try:
+            save(sandbox.clients, sandbox.resources, directory, still=sandbox.still())
+        except (OSError, BotoCoreError, ClientError) as error:
+            complain(f"the lake was not saved, and is as it was saved before: {error}")
+    stderr.print("Finishing what is under way …", style="dim")
+    try:
+        sandbox.wait_idle()
+    finally:  # what does not come to rest is kept with its messages
+        save(sandbox.clients, sandbox.resources, directory, still=sandbox.still())
 
 
 def _announce(sandbox: "Sandbox", *, as_json: bool, kept: int) -> None:

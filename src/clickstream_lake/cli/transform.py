@@ -36,7 +36,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _STANDARD = Path("-")
 # A lake on a disk has no bucket and no database, but its settings need names.
-_UNNAMED = {"LAKE_BUCKET": "local", "LAKE_DATABASE": "local"}
+# Local files have no function's /tmp to fit into.
+_UNNAMED = {
+    "LAKE_BUCKET": "local",
+    "LAKE_DATABASE": "local",
+    "LAKE_MAX_OBJECT_BYTES": str(1 << 40),
+}
 
 
 @app.command(

@@ -10,11 +10,13 @@ from clickstream_lake.compact.operations import CleanupReport, PlanReport
 from clickstream_lake.compact.protocol.compactor import CompactionOutcome, CompactionResult
 from clickstream_lake.compact.queue import CompactQueue, Request, parse_message, parse_request
 from clickstream_lake.compact.wiring import wire
-from clickstream_lake.lake.aws.clients import open_lake, sqs_client
+from clickstream_lake.lake.aws.clients import inbox_client, open_lake, sqs_client
+from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import load_config
 from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.lake.events import Message, parse_messages
+from clickstream_lake.lake.room import Room, disk_errors
 from clickstream_lake.lake.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -29,23 +31,32 @@ class CompactFunction:
     """The function of one lake: an event in, an answer out; logs and metrics on the way."""
 
     def __init__(
-        self, environ: Mapping[str, str], *, reserve_seconds: float = _RESERVE_SECONDS
+        self,
+        environ: Mapping[str, str],
+        *,
+        reserve_seconds: float = _RESERVE_SECONDS,
+        first_pause_seconds: float = FIRST_PAUSE_SECONDS,
     ) -> None:
         """Read the settings and open the lake that they name.
 
         Args:
             environ: the settings.
             reserve_seconds: no new work is started when Lambda leaves less time than this.
+            first_pause_seconds: until a message that failed for the first time comes back.
 
         Raises:
-            ConfigError: a setting is missing or wrong.
+            ConfigError: a setting is missing or wrong, or asks for more room than there is.
         """
         config, catalog = load_config(environ), load_catalog()
+        Room.of(environ).check_compact(config.compact)
         url = config.compact.queue_url
         queue = CompactQueue(sqs_client(), url) if url else None
         self._operations = wire(config, catalog, open_lake(config, catalog), queue=queue)
         self._telemetry = Telemetry(SERVICE, environ)
         self._reserve_seconds = reserve_seconds
+        self._inbox = Inbox(
+            inbox_client, self._warn_of_message, first_pause_seconds=first_pause_seconds
+        )
 
     def __call__(self, event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
         """Do what a schedule tick, a request by hand or the compact queue asks for.
@@ -87,18 +98,19 @@ class CompactFunction:
         self, records: list[Message], out_of_time: Callable[[], bool]
     ) -> list[dict[str, str]]:
         """Compact one partition after the other; what failed, or was not reached, goes back."""
-        return [
-            {"itemIdentifier": record.message_id}
-            for record in records
-            if out_of_time() or not self._compact(record, out_of_time)
-        ]
+        return self._inbox.work_off(
+            records,
+            time_for_more=lambda _: not out_of_time(),
+            work=lambda record: self._compact(record, out_of_time),
+        )
 
     def _compact(self, record: Message, out_of_time: Callable[[], bool]) -> bool:
         try:
             message = parse_message(record.body)
-            result = self._operations.compactor.compact(
-                message.slot, force=message.force, out_of_time=out_of_time
-            )
+            with disk_errors(message.slot.path):
+                result = self._operations.compactor.compact(
+                    message.slot, force=message.force, out_of_time=out_of_time
+                )
         except Exception as error:  # noqa: BLE001 - one bad partition must not hold up the others
             detail = str(error) if isinstance(error, LakeError) else ""
             # No traceback, which may quote data: only the lake's own messages are free of it.
@@ -114,6 +126,9 @@ class CompactFunction:
             return False
         self._account(result)
         return True
+
+    def _warn_of_message(self, failure: str, message: Message, error: str) -> None:
+        self._telemetry.logger.warning(failure, message_id=message.message_id, error=error)
 
     def _clean_up(self, request: Request, out_of_time: Callable[[], bool]) -> dict[str, Any]:
         report = self._operations.clean_up(

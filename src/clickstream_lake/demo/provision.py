@@ -43,11 +43,14 @@ _VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
 _SLACK_SECONDS = 10  # the compact queue has no batch window, and a retry should not take long
 
 
-def entry_point(function: Function) -> str:
-    """What a function of the lake runs in the sandbox: the class that its zip's handler makes."""
+def entry_point(function: Function) -> str | None:
+    """What a function of the lake runs in the sandbox: the class that its zip's handler makes.
+
+    None for any other function, which the sandbox then does not run.
+    """
     if function.handler != HANDLER:
-        return function.handler
-    return FUNCTIONS.get(function.name.rpartition("-")[2], HANDLER)
+        return None
+    return FUNCTIONS.get(function.name.rpartition("-")[2])
 
 
 @dataclass(frozen=True, slots=True)

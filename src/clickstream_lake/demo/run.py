@@ -16,7 +16,7 @@ from clickstream_lake.lake.layout import is_hidden
 from clickstream_lake.operate import query as athena_query
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.sandbox import Sandbox
-from clickstream_lake.sandbox.state import forget, save
+from clickstream_lake.sandbox.state import forget, held, save
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -56,8 +56,8 @@ def run(settings: DemoSettings) -> Report:
         SandboxError: the pipeline did not come to rest, or a message became a dead letter.
     """
     began = time.monotonic()
-    forget(settings.directory)
-    with progress(lines=True) as bars:
+    with held(settings.directory), progress(lines=True) as bars:
+        forget(settings.directory)
         starting = bars.add_task("local AWS", total=None, note="starting")
         with lake_sandbox(
             provision=_provision(settings, bars, starting), directory=settings.directory

@@ -79,7 +79,14 @@ def by_terraform(
     checkout()
 
     def provision(clients: "Clients") -> Resources:
-        made = apply(clients.endpoint, workdir, variables, region=clients.region, progress=progress)
+        made = apply(
+            clients.endpoint,
+            workdir,
+            variables,
+            access_key_id=clients.credentials.access_key_id,
+            region=clients.region,
+            progress=progress,
+        )
         key, stream = next(iter(made["streams"].items()))
         queues = made["queues"][key]
         return Resources(
@@ -116,6 +123,7 @@ def apply(
     workdir: Path,
     variables: Mapping[str, Any],
     *,
+    access_key_id: str,
     root: str = "terraform",
     region: str = "us-east-1",
     targets: Sequence[str] = (),
@@ -128,6 +136,7 @@ def apply(
         workdir: an empty directory, or one that `apply` has filled before.
         variables: input variables. Unless they have a `package_dir`, placeholder packages are
             made: the stand-in only records functions.
+        access_key_id: what the stand-in knows its user by.
         root: the root module, relative to the project: `terraform` or one of its examples.
         region: the region that the stand-in plays.
         targets: addresses to create, with what they depend on, instead of everything.
@@ -141,7 +150,7 @@ def apply(
         TerraformFailedError: it failed; the message says why.
     """
     directory = _lay_out(workdir, root)
-    _write_provider(directory, endpoint, region)
+    _write_provider(directory, endpoint, access_key_id, region)
     settings = {"package_dir": str(_placeholder_packages(workdir)), **variables}
     (directory / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2))
     _init(directory)
@@ -223,14 +232,16 @@ def _lay_out(workdir: Path, root: str) -> Path:
     return _directory(workdir, root)
 
 
-def _write_provider(directory: Path, endpoint: str, region: str) -> None:
+def _write_provider(
+    directory: Path, endpoint: str, access_key_id: str, region: str = "us-east-1"
+) -> None:
     """Point the AWS provider at the stand-in.
 
     A root module's provider block is overridden; if it has none, one is added.
     """
     block = {
         "region": region,
-        "access_key": "sandbox",
+        "access_key": access_key_id,
         "secret_key": "sandbox",
         "s3_use_path_style": True,
         "skip_credentials_validation": True,
@@ -242,7 +253,10 @@ def _write_provider(directory: Path, endpoint: str, region: str) -> None:
     }
     has_block = any('provider "aws"' in file.read_text() for file in directory.glob("*.tf"))
     name = "sandbox_override.tf.json" if has_block else "sandbox.tf.json"
-    (directory / name).write_text(json.dumps({"provider": {"aws": block}}, indent=2))
+    file = directory / name
+    file.touch(mode=0o600)
+    file.chmod(0o600)  # one of an earlier version may be there
+    file.write_text(json.dumps({"provider": {"aws": block}}, indent=2))
 
 
 def _placeholder_packages(workdir: Path) -> Path:

@@ -24,6 +24,16 @@ COLUMN_TYPES: Final[tuple[ColumnType, ...]] = (
     "timestamp",
     "json",
 )
+TimeFormat = Literal["iso", "sql", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "auto_epoch"]
+TIME_FORMATS: Final[tuple[TimeFormat, ...]] = (
+    "iso",
+    "sql",
+    "epoch_s",
+    "epoch_ms",
+    "epoch_us",
+    "epoch_ns",
+    "auto_epoch",
+)
 TableFormatName = Literal["json", "parquet", "rejects"]
 
 EXTRA: Final = "extra"
@@ -34,6 +44,7 @@ JSON_COLUMNS_KEY: Final = b"lake.json_columns"
 """Another: the names of its columns whose text is JSON, which Parquet's types cannot tell."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_MOST_NAME_BYTES: Final = 255
 # The Hive JSON SerDe reads a key `_colN` as column N, whatever that column is called.
 _POSITIONAL: Final = re.compile(r"_col[0-9]+")
 
@@ -47,6 +58,7 @@ class Column:
         dictionary: false for texts that hardly repeat: a dictionary would be built, found too
             large and thrown away.
         url: its texts are URLs, whose parameters are looked at for PII names.
+        time_formats: what a timestamp may be sent as.
     """
 
     name: str
@@ -55,6 +67,7 @@ class Column:
     formats: tuple[str, ...] = (*FORMATS, "rejects")
     dictionary: bool = True
     url: bool = False
+    time_formats: tuple[TimeFormat, ...] = ("iso",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,7 @@ class Catalog:
 
     Attributes:
         columns: all event columns, including `processed_ts` and `extra`, in Parquet's order.
-        pii_keys: keys that no published event carries, as they are compared.
+        pii_keys: keys that no published event carries, in lower case.
         fold_names: other ways of writing a PII key are that key too: `userId`, `USER-ID`.
         scrub_text: texts that start like JSON are looked into for PII keys.
         dedupe_on: column whose repeated values compaction drops, or None.
@@ -161,7 +174,15 @@ class Catalog:
 
     def is_pii(self, key: str) -> bool:
         """Tell whether a key, at any depth, is removed from every published event."""
-        return _name_of(key, fold=self.fold_names) in self.pii_keys
+        return self._compared(key) in self.pii_names
+
+    @cached_property
+    def pii_names(self) -> frozenset[str]:
+        """The PII keys as keys are compared with them."""
+        return frozenset(map(self._compared, self.pii_keys))
+
+    def _compared(self, key: str) -> str:
+        return fold_name(key) if self.fold_names else key.lower()
 
     def taken_for_column(self, key: str, partition_keys: Sequence[str]) -> bool:
         """Tell whether a key that is not a column would be read as one by the JSON SerDe.
@@ -202,7 +223,6 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
     """
     try:
         columns = _columns(document["columns"])
-        fold = bool(document.get("fold_names", True))
         lists = {"columns": columns, "reject_columns": _columns(document["reject_columns"])}
         tables = {
             fmt: _table(fmt, entry, lists[entry["columns"]])
@@ -211,8 +231,8 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
         catalog = Catalog(
             schema_version=int(document["schema_version"]),
             columns=columns,
-            pii_keys=frozenset(_name_of(str(key), fold=fold) for key in document["pii_keys"]),
-            fold_names=fold,
+            pii_keys=frozenset(str(key).lower() for key in document["pii_keys"]),
+            fold_names=bool(document.get("fold_names", True)),
             scrub_text=bool(document.get("scrub_text", True)),
             dedupe_on=document.get("dedupe_on"),
             cluster_by=tuple(document["cluster_by"]),
@@ -223,11 +243,6 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
         raise CatalogError(f"catalog.json lacks {error}") from error
     _check(catalog)
     return catalog
-
-
-def _name_of(key: str, *, fold: bool) -> str:
-    """A key as PII keys are compared with it."""
-    return fold_name(key) if fold else key.lower()
 
 
 def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
@@ -250,12 +265,32 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
                 formats,
                 dictionary=bool(entry.get("dictionary", True)),
                 url=url,
+                time_formats=_time_formats(name, kind, entry.get("time_formats")),
             )
         )
     names = [column.name for column in columns]
     if len(set(names)) != len(names):
         raise CatalogError(f"a column appears twice in {names}")
     return tuple(columns)
+
+
+def _time_formats(name: str, kind: str, entry: Sequence[Any] | None) -> tuple[TimeFormat, ...]:
+    if entry is None:
+        return ("iso",)
+    if kind != "timestamp" or name == PROCESSED_TS:
+        raise CatalogError(f"column {name!r}: time_formats are for timestamps that producers send")
+    formats = tuple(known for known in TIME_FORMATS if known in entry)
+    if isinstance(entry, str) or not formats or len(formats) < len(entry):
+        raise CatalogError(
+            f"column {name!r}: time_formats is a list of some of {', '.join(TIME_FORMATS)}, "
+            "each once"
+        )
+    if len(set(formats) - {"iso", "sql"}) > 1:
+        raise CatalogError(
+            f"column {name!r}: a number has one meaning, so time_formats names at most one of "
+            "epoch_s, epoch_ms, epoch_us, epoch_ns and auto_epoch"
+        )
+    return formats
 
 
 def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> TableFormat:
@@ -283,8 +318,10 @@ def _check(catalog: Catalog) -> None:
     extra = kinds.get(EXTRA)
     if extra is None or extra.type != "string" or extra.formats != ("parquet",):
         raise CatalogError(f'the catalog needs a string column {EXTRA!r} with formats ["parquet"]')
-    if "" in catalog.pii_keys:
+    if "" in catalog.pii_names:
         raise CatalogError("a PII key needs a letter or digit")
+    if long := [key for key in catalog.pii_names if len(key.encode()) > _MOST_NAME_BYTES]:
+        raise CatalogError(f"PII keys over {_MOST_NAME_BYTES} bytes: {sorted(long)}")
     for name in kinds:
         if catalog.is_pii(name):
             raise CatalogError(f"{name!r} is a PII key and a column: it can be one of them")

@@ -6,12 +6,12 @@ catalog declares them.
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
-from clickstream_lake.lake.catalog import ColumnType
+from clickstream_lake.lake.catalog import Column, ColumnType, TimeFormat
+from clickstream_lake.lake.instants import instant_of, write_instant
 
 MISMATCH: Final = object()
 """The value does not fit its column: it becomes NULL there and moves into `extra`."""
@@ -21,16 +21,7 @@ INT64_MAX: Final = 2**63 - 1
 _MOST_DIGITS: Final = 19  # of 64 bits
 _NUMBER: Final = re.compile(rb"(-?)([0-9]++)(?:\.([0-9]++))?(?:[eE]([+-]?[0-9]++))?")
 
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic on UTC fields, no zone needed
-_MILLISECOND: Final = timedelta(milliseconds=1)
-_FIRST: Final = (datetime.min - _EPOCH) // _MILLISECOND  # noqa: DTZ901 - the same
-_LAST: Final = (datetime.max - _EPOCH) // _MILLISECOND  # noqa: DTZ901 - the same
-# Trino's zones end at 14 hours: https://trino.io/docs/current/language/types.html
-_WIDEST_OFFSET: Final = 14 * 60
-_ISO_8601: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?)?",
-    re.ASCII,
-)
+_NUMBERS: Final = frozenset({int, float})
 _STRING_OR_SPACE: Final = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|[ \t\r\n]++', re.DOTALL)
 
 _encode = msgspec.json.encode
@@ -42,31 +33,6 @@ def compact(raw: bytes) -> bytes:
     if not any(space in raw for space in (b" ", b"\t", b"\n", b"\r")):
         return raw
     return _STRING_OR_SPACE.sub(rb"\1", raw)
-
-
-def parse_timestamp(text: str) -> int | None:
-    """Milliseconds since 1970-01-01T00:00:00Z of an ISO-8601 text, or None.
-
-    Takes the calendar dates that Athena's `from_iso8601_timestamp` takes: a date, or date `T` time
-    with minutes, seconds or a fraction (cut to milliseconds), with `Z`, an offset up to 14 hours,
-    or none, which means UTC. The instant lies in the years 1 to 9999.
-    """
-    match = _ISO_8601.fullmatch(text)
-    if match is None:
-        return None
-    date, minutes, seconds, fraction, sign, hours, rest = match.groups()
-    try:
-        moment = datetime.fromisoformat(f"{date}T{minutes or '00:00'}:{seconds or '00'}")
-    except ValueError:  # the 30th of February, the 25th hour
-        return None
-    millis = (moment - _EPOCH) // _MILLISECOND + (int(f"{fraction:0<3.3}") if fraction else 0)
-    if sign:
-        offset_hours, offset_minutes = int(hours), int(rest or 0)
-        offset = offset_hours * 60 + offset_minutes
-        if offset_minutes > 59 or offset > _WIDEST_OFFSET:  # noqa: PLR2004 - minutes of an hour
-            return None
-        millis -= (offset if sign == "+" else -offset) * 60_000
-    return millis if _FIRST <= millis <= _LAST else None
 
 
 # A coercion takes the decoded value and its raw JSON text. It returns what the Parquet column
@@ -133,31 +99,48 @@ def _boolean(value: object, raw: bytes) -> Coerced:
     return (value, raw) if type(value) is bool else (MISMATCH, raw)
 
 
-def _timestamp(value: object, raw: bytes) -> Coerced:
-    millis = parse_timestamp(value) if type(value) is str else None
-    return (MISMATCH, raw) if millis is None else (millis, raw)
+def _timestamp(formats: tuple[TimeFormat, ...]) -> Coercion:
+    def coercion(value: object, raw: bytes) -> Coerced:
+        if type(value) is str:
+            found = instant_of(formats, value, is_text=True)
+        elif type(value) in _NUMBERS:
+            found = instant_of(formats, raw.decode(), is_text=False)
+        else:
+            found = None
+        if found is None:
+            return MISMATCH, raw
+        millis, as_sent = found
+        return millis, raw if as_sent else b'"%s"' % write_instant(millis).encode()
+
+    return coercion
 
 
 def _json(_value: object, raw: bytes) -> Coerced:
     return compact(raw).decode(), raw
 
 
-COERCIONS: Final[dict[ColumnType, Coercion]] = {
+_COERCIONS: Final[dict[ColumnType, Coercion]] = {
     "string": _string,
     "bigint": _bigint,
     "double": _double,
     "boolean": _boolean,
-    "timestamp": _timestamp,
     "json": _json,
 }
 
 
-def coerce(kind: ColumnType, raw: bytes) -> Coerced:
-    """Coerce one raw JSON value (as it stands in `extra`) to a column type.
+def coercion_of(column: Column) -> Coercion:
+    """What becomes of the values of a column."""
+    if column.type == "timestamp":
+        return _timestamp(column.time_formats)
+    return _COERCIONS[column.type]
+
+
+def coerce(column: Column, raw: bytes) -> Coerced:
+    """Coerce one raw JSON value (as it stands in `extra`) to a column.
 
     Returns:
         The value for the Parquet column (None for JSON null, `MISMATCH` where it does not fit;
         timestamps as UTC milliseconds) and the raw JSON for the JSON line.
     """
     value = _decode(raw)
-    return (None, raw) if value is None else COERCIONS[kind](value, raw)
+    return (None, raw) if value is None else coercion_of(column)(value, raw)

@@ -36,9 +36,10 @@ class Limits(Settings, frozen=True):
     max_keys: Annotated[
         int, Meta(ge=1, le=1_000_000, description="most keys in one event, over all depths")
     ] = 10_000
+    # Firehose writes up to 128 MiB. Four times this fits the default /tmp twice over.
     max_object_bytes: Annotated[
         int, Meta(ge=1024, le=1024 * GIB, description="largest raw object, in bytes decompressed")
-    ] = 16 * GIB
+    ] = 512 * MIB
     # DEFLATE ends at 1032 : 1, which only runs of one byte reach; click events reach 10 to 40,
     # and one line repeated forever stays under 400, because each copy of 258 bytes has to spell
     # its distance.

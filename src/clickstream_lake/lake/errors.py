@@ -24,6 +24,14 @@ class FailedObjectsError(LakeError):
     """Some objects failed, and this kind of invocation cannot report each failure by itself."""
 
 
+class DeadlineError(LakeError):
+    """The time that one raw object has in an invocation is over."""
+
+
+class NoRoomError(LakeError):
+    """The function's disk is full."""
+
+
 class LayoutError(LakeError):
     """A key does not have the shape that the lake's layout prescribes."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from clickstream_lake.sandbox.resources import CREDENTIALS, REGION
+from clickstream_lake.sandbox.resources import REGION, Credentials
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -30,12 +30,14 @@ _CONFIG = Config(
 class Clients:
     """One session on one endpoint. Clients may be used from any thread."""
 
-    def __init__(self, endpoint: str, region: str = REGION) -> None:
+    def __init__(self, endpoint: str, credentials: Credentials, region: str = REGION) -> None:
         self.endpoint = endpoint
+        self.credentials = credentials
         self.region = region
+        variables = credentials.environment(region)
         self._session = boto3.Session(
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
             region_name=region,
         )
         self._made: dict[str, Any] = {}

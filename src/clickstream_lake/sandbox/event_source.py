@@ -1,9 +1,10 @@
 """Lambda's side of an SQS event source: poll, invoke, delete what succeeded.
 
 The mappings are read from Lambda's own API, as a user, Terraform or the sandbox created them, and
-looked up again every second. Messages that failed are left alone: the queue's visibility timeout
-brings them back, and its redrive policy takes them to the dead-letter queue. The rules are those
-of the Lambda developer guide, "Handling errors for an SQS event source".
+looked up again every second. Messages that failed are left alone: the queue's visibility timeout,
+or the one that the function gave them, brings them back, and its redrive policy takes them to the
+dead-letter queue. What the function deleted itself is deleted once more, which does no harm. The
+rules are those of the Lambda developer guide, "Handling errors for an SQS event source".
 """
 
 import json

@@ -11,6 +11,8 @@ notices:
 - Queue policies. moto drops a queue's policy whenever another attribute is set: a client that set
   it, such as Terraform, waits for it forever.
 - Speed. moto lists its own directory with every request.
+- Other origins. moto lets the pages of any of them read its answers (CORS).
+- S3 keys with a line feed, which moto's routes do not see.
 - S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), but moto encodes it.
 
 What only Terraform notices:
@@ -33,9 +35,12 @@ from urllib.parse import quote_plus
 
 from moto import backends
 from moto.athena.responses import AthenaResponse
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.moto_server import werkzeug_app
+from moto.moto_server.utilities import RegexConverter
 from moto.s3 import notifications
-from moto.sqs.models import Queue, SQSBackend
+from moto.sqs.models import Queue, SQSBackend, sqs_backends
 
 _POLL_SECONDS = 0.05
 
@@ -46,6 +51,7 @@ _SQS_OPERATIONS = (
     "change_message_visibility",
     "purge_queue",
 )
+_QUEUES = threading.RLock()
 _PLAIN_HTTP = {"Bool": {"aws:SecureTransport": "false"}}
 
 
@@ -63,17 +69,29 @@ def moto_fixes() -> Iterator[threading.Event]:
         yield ending
 
 
+def messages_of(url: str, region: str) -> list[tuple[str, str | None]]:
+    """Body and group of each message that a queue holds, whoever has received it; in their order.
+
+    Receiving them would hide them. A queue that is not there holds none.
+    """
+    with _QUEUES:
+        queue = sqs_backends[DEFAULT_ACCOUNT_ID][region].queues.get(url.rpartition("/")[2])
+        waiting = queue._messages if queue else []  # noqa: SLF001 - no other access
+        return [(message.body, message.group_id) for message in waiting]
+
+
 def _for_pipelines(ending: threading.Event) -> Iterator[AbstractContextManager[object]]:
-    lock = threading.RLock()
     for name in _SQS_OPERATIONS:
-        yield patch.object(SQSBackend, name, _locked(getattr(SQSBackend, name), lock))
-    receive = _receive_outside_lock(SQSBackend.receive_message, lock, ending)
+        yield patch.object(SQSBackend, name, _locked(getattr(SQSBackend, name), _QUEUES))
+    receive = _receive_outside_lock(SQSBackend.receive_message, _QUEUES, ending)
     yield patch.object(SQSBackend, "receive_message", receive)
     no_mappings = property(_no_mappings, _ignore)
     yield patch.object(Queue, "lambda_event_source_mappings", no_mappings, create=True)
     yield patch.object(notifications, "quote_plus", _quote_key)
     set_attributes = _keep_policy(Queue._set_attributes)  # noqa: SLF001 - no other access
     yield patch.object(Queue, "_set_attributes", set_attributes)
+    yield patch.object(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
+    yield patch.object(werkzeug_app, "RegexConverter", _AnyCharacter)
     modules = tuple(backends.list_of_moto_modules())
     yield patch.object(backends, "list_of_moto_modules", lambda: modules)
 
@@ -88,6 +106,14 @@ def _for_terraform() -> Iterator[AbstractContextManager[object]]:
     permitted = _over_tls(IAMPolicyStatement.is_action_permitted)
     yield patch.object(IAMPolicyStatement, "is_action_permitted", permitted)
     yield patch.object(AthenaResponse, "delete_named_query", _delete_named_query, create=True)
+
+
+class _AnyCharacter(RegexConverter):
+    """Parts of routes whose `.` is any character, a line feed too."""
+
+    def __init__(self, url_map: Any, *items: Any) -> None:  # noqa: ANN401 - passes moto's own types through
+        super().__init__(url_map, *items)
+        self.regex = f"(?s:{self.regex})"
 
 
 def _locked(operation: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:

@@ -5,8 +5,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,11 +20,12 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from clickstream_lake.sandbox.athena.api import AthenaApi
 from clickstream_lake.sandbox.athena.engine import QueryEngine
 from clickstream_lake.sandbox.clients import Clients
+from clickstream_lake.sandbox.door import Door
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.event_source import EventSources
 from clickstream_lake.sandbox.firehose import ACCOUNT, Firehose, Refuse
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
-from clickstream_lake.sandbox.resources import ENVIRONMENT
+from clickstream_lake.sandbox.resources import Credentials, make_private
 from clickstream_lake.sandbox.runtime.service import LambdaService
 from clickstream_lake.sandbox.scheduler import Scheduler, Tick
 from clickstream_lake.sandbox.server import Router, Server
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from clickstream_lake.sandbox.resources import Provision, Resources
-    from clickstream_lake.sandbox.runtime.function import Function
+    from clickstream_lake.sandbox.runtime.service import EntryPoint
     from clickstream_lake.sandbox.runtime.worker import Handler
 
 _POLL_SECONDS = 0.02
@@ -62,7 +63,7 @@ class Sandbox:
         self,
         *,
         provision: "Provision",
-        entry_point: "Callable[[Function], str]" = lambda function: function.handler,
+        entry_point: "EntryPoint | None" = None,
         port: int = 0,
         directory: Path | None = None,
         concurrency: int = 2,
@@ -78,10 +79,11 @@ class Sandbox:
         Args:
             provision: creates the lake.
             entry_point: the import path of what a function runs: a handler, or a class that makes
-                one from the environment. By default what the function's definition names.
+                one from the environment. Nothing else is run: None refuses the function, and by
+                default all are refused, because any client can write any name into a definition.
             port: of the loopback interface; 0 takes a free one.
-            directory: where the functions' logs go; a temporary one by default, which stays only
-                if the sandbox ends with a SandboxError.
+            directory: where the functions' logs and the access key id go, private to this user; a
+                temporary one by default, which stays only if the sandbox ends with a SandboxError.
             concurrency: batches that each queue's function works on at the same time.
             start_seconds: how long a function may take to be imported.
             clock: gives Firehose and the scheduler the time.
@@ -145,16 +147,23 @@ class Sandbox:
         if directory is None:
             directory = Path(tempfile.mkdtemp(prefix="clickstream-sandbox-"))
             stack.push(partial(_remove, directory))
+        make_private(directory)
+        self._credentials = Credentials.kept_in(directory)
         self.log_dir = directory / "logs"
         self.log_dir.mkdir(parents=True, exist_ok=True)
 
         # The parts call each other through the endpoint, which is known once the port is bound.
         self._router: Router | None = None
         app: WSGIApplication = self._answer
-        server = Server(self._middleware(app) if self._middleware else app, self._port)
+        door = Door(
+            self._middleware(app) if self._middleware else app,
+            self._credentials.access_key_id,
+            lambda: "ready" if self._ready else "starting",
+        )
+        server = Server(door, self._port)
         stack.callback(server.close)
         self.endpoint = server.endpoint
-        self.clients = Clients(self.endpoint)
+        self.clients = Clients(self.endpoint, self._credentials)
         stack.callback(self.clients.close)
         self.functions = LambdaService(
             lambda: self.clients.functions,
@@ -247,10 +256,9 @@ class Sandbox:
         """A boto3 client on this sandbox."""
         return self.clients.client(service)
 
-    @staticmethod
-    def credentials() -> dict[str, str]:
+    def credentials(self) -> dict[str, str]:
         """Environment variables that any AWS client needs besides the endpoint."""
-        return dict(ENVIRONMENT)
+        return self._credentials.environment()
 
     def flush(self) -> None:
         """Make Firehose deliver now what it buffers."""
@@ -269,6 +277,17 @@ class Sandbox:
     def dead_letters(self) -> int:
         """Messages about raw objects that failed too often."""
         return self._messages(self.resources.dead_letter_url.rsplit("/", 1)[-1])
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """A context in which nothing in S3, Glue or any other part changes, but by SQS's clients.
+
+        Reading goes on as usual; who wants to change something waits for its end.
+        """
+        if self._router is None:
+            raise SandboxError("the sandbox is not running: enter its context first")
+        with self._router.writes:
+            yield
 
     def check(self) -> None:
         """Raise an error if a function cannot start, for callers that wait for its work.

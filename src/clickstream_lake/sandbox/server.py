@@ -6,21 +6,33 @@ such as `sandbox.athena.api.AthenaApi`. Firehose's data plane and Lambda's Invok
 their own: the first because its bodies are large, the second because it is a REST API.
 """
 
+import io
 import json
+import logging
 import re
 import socket
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
+from xml.parsers.expat import ExpatError
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from clickstream_lake.sandbox.errors import ApiError, SandboxError
 from clickstream_lake.sandbox.firehose import FIREHOSE_TARGET, Firehose
+from clickstream_lake.sandbox.protocol import (
+    answer_error,
+    protocol_of,
+    region_of,
+    send,
+    send_error,
+    send_json,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,9 +44,10 @@ HOST = "127.0.0.1"
 _SHUTDOWN_POLL_SECONDS = 0.05
 ADMIN_PATH = "/_sandbox/"
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
-_CREDENTIAL_REGION = re.compile(r"Credential=[^/]+/[^/]+/([^/]+)/")
-_DEFAULT_REGION = "us-east-1"
-_REASONS = {200: "OK", 202: "Accepted", 204: "No Content", 400: "Bad Request", 404: "Not Found"}
+_ASKS = ("Get", "BatchGet", "List", "Describe", "Search")
+# A client that sends nothing for so long is given up, as S3 does.
+_SILENCE_SECONDS = 60
+_LOG = logging.getLogger(__name__)
 
 
 class JsonApi(Protocol):
@@ -71,81 +84,88 @@ class Router:
         self._admin = admin
         # moto checks a condition and then acts on it. Without this, two conditional puts to one
         # key could both succeed, as could two creations of one Glue partition.
-        self._write_lock = threading.Lock()
+        # Who holds it sees all of moto's state as of one moment.
+        self.writes = threading.Lock()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one request."""
+        try:
+            return self._answer(environ, start_response)
+        except ApiError as error:
+            return answer_error(environ, start_response, error)
+        except ExpatError as error:
+            reason = f"The XML you provided is not well-formed: {error}"
+            return send_error(environ, start_response, "MalformedXML", reason, 400)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            return send_error(environ, start_response, "SerializationException", str(error), 400)
+        except Exception as error:  # noqa: BLE001 - a client is to hear of it in its own protocol
+            # Clients take it for a temporary fault and ask again.
+            _LOG.exception("%s %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO"))
+            code = "InternalError" if protocol_of(environ) == "s3" else "InternalFailure"
+            reason = f"the sandbox cannot answer this: {type(error).__name__}: {error}"
+            return send_error(environ, start_response, code, reason, 500)
+
+    def _answer(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         path = environ.get("PATH_INFO", "")
         operation = target.removeprefix(FIREHOSE_TARGET)
         if operation != target and self._firehose.handles(operation):
-            return self._json(
-                start_response,
-                lambda: self._firehose.call(operation, _region(environ), _body(environ)),
-            )
+            answer = self._firehose.call(operation, region_of(environ), _body(environ))
+            return send_json(start_response, 200, answer)
         api = next((each for each in self._apis if each.handles(target)), None)
         if api is not None:
-            call = api.call
-            return self._json(
-                start_response, lambda: call(target, json.loads(_body(environ) or b"{}"))
-            )
+            return send_json(start_response, 200, api.call(target, _json_object(_body(environ))))
         if path.startswith(ADMIN_PATH):
-            return self._administer(path.removeprefix(ADMIN_PATH), environ, start_response)
+            return self._administer(path.removeprefix(ADMIN_PATH), start_response)
         invoked = _INVOKE.fullmatch(path)
         if invoked and environ["REQUEST_METHOD"] == "POST":
             return self._invoke(unquote(invoked[1]), environ, start_response)
-        if environ["REQUEST_METHOD"] in {"PUT", "POST", "DELETE"} and _changes_state(environ):
-            with self._write_lock:
-                return self._moto(environ, start_response)
-        return self._moto(environ, start_response)
+        if target:
+            body = _body(environ)
+            _json_object(body)
+            environ["wsgi.input"] = io.BytesIO(body)
+        with self.writes if _changes_state(environ) else nullcontext():
+            return self._moto(environ, start_response)
 
-    def _json(
-        self, start_response: "StartResponse", answer: Callable[[], dict[str, Any]]
-    ) -> Iterable[bytes]:
+    def _administer(self, name: str, start_response: "StartResponse") -> Iterable[bytes]:
         try:
-            return _reply(start_response, 200, answer())
-        except ApiError as error:
-            content = {"__type": error.code, "message": error.message, "Message": error.message}
-            return _reply(start_response, error.status, content, [("x-amzn-ErrorType", error.code)])
-
-    def _administer(
-        self, name: str, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        _body(environ)
-        try:
-            return _reply(start_response, 200, self._admin(name))
+            return send_json(start_response, 200, self._admin(name))
         except KeyError:
-            return _reply(start_response, 404, {"message": f"no such thing: {name}"})
-        except SandboxError as error:
-            return _reply(start_response, 500, {"message": str(error)})
+            return send_json(start_response, 404, {"message": f"no such thing: {name}"})
+        except (SandboxError, BotoCoreError, ClientError) as error:
+            # What was asked for does not fit what the lake is doing; trying again as it is does not
+            # help, which is what a client would take a 500 for.
+            return send_json(start_response, 409, {"message": str(error)})
 
     def _invoke(
         self, name: str, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         payload = _body(environ) or b"{}"
         kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
-
         try:
-            if kind == "DryRun":
-                self._functions.find(name)
-                return _reply(start_response, 204, None)
-            if kind == "Event":
-                self._functions.find(name)
-                work = threading.Thread(
-                    target=self._functions.invoke, args=(name, payload), daemon=True
-                )
-                work.start()
-                return _reply(start_response, 202, None)
-            outcome = self._functions.invoke(name, payload)
-        except ApiError as error:
-            content = {"Type": "User", "Message": error.message}
-            return _reply(start_response, error.status, content, [("x-amzn-ErrorType", error.code)])
+            json.loads(payload)
+        except ValueError as error:
+            reason = f"Could not parse request body into json: {error}"
+            raise ApiError("InvalidRequestContentException", reason) from None
+        if kind == "DryRun":
+            self._functions.find(name)
+            return send_json(start_response, 204, None)
+        if kind == "Event":
+            self._functions.find(name)
+            work = threading.Thread(
+                target=self._functions.invoke, args=(name, payload), daemon=True
+            )
+            work.start()
+            return send_json(start_response, 202, None)
+        outcome = self._functions.invoke(name, payload)
         headers = [("X-Amz-Executed-Version", "$LATEST")]
         if outcome.failed:
             headers.append(("X-Amz-Function-Error", "Unhandled"))
-        return _send(start_response, 200, outcome.payload, "application/json", headers)
+        return send(start_response, 200, outcome.payload, "application/json", headers)
 
 
 def _changes_state(environ: "WSGIEnvironment") -> bool:
@@ -153,54 +173,32 @@ def _changes_state(environ: "WSGIEnvironment") -> bool:
 
     Receiving from SQS may wait for messages and must not block others; SQS has its own lock.
     """
-    authorization = environ.get("HTTP_AUTHORIZATION", "")
-    return "/sqs/aws4_request" not in authorization
+    if environ["REQUEST_METHOD"] not in {"PUT", "POST", "DELETE", "PATCH"}:
+        return False
+    operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    if operation.startswith(_ASKS):
+        return False
+    return "/sqs/aws4_request" not in environ.get("HTTP_AUTHORIZATION", "")
 
 
 def _body(environ: "WSGIEnvironment") -> bytes:
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    content: bytes = environ["wsgi.input"].read(length)
+    """The body, which the door has read already."""
+    content: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     return content
 
 
-def _region(environ: "WSGIEnvironment") -> str:
-    found = _CREDENTIAL_REGION.search(environ.get("HTTP_AUTHORIZATION", ""))
-    return found[1] if found else _DEFAULT_REGION
-
-
-def _reply(
-    start_response: "StartResponse",
-    status: int,
-    content: dict[str, Any] | None,
-    headers: Sequence[tuple[str, str]] = (),
-) -> Iterable[bytes]:
-    body = b"" if content is None else msgspec.json.encode(content)
-    return _send(start_response, status, body, "application/x-amz-json-1.1", headers)
-
-
-def _send(
-    start_response: "StartResponse",
-    status: int,
-    body: bytes,
-    content_type: str,
-    headers: Sequence[tuple[str, str]],
-) -> Iterable[bytes]:
-    start_response(
-        f"{status} {_REASONS.get(status, 'Error')}",
-        [
-            ("Content-Type", content_type),
-            ("Content-Length", str(len(body))),
-            ("x-amzn-RequestId", str(uuid.uuid4())),
-            *headers,
-        ],
-    )
-    return [body]
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body or b"{}", type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError("SerializationException", str(error)) from None
 
 
 class _QuietHandler(MotoRequestHandler):
     """Serves without a line per request, and keeps connections open as AWS does."""
 
     protocol_version = "HTTP/1.1"
+    timeout = _SILENCE_SECONDS
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
         """Log nothing."""

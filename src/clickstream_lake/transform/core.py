@@ -25,13 +25,19 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the transform of one raw object depends on besides its bytes."""
+    """What the transform of one raw object depends on besides its bytes.
+
+    Attributes:
+        check: raises once there is no more time; asked for each piece, and for each event where
+            there is no kernel.
+    """
 
     source: Source
     catalog: Catalog
     limits: Limits
     output: OutputOptions
     processed_ts: datetime
+    check: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)
@@ -136,12 +142,13 @@ def transform_stream(
             processed_ts=millis(job.processed_ts),
             processed_ts_text=iso_millis(job.processed_ts),
             partition_keys=job.source.partition.names,
+            check=job.check,
         )
         enricher = BlockEnricher(rules)
         try:
-            pieces = _counted(decompress(counting, job.limits), stats)
-            find_end = None if library.missing() else library.bracket_end
-            for block in blocks(pieces, job.limits.max_line_bytes, find_end):
+            pieces = _counted(decompress(counting, job.limits), stats, job.check)
+            finder = None if library.missing() else library
+            for block in blocks(pieces, job.limits.max_line_bytes, finder):
                 for done in enricher.enrich(block):
                     for lines in done.json:
                         json_output.write(lines)
@@ -165,8 +172,9 @@ def transform_stream(
     return TransformResult(json_path, parquet_path, rejects_path, stats)
 
 
-def _counted(pieces: Iterator[bytes], stats: Stats) -> Iterator[bytes]:
+def _counted(pieces: Iterator[bytes], stats: Stats, check: Callable[[], None]) -> Iterator[bytes]:
     for piece in pieces:
+        check()
         stats.bytes_raw += len(piece)
         yield piece
 

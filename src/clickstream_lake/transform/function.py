@@ -6,11 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from clickstream_lake.lake.aws.clients import open_lake
+from clickstream_lake.lake.aws.clients import inbox_client, open_lake
+from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import load_config
-from clickstream_lake.lake.errors import EventError, FailedObjectsError, LakeError
+from clickstream_lake.lake.errors import (
+    DeadlineError,
+    EventError,
+    FailedObjectsError,
+    LakeError,
+)
 from clickstream_lake.lake.events import (
+    Message,
     ObjectRef,
     is_sqs,
     parse_messages,
@@ -18,6 +25,7 @@ from clickstream_lake.lake.events import (
     parse_objects_of_body,
 )
 from clickstream_lake.lake.publish import Publisher
+from clickstream_lake.lake.room import Room
 from clickstream_lake.lake.telemetry import Telemetry
 from clickstream_lake.transform.process import RawObjectProcessor, Report
 from clickstream_lake.transform.rules.native import library
@@ -26,27 +34,46 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SERVICE: Final = "transform"
-# If less time is left than the slowest message took so far (and at least this much), the next one
-# could be cut off half-way: it goes back to the queue untouched.
+# The part of an invocation's time that is kept for giving back what is not done. Until then the
+# object in work has come to its next piece, event or step, and its files are deleted.
+_RESERVED_PART: Final = 0.1
+_MOST_RESERVED_SECONDS: Final = 30.0
+# An object is not begun in less time than the slowest so far took, and at least this: it goes back
+# to the queue untouched.
 _LEAST_SECONDS_LEFT: Final = 10.0
+
+
+def reserved_seconds(timeout_seconds: float) -> float:
+    """How much of a function's time is kept for giving back what is not done."""
+    return min(_MOST_RESERVED_SECONDS, timeout_seconds * _RESERVED_PART)
 
 
 class TransformFunction:
     """The function of one lake: an event in, an answer out; logs and metrics on the way."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], *, first_pause_seconds: float = FIRST_PAUSE_SECONDS
+    ) -> None:
         """Read the settings and open the lake that they name.
 
+        Args:
+            environ: the settings.
+            first_pause_seconds: until a message that failed for the first time comes back.
+
         Raises:
-            ConfigError: a setting is missing or wrong.
+            ConfigError: a setting is missing or wrong, or asks for more room than there is.
         """
         config, catalog = load_config(environ), load_catalog()
+        Room.of(environ).check_transform(config.limits)
         lake = open_lake(config, catalog)
         self._bucket = config.bucket
         self._telemetry = Telemetry(SERVICE, environ)
         self._no_kernel = library.missing()
         if self._no_kernel:
             self._telemetry.logger.warning("no kernel", detail=self._no_kernel)
+        self._inbox = Inbox(
+            inbox_client, self._warn_of_message, first_pause_seconds=first_pause_seconds
+        )
         self._processor = RawObjectProcessor(
             store=lake.store,
             publisher=Publisher(lake),
@@ -69,48 +96,58 @@ class TransformFunction:
         with self._telemetry.invocation():
             if self._no_kernel:
                 self._telemetry.count("KernelMissing", 1)
+            invocation = _Invocation(context)
             if is_sqs(event):
-                return {"batchItemFailures": self._batch(event, context)}
-            return self._objects(parse_objects(event))
+                return {"batchItemFailures": self._batch(event, invocation)}
+            return self._objects(parse_objects(event), invocation)
 
-    def _batch(self, event: Mapping[str, Any], context: "LambdaContext") -> list[dict[str, str]]:
-        failures = []
-        slowest = _LEAST_SECONDS_LEFT
-        for message in parse_messages(event):
-            left = context.get_remaining_time_in_millis() / 1000
-            if left < slowest:
+    def _batch(self, event: Mapping[str, Any], invocation: "_Invocation") -> list[dict[str, str]]:
+        # What was tried before comes last, so that it cannot take the time of what is new.
+        messages = sorted(parse_messages(event), key=lambda message: message.receives)
+        slowest = 0.0
+
+        def time_for_more(message: Message) -> bool:
+            enough = invocation.left() >= max(slowest, invocation.least)
+            if not enough:
                 self._telemetry.logger.warning(
                     "left for another invocation", message_id=message.message_id
                 )
-                failures.append({"itemIdentifier": message.message_id})
-                continue
-            try:
-                refs = parse_objects_of_body(message.body)
-            except EventError as error:
-                self._log_failure("message not understood", error, message_id=message.message_id)
-                failures.append({"itemIdentifier": message.message_id})
-                continue
-            done = [self._process(ref) for ref in refs]  # every one has its turn
-            if not all(done):
-                failures.append({"itemIdentifier": message.message_id})
-            slowest = max(slowest, left - context.get_remaining_time_in_millis() / 1000)
-        return failures
+            return enough
 
-    def _objects(self, refs: list[ObjectRef]) -> dict[str, Any]:
-        done = [self._process(ref) for ref in refs]
+        def work(message: Message) -> bool:
+            nonlocal slowest
+            left = invocation.left()
+            done = self._message(message, invocation)
+            slowest = max(slowest, left - invocation.left())
+            return done
+
+        return self._inbox.work_off(messages, time_for_more=time_for_more, work=work)
+
+    def _message(self, message: Message, invocation: "_Invocation") -> bool:
+        try:
+            refs = parse_objects_of_body(message.body)
+        except EventError as error:
+            self._log_failure("message not understood", error, message_id=message.message_id)
+            return False
+        done = [self._process(ref, invocation) for ref in refs]  # every one has its turn
+        return all(done)
+
+    def _objects(self, refs: list[ObjectRef], invocation: "_Invocation") -> dict[str, Any]:
+        done = [self._process(ref, invocation) for ref in refs]
         if not all(done):
             raise FailedObjectsError(
                 f"{done.count(False)} of {len(done)} objects failed: see the log"
             )
         return {"objects": len(done)}
 
-    def _process(self, ref: ObjectRef) -> bool:
+    def _process(self, ref: ObjectRef, invocation: "_Invocation") -> bool:
         """Process one object; False if it has to be tried again."""
         try:
-            report = self._processor.process(self._key_in_this_lake(ref))
+            report = self._processor.process(self._key_in_this_lake(ref), invocation.check)
         except Exception as error:  # noqa: BLE001 - one bad object must not hold up the others
             self._log_failure("object failed", error, bucket=ref.bucket, key=ref.key)
             self._telemetry.count("ObjectsFailed", 1)
+            self._telemetry.count("ObjectsOverDeadline", int(isinstance(error, DeadlineError)))
             return False
         self._account(report)
         return True
@@ -134,6 +171,9 @@ class TransformFunction:
             },
         )
 
+    def _warn_of_message(self, failure: str, message: Message, error: str) -> None:
+        self._telemetry.logger.warning(failure, message_id=message.message_id, error=error)
+
     def _account(self, report: Report) -> None:
         self._telemetry.logger.info("object processed", **report.as_log())
         if report.stale:
@@ -154,8 +194,36 @@ class TransformFunction:
         self._telemetry.count("RowsPublished", stats.published)
         self._telemetry.count("RowsRejected", stats.rejected_lines)
         self._telemetry.count("ValuesMismatched", sum(stats.mismatched.values()))
+        self._telemetry.count("HalvesRepaired", stats.repaired)
         self._telemetry.bytes("BytesIn", stats.bytes_in)
         self._telemetry.bytes("BytesJson", stats.bytes_json)
         self._telemetry.bytes("BytesParquet", stats.bytes_parquet)
         self._telemetry.count_by("RowsRejectedByReason", "reason", stats.rejected)
         self._telemetry.count_by("ValuesMismatchedByColumn", "column", stats.mismatched)
+
+
+class _Invocation:
+    """The time of one invocation, less what is kept for giving back what is not done.
+
+    Attributes:
+        least: seconds without which no object is begun.
+    """
+
+    def __init__(self, context: "LambdaContext") -> None:
+        self._milliseconds = context.get_remaining_time_in_millis
+        seconds = self._milliseconds() / 1000
+        self._reserved = reserved_seconds(seconds)
+        self.least = min(_LEAST_SECONDS_LEFT, seconds / 2)
+
+    def left(self) -> float:
+        """Seconds for work on objects."""
+        return self._milliseconds() / 1000 - self._reserved
+
+    def check(self) -> None:
+        """Do nothing, until the time is over.
+
+        Raises:
+            DeadlineError: it is.
+        """
+        if self.left() < 0:
+            raise DeadlineError("the time of this invocation is over")

@@ -11,7 +11,12 @@ from typing import Any, Final
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.errors import PartitionMovedError, RawReplacedError, SupersededError
+from clickstream_lake.lake.errors import (
+    DeadlineError,
+    PartitionMovedError,
+    RawReplacedError,
+    SupersededError,
+)
 from clickstream_lake.lake.landing import LandingFile, LandingMetadata
 from clickstream_lake.lake.layout import FORMATS, Format, Source
 from clickstream_lake.lake.publish import (
@@ -20,6 +25,7 @@ from clickstream_lake.lake.publish import (
     Publisher,
     PublishOutcome,
 )
+from clickstream_lake.lake.room import disk_errors
 from clickstream_lake.transform.core import (
     Job,
     Stats,
@@ -27,6 +33,7 @@ from clickstream_lake.transform.core import (
     iso_millis,
     transform_stream,
 )
+from clickstream_lake.transform.read.gunzip import Readable
 
 # A restart means that another invocation of the same source, or new content of the same key, came
 # in between: one or two restarts settle either.
@@ -94,10 +101,16 @@ class RawObjectProcessor:
         self._now = now
         self._scratch = scratch
 
-    def process(self, raw_key: str) -> Report:
+    def process(self, raw_key: str, check: Callable[[], None] = lambda: None) -> Report:
         """Transform and publish one raw object.
 
+        Args:
+            raw_key: which one.
+            check: raises `DeadlineError` once there is no more time for it; asked all along.
+
         Raises:
+            DeadlineError: `check` did; no scratch file is left, and a retry does no harm.
+            NoRoomError: the disk is full.
             LayoutError: the key is not one of this lake's raw keys.
             ObjectMissingError: there is no such object.
             LakeError: S3 or Glue failed, or the counts do not add up; nothing is acknowledged.
@@ -106,8 +119,9 @@ class RawObjectProcessor:
         source = self._config.layout.source(raw_key)
         moment = self._now()
         for _ in range(_STARTS):
+            check()
             try:
-                outcomes, stats = self._attempt(source, moment)
+                outcomes, stats = self._attempt(source, moment, check)
             except (SupersededError, RawReplacedError):
                 continue  # the next attempt looks up what is there now
             else:
@@ -115,17 +129,30 @@ class RawObjectProcessor:
         raise PartitionMovedError(f"{raw_key!r} keeps changing while it is transformed")
 
     def _attempt(
-        self, source: Source, moment: datetime
+        self, source: Source, moment: datetime, check: Callable[[], None]
     ) -> tuple[dict[Format, PublishOutcome], Stats | None]:
         with self._store.open(source.key) as (info, body):
             present = self._publisher.lookup(source)
             if _all_merged(present, info.etag):
                 return dict.fromkeys(FORMATS, PublishOutcome.ALREADY_MERGED), None
             moment = _first_moment(present, info.etag) or moment
-            with TemporaryDirectory(dir=self._scratch, prefix="transform-") as folder:
-                job = Job(source, self._catalog, self._config.limits, self._config.output, moment)
-                result = transform_stream(body, job, Path(folder))
-                return self._publish(source, info.etag, job, result), result.stats
+            raw = _Watched(body, check)
+            job = Job(
+                source, self._catalog, self._config.limits, self._config.output, moment, check
+            )
+            try:
+                with (
+                    disk_errors(source.key),
+                    TemporaryDirectory(dir=self._scratch, prefix="transform-") as folder,
+                ):
+                    result = transform_stream(raw, job, Path(folder))
+                    return self._publish(source, info.etag, job, result), result.stats
+            except DeadlineError as error:
+                raise DeadlineError(
+                    f"{source.key!r} was given up when the time was over, with {raw.count:,} of "
+                    f"its {info.size:,} bytes read. Give the function more memory (up to 1769 MB, "
+                    "which brings CPU) or time, or let Firehose write smaller objects"
+                ) from error
 
     def _publish(
         self, source: Source, raw_etag: str, job: Job, result: TransformResult
@@ -143,15 +170,28 @@ class RawObjectProcessor:
             schema_version=self._catalog.schema_version,
         )
         paths: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
-        return {
-            fmt: self._publisher.publish(
-                fmt,
-                source,
-                LandingFile(path=path, metadata=metadata, gzip=path.suffix == ".gz"),
-            )
-            for fmt, path in paths.items()
-            if path is not None
-        }
+        outcomes: dict[Format, PublishOutcome] = {}
+        for fmt, path in paths.items():
+            if path is not None:
+                job.check()
+                file = LandingFile(path=path, metadata=metadata, gzip=path.suffix == ".gz")
+                outcomes[fmt] = self._publisher.publish(fmt, source, file)
+        return outcomes
+
+
+class _Watched:
+    """A raw object whose reading asks for the time; `count` bytes of it were read."""
+
+    def __init__(self, raw: Readable, check: Callable[[], None]) -> None:
+        self._raw = raw
+        self._check = check
+        self.count = 0
+
+    def read(self, size: int, /) -> bytes:
+        self._check()
+        data = self._raw.read(size)
+        self.count += len(data)
+        return data
 
 
 def _all_merged(present: dict[Format, Published], raw_etag: str) -> bool:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,8 +30,11 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def endpoint(sandbox: Sandbox) -> str:
-    return sandbox.endpoint
+def environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables that the sandbox prints, and no session that has read others."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name, value in ({"AWS_ENDPOINT_URL": sandbox.endpoint} | sandbox.credentials()).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

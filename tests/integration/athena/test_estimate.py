@@ -1,18 +1,11 @@
-from typing import TYPE_CHECKING
-
+import pytest
 from typer.testing import CliRunner
 
 from clickstream_lake.cli.main import app
 
-if TYPE_CHECKING:
-    import pytest
 
-
-def test_the_command_predicts_without_running(
-    endpoint: str, monkeypatch: "pytest.MonkeyPatch"
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+@pytest.mark.usefixtures("environment")
+def test_the_command_predicts_without_running() -> None:
     sql = "SELECT kind, COUNT(*) FROM events_parquet GROUP BY kind"
     result = CliRunner().invoke(app, ["estimate", sql, "--database", "web"])
     assert result.exit_code == 0

@@ -12,12 +12,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def connection(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> "Iterator[Connection[Any]]":
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)  # for the S3 client that reads results, too
+def connection(environment: None) -> "Iterator[Connection[Any]]":
+    del environment
     with connect(
-        region_name="us-east-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
         work_group="clickstream",
         schema_name="web",
         poll_interval=0.02,

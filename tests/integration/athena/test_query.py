@@ -15,10 +15,7 @@ TWO = "SELECT id, kind, price FROM events WHERE id IN (0, 1) ORDER BY id"
 ODD = "SELECT 'a\tb' AS x, 'c\nd\\' AS x, CAST(NULL AS varchar) AS y, true AS z"
 
 
-@pytest.fixture(autouse=True)
-def _sandbox(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 def query(*arguments: str, stdin: str = "") -> Result:

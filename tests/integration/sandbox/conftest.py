@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
+from clickstream_lake.sandbox.runtime.function import Function
 from clickstream_lake.sandbox.sandbox import Sandbox
+from tests.integration.sandbox.asking import OWN_CODE
 
 TEST_HANDLER = "tests.stand_in.handler"
 
@@ -24,6 +26,11 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+def own_code(function: Function) -> str | None:
+    """What a test's own functions run in a process of their own."""
+    return function.handler if function.handler.startswith(OWN_CODE) else None
 
 
 class StandIn:
@@ -125,5 +132,6 @@ def bench() -> Iterator[Bench]:
         clock=clock,
         refuse=refuse,
         handlers={TEST_HANDLER: stand_in},
+        entry_point=own_code,
     ) as sandbox:
         yield Bench(sandbox, clock, stand_in, refusing)

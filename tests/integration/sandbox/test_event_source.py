@@ -100,6 +100,37 @@ def test_only_reported_messages_come_back_and_after_too_often_are_dead_letters(
     bench.sandbox.wait_idle()
 
 
+def test_what_the_function_deletes_or_gives_back_itself_is_as_it_says(bench: "Bench") -> None:
+    url, arn = bench.queue(VisibilityTimeout="600")
+    sqs, seen = bench.client("sqs"), []
+
+    def work(event: dict[str, Any]) -> dict[str, Any]:
+        failures = []
+        for record in event["Records"]:
+            receipt = {"QueueUrl": url, "ReceiptHandle": record["receiptHandle"]}
+            seen.append(record["body"])
+            if record["body"] == "failing" and seen.count("failing") < 3:
+                sqs.change_message_visibility(**receipt, VisibilityTimeout=0)
+                failures.append({"itemIdentifier": record["messageId"]})
+            else:
+                sqs.delete_message(**receipt)  # and then the event source does, once more
+        return {"batchItemFailures": failures}
+
+    bench.map(arn, bench.function(work), BatchSize=10, **REPORTS)
+    send(bench, url, "good", "failing", "fine")
+    bench.sandbox.wait_idle()
+
+    assert sorted(seen) == ["failing", "failing", "failing", "fine", "good"]
+    assert left_at_once(bench, url) == 0
+
+
+def left_at_once(bench: "Bench", url: str) -> int:
+    """Messages in a queue, in flight or not."""
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = bench.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+    return sum(int(answer["Attributes"][name]) for name in names)
+
+
 def test_an_exception_returns_the_whole_batch(bench: "Bench") -> None:
     dead_url, dead_arn = bench.queue()
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1})

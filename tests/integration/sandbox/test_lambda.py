@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from clickstream_lake.sandbox.runtime.function import Function
 from clickstream_lake.sandbox.sandbox import Sandbox
+from tests.integration.sandbox.asking import OWN_CODE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +128,7 @@ def test_a_process_that_dies_fails_its_invocation_and_the_next_one_gets_a_new_on
 
 
 def test_a_handler_that_cannot_be_imported_says_why(bench: "Bench") -> None:
-    answer, error = invoke(bench.sandbox, bench.function(None, "no_such_module.handler"))
+    answer, error = invoke(bench.sandbox, bench.function(None, f"{OWN_CODE}no_such_module.handler"))
 
     assert error == "Unhandled"
     assert answer["errorType"] == "ModuleNotFoundError"
@@ -137,3 +139,57 @@ def test_a_function_that_is_not_there_is_lambda_s_own_error(bench: "Bench") -> N
         invoke(bench.sandbox, "nowhere")
 
     assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(
+    "handler",
+    ["cProfile.run", "os.system", "builtins.exec", "sandbox_other_code.handler", "handler.handler"],
+)
+def test_a_definition_cannot_name_other_code_than_the_sandbox_was_started_with(
+    bench: "Bench", handler: str, tmp_path: "Path"
+) -> None:
+    name = function(bench, "echo", Timeout=30)
+    bench.client("lambda").update_function_configuration(FunctionName=name, Handler=handler)
+    planted = tmp_path / "ran"
+
+    answer, error = invoke(bench.sandbox, name, f"open({str(planted)!r}, 'w')")
+
+    assert error == "Unhandled"
+    assert answer["errorType"] == "NotRunHereError"
+    assert not planted.exists()
+
+
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "LD_PRELOAD"])
+def test_a_definition_s_variables_cannot_put_other_code_in_its_place(
+    bench: "Bench", variable: str, tmp_path: "Path"
+) -> None:
+    folder = tmp_path / "planted"
+    folder.mkdir()
+    for module in ("sandbox_test_handlers", "sitecustomize", "json"):
+        (folder / f"{module}.py").write_text("raise SystemExit('planted')")
+    value = str(folder / "sitecustomize.py" if variable == "PYTHONSTARTUP" else folder)
+
+    name = function(
+        bench, "echo", Timeout=30, Environment={"Variables": {variable: value, "OWN": "1"}}
+    )
+    answer, error = invoke(bench.sandbox, name)
+
+    assert error is None, answer
+    assert answer["environment"][variable] == value
+    assert answer["environment"]["OWN"] == "1"
+    assert "planted" not in (bench.sandbox.log_dir / f"{name}.log").read_text()
+    assert "cannot be preloaded" not in (bench.sandbox.log_dir / f"{name}.log").read_text()
+
+
+def test_a_function_s_name_is_no_path_of_its_log(bench: "Bench", tmp_path: "Path") -> None:
+    definition = bench.client("lambda").get_function_configuration(
+        FunctionName=function(bench, "echo", Timeout=30)
+    )
+    found = Function.from_configuration(
+        {**definition, "FunctionName": f"../../../../../../../..{tmp_path}/planted"}
+    )
+
+    log = bench.sandbox.functions._log_file(found)
+
+    assert log.parent == bench.sandbox.log_dir
+    assert not log.name.startswith("/")

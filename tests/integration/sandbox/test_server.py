@@ -1,4 +1,3 @@
-import json
 import threading
 import urllib.error
 import urllib.request
@@ -8,15 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.integration.sandbox.asking import administer
+
 if TYPE_CHECKING:
     from conftest import Bench
-
-
-def post(bench: "Bench", path: str) -> dict[str, Any]:
-    request = urllib.request.Request(f"{bench.sandbox.endpoint}/_sandbox/{path}", method="POST")  # noqa: S310 - our own endpoint
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own endpoint
-        content: dict[str, Any] = json.loads(answer.read())
-        return content
 
 
 def at_once(count: int, work: Any) -> list[Any]:  # noqa: ANN401 - any function of a number
@@ -41,18 +35,18 @@ def test_the_state_can_be_asked_for_and_moved_over_http(bench: "Bench") -> None:
         DeliveryStreamName=bench.sandbox.stream, Record={"Data": b"{}"}
     )
 
-    assert post(bench, "status")["in_flight"] == 1
-    flushed = post(bench, "flush")
+    assert administer(bench.sandbox, "status")["in_flight"] == 1
+    flushed = administer(bench.sandbox, "flush")
     assert (flushed["bucket"], flushed["endpoint"]) == (
         bench.sandbox.bucket,
         bench.sandbox.endpoint,
     )
-    assert post(bench, "wait-idle")["in_flight"] == 0
+    assert administer(bench.sandbox, "wait-idle")["in_flight"] == 0
 
 
 def test_an_unknown_request_to_the_sandbox_itself_is_not_found(bench: "Bench") -> None:
     with pytest.raises(urllib.error.HTTPError, match="404") as caught:
-        post(bench, "nonsense")
+        administer(bench.sandbox, "nonsense")
     caught.value.close()
 
 

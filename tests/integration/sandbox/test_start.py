@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandb
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.resources import Provision, Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
+from tests.integration.sandbox.asking import administer
 
 if TYPE_CHECKING:
     from clickstream_lake.sandbox.clients import Clients
@@ -50,6 +52,10 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in CODE.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+# These tests may run any code: it is all theirs.
+free = partial(Sandbox, entry_point=lambda function: function.handler)
 
 
 def functions(
@@ -109,7 +115,7 @@ def test_a_function_that_cannot_start_fails_the_start_with_its_own_words(
 ) -> None:
     provision = functions({"good": HEALTHY, "bad": handler})
 
-    said = refusal(Sandbox(provision=provision, directory=tmp_path))
+    said = refusal(free(provision=provision, directory=tmp_path))
 
     log = tmp_path / "logs" / "bad.log"
     assert said == f"function bad cannot start: {reason}; its log is {log}"
@@ -117,7 +123,7 @@ def test_a_function_that_cannot_start_fails_the_start_with_its_own_words(
 
 
 def test_the_log_has_the_traceback_and_stays_though_its_directory_is_a_temporary_one() -> None:
-    said = refusal(Sandbox(provision=functions({"bad": NEVER})))
+    said = refusal(free(provision=functions({"bad": NEVER})))
 
     log = Path(re.findall(r"its log is (.*)$", said)[0])
     assert "starts_never.py" in log.read_text()
@@ -125,7 +131,7 @@ def test_the_log_has_the_traceback_and_stays_though_its_directory_is_a_temporary
 
 
 def test_the_temporary_directory_of_a_sandbox_that_ended_well_goes() -> None:
-    with Sandbox(provision=functions({"good": HEALTHY})) as sandbox:
+    with free(provision=functions({"good": HEALTHY})) as sandbox:
         assert sandbox.log_dir.exists()
 
     assert not sandbox.log_dir.parent.exists()
@@ -144,7 +150,7 @@ def test_a_lake_without_its_settings_says_which_one_is_missing(tmp_path: Path) -
 def test_an_import_that_hangs_is_given_up(tmp_path: Path) -> None:
     provision = functions({"bad": HANGING})
 
-    said = refusal(Sandbox(provision=provision, directory=tmp_path, start_seconds=0.5))
+    said = refusal(free(provision=provision, directory=tmp_path, start_seconds=0.5))
 
     assert "Sandbox.InitTimeout: the handler's import takes longer than 0.5 seconds" in said
 
@@ -153,7 +159,7 @@ def test_one_that_fails_does_not_wait_for_one_that_hangs(tmp_path: Path) -> None
     provision = functions({"hanging": HANGING, "bad": NEVER})
     began = time.monotonic()
 
-    said = refusal(Sandbox(provision=provision, directory=tmp_path, start_seconds=300))
+    said = refusal(free(provision=provision, directory=tmp_path, start_seconds=300))
 
     assert "function bad cannot start" in said
     assert time.monotonic() - began < 150
@@ -161,7 +167,7 @@ def test_one_that_fails_does_not_wait_for_one_that_hangs(tmp_path: Path) -> None
 
 def test_the_workers_of_the_start_serve_the_first_invocations(tmp_path: Path) -> None:
     provision = functions({"one": HEALTHY, "two": HEALTHY})
-    with Sandbox(provision=provision, directory=tmp_path) as sandbox:
+    with free(provision=provision, directory=tmp_path) as sandbox:
         logs = [sandbox.log_dir / "one.log", sandbox.log_dir / "two.log"]
         pids = {
             json.loads(sandbox.functions.invoke(name, b"{}").payload)
@@ -182,7 +188,7 @@ def test_handlers_of_this_process_start_nothing(tmp_path: Path) -> None:
 def later(tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox whose one function has just lost a setting, and a message for it."""
     provision = functions({"f": BY_SETTING}, {"BUCKET": "b"})
-    with Sandbox(provision=provision, directory=tmp_path) as sandbox:
+    with free(provision=provision, directory=tmp_path) as sandbox:
         sandbox.wait_idle()
         configure(sandbox, "f")
         send(sandbox, "f")
@@ -197,12 +203,11 @@ def test_a_function_that_can_no_longer_start_ends_the_waiting_with_the_reason(
 
 
 def test_who_waits_over_http_hears_the_reason_too(later: Sandbox) -> None:
-    request = urllib.request.Request(f"{later.endpoint}/_sandbox/wait-idle", method="POST")  # noqa: S310 - our own endpoint
-
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request)  # noqa: S310 - our own endpoint
+        administer(later, "wait-idle")
 
     with caught.value as answer:
+        assert answer.code == 409
         assert "cannot start: KeyError" in json.loads(answer.read())["message"]
 
 
@@ -219,7 +224,7 @@ def test_a_function_that_was_mended_is_waited_for_again(later: Sandbox) -> None:
 def test_a_start_that_failed_once_and_then_did_not_is_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Sandbox(provision=functions({"f": HEALTHY}), directory=tmp_path) as sandbox:
+    with free(provision=functions({"f": HEALTHY}), directory=tmp_path) as sandbox:
         configure(sandbox, "f", NEW="1")
         with monkeypatch.context() as patch:
             patch.setattr(sandbox.functions, "_start_seconds", 0.0)

@@ -1,4 +1,6 @@
 import gzip
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,36 @@ def test_a_demo_starts_with_an_empty_directory_and_deletes_nobody_else_s(tmp_pat
     with pytest.raises(SandboxError, match="neither empty nor a sandbox's"):
         forget(tmp_path / "other")
     assert (tmp_path / "other/bucket").exists()
+
+
+def test_a_lake_that_is_saved_while_it_works_loses_nothing(tmp_path: Path) -> None:
+    """Whatever a moment finds half done is done after it came back: the messages come, too."""
+    directory = tmp_path / "lake"
+    with lake_sandbox(concurrency=1) as first:
+
+        def put() -> None:
+            for number in range(100):
+                first.client("s3").put_object(
+                    Bucket=first.bucket,
+                    Key=f"raw/year=2025/month=11/day=26/{number}.gz",
+                    Body=gzip.compress(b'{"event_id":"e%d"}\n' % number),
+                )
+
+        putting = threading.Thread(target=put)
+        putting.start()
+        time.sleep(0.3)
+        save(first.clients, first.resources, directory, still=first.still())
+        putting.join()
+
+    with lake_sandbox(provision=by_catalog(LakeSettings(name="other"))) as second:
+        restore(second.clients, second.resources, directory)
+        raw = [
+            entry["Key"]
+            for entry in second.client("s3").list_objects_v2(Bucket=second.bucket, Prefix="raw/")[
+                "Contents"
+            ]
+        ]
+        second.wait_idle()
+        assert 0 < len(raw) < 100, "it was saved while it worked"
+        assert count(second) == len(raw)
+        assert second.dead_letters() == 0

@@ -1,4 +1,4 @@
-"""The compact function, with its calls marked and its reserve of time in the test's scale."""
+"""The compact function, with its calls marked, its reserve and pauses in the test's scale."""
 
 import os
 
@@ -7,4 +7,4 @@ from tests.soak.handlers.marked import mark
 
 mark("compact")
 # Announcing, copying and swapping take a second here, not a minute.
-handler = CompactFunction(os.environ, reserve_seconds=5.0)
+handler = CompactFunction(os.environ, reserve_seconds=5.0, first_pause_seconds=2.0)

@@ -1,4 +1,4 @@
-"""The transform function, with its calls marked."""
+"""The transform function, with its calls marked and its pauses in the test's scale."""
 
 import os
 
@@ -6,4 +6,4 @@ from clickstream_lake.transform.function import TransformFunction
 from tests.soak.handlers.marked import mark
 
 mark("transform")
-handler = TransformFunction(os.environ)
+handler = TransformFunction(os.environ, first_pause_seconds=2.0)

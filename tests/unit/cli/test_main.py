@@ -8,6 +8,7 @@ import pytest
 
 from clickstream_lake import __version__
 from clickstream_lake.cli.main import COMMANDS, load, main
+from clickstream_lake.sandbox.resources import Credentials
 from tests.unit.cli.conftest import Run
 
 MODULE = import_module("clickstream_lake.cli.main")
@@ -132,12 +133,20 @@ def test_wrong_usage_is_one_line_and_status_2(clickstream: Run, wrong: tuple[str
 def test_without_a_sandbox_a_query_says_how_to_get_one(clickstream: Run) -> None:
     # Port 9 is discard: nobody listens there.
     nobody = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+    printed = Credentials.random().environment()
 
-    done = clickstream("query", "SELECT 1", **nobody)
+    done = clickstream("query", "SELECT 1", **nobody, **printed)
 
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"sandbox up` still running" in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+def test_an_endpoint_alone_is_no_sandbox_s_variables(clickstream: Run) -> None:
+    done = clickstream("query", "SELECT 1", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+    assert done.returncode == 1
+    assert b"set all the variables that it prints" in done.stderr
 
 
 def test_a_profile_that_is_not_there_is_one_line(clickstream: Run) -> None:

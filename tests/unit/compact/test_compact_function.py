@@ -1,5 +1,7 @@
 import json
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +9,9 @@ import boto3
 import pytest
 
 from clickstream_lake.compact.function import CompactFunction
+from clickstream_lake.compact.merge import build
 from clickstream_lake.lake.errors import EventError
+from clickstream_lake.sandbox.event_source import make_event
 from tests.protocol.clients import OPTIONS
 from tests.protocol.lake import BUCKET, DATABASE, DAY, LakeUnderTest
 
@@ -100,6 +104,53 @@ def test_a_partition_that_fails_goes_back_to_the_queue(
     told = [vars(entry) for entry in caplog.records if entry.message == "partition failed"]
     assert [entry["error"] for entry in told] == ["ConservationError"]
     assert "secret" not in str(told)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+def test_a_full_disk_is_told_as_such(
+    lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = f"{lake.layout.source(f'raw/{DAY.path}/a.gz').source_id}.json"
+
+    class Full(TemporaryDirectory[str]):
+        def __enter__(self) -> str:
+            (Path(self.name) / f"000000-{name[-40:]}").symlink_to("/dev/full")
+            return self.name
+
+    monkeypatch.setattr(build, "TemporaryDirectory", Full)
+    answer = call({"Records": [record(order("json"))]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    (told,) = [vars(entry) for entry in caplog.records if entry.message == "partition failed"]
+    assert told["error"] == "NoRoomError"
+    assert f"json/{DAY.path}" in told["detail"]
+
+
+def test_what_is_done_is_deleted_and_what_failed_comes_back_soon(
+    lake: LakeUnderTest, queue_url: str
+) -> None:
+    sqs = boto3.client("sqs", **OPTIONS)
+    for number, body in enumerate([order("json"), "nonsense", order("parquet")]):
+        sqs.send_message(
+            QueueUrl=queue_url,
+            MessageBody=body,
+            MessageGroupId=f"{number}",
+            MessageDeduplicationId=f"{number}",
+        )
+
+    def receive() -> dict[str, Any]:
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+        )
+        arn = "arn:aws:sqs:us-east-1:123456789012:compact.fifo"
+        return make_event(answer.get("Messages", []), arn)
+
+    function = CompactFunction(os.environ, first_pause_seconds=0)
+    answer = function(receive(), PLENTY)  # type: ignore[arg-type]  # as much of it as is used
+    assert len(answer["batchItemFailures"]) == 1
+    (again,) = receive()["Records"]
+    assert again["body"] == "nonsense"
+    assert "/compacted/" in str(lake.location("json"))
+    assert "/compacted/" in str(lake.location("parquet"))
 
 
 def test_messages_without_time_left_go_back(lake: LakeUnderTest) -> None:

@@ -32,9 +32,18 @@ def test_a_function_runs_the_class_that_its_handler_makes(name: str, path: str) 
     assert f"handler = {kind}(" in handler
 
 
-def test_a_function_of_another_handler_or_name_runs_what_it_says() -> None:
-    assert entry_point(function("web-events-transform", "own.handler")) == "own.handler"
-    assert entry_point(function("somebody-elses")) == HANDLER
+@pytest.mark.parametrize(
+    ("name", "handler"),
+    [
+        ("web-events-transform", "cProfile.run"),
+        ("web-events-transform", "clickstream_lake.transform.function.TransformFunction"),
+        ("web-events-transform", ""),
+        ("somebody-elses", HANDLER),
+        ("transform-", HANDLER),
+    ],
+)
+def test_a_function_of_another_handler_or_name_is_not_run(name: str, handler: str) -> None:
+    assert entry_point(function(name, handler)) is None
 
 
 def test_what_terraform_alone_says_too_is_said_alike() -> None:

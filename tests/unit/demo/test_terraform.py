@@ -104,10 +104,12 @@ def test_a_provider_block_is_overridden_and_none_is_added(
     text: str, name: str, tmp_path: Path
 ) -> None:
     (tmp_path / "main.tf").write_text(text)
-    terraform._write_provider(tmp_path, "http://127.0.0.1:5000", "eu-central-1")
+    (tmp_path / name).touch(mode=0o644)  # an earlier version's
+    terraform._write_provider(tmp_path, "http://127.0.0.1:5000", "SANDBOXA", "eu-central-1")
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     block = json.loads((tmp_path / name).read_text())["provider"]["aws"]
     assert set(block["endpoints"].values()) == {"http://127.0.0.1:5000"}
-    assert block["region"] == "eu-central-1"
+    assert (block["region"], block["access_key"]) == ("eu-central-1", "SANDBOXA")
 
 
 def test_the_tree_is_copied_without_state_and_secrets(tmp_path: Path) -> None:

@@ -32,6 +32,13 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "extra in JSON": (lambda d: column(d, "extra").pop("formats"), "extra"),
     "a PII column": (lambda d: column(d, "price").update(name="user_id"), "user_id"),
     "a PII column in other case": (lambda d: d["pii_keys"].append("PRICE"), "price"),
+    "a PII column in another spelling": (
+        lambda d: d["pii_keys"].append("Event-Type"),
+        "event_type",
+    ),
+    "a PII key of dashes": (lambda d: d["pii_keys"].append("_-"), "a letter or digit"),
+    "a long PII key": (lambda d: d["pii_keys"].append("é" * 128), "255 bytes"),
+    "URLs that are numbers": (lambda d: column(d, "price").update(url=True), "'price'"),
     "a column like a partition": (lambda d: column(d, "price").update(name="year"), "year"),
     "unknown dedupe_on": (lambda d: d.update(dedupe_on="nothing"), "nothing"),
     "cluster_by of nothing": (lambda d: d.update(cluster_by=[]), "cluster_by"),
@@ -43,6 +50,32 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "no PII keys": (lambda d: d.pop("pii_keys"), "pii_keys"),
     "no version": (lambda d: d.pop("schema_version"), "schema_version"),
     "a column without type": (lambda d: column(d, "price").pop("type"), "type"),
+    "formats of a text": (lambda d: column(d, "price").update(time_formats=["iso"]), "timestamps"),
+    "formats of ours": (
+        lambda d: column(d, "processed_ts").update(time_formats=["iso"]),
+        "'processed_ts'",
+    ),
+    "no format": (lambda d: column(d, "event_ts").update(time_formats=[]), "a list of some of iso"),
+    "a format as a text": (
+        lambda d: column(d, "event_ts").update(time_formats="iso"),
+        "a list of some of iso",
+    ),
+    "an unknown format": (
+        lambda d: column(d, "event_ts").update(time_formats=["iso", "rfc"]),
+        "a list of some of iso",
+    ),
+    "a format twice": (
+        lambda d: column(d, "event_ts").update(time_formats=["iso", "iso"]),
+        "each once",
+    ),
+    "two units": (
+        lambda d: column(d, "event_ts").update(time_formats=["epoch_s", "epoch_ms"]),
+        "at most one",
+    ),
+    "a guess beside a unit": (
+        lambda d: column(d, "event_ts").update(time_formats=["epoch_ms", "auto_epoch"]),
+        "at most one",
+    ),
     "a table of unknown columns": (lambda d: d["tables"]["json"].update(columns="x"), "x"),
     "a table without SerDe": (lambda d: d["tables"]["json"].pop("serde"), "serde"),
 }
@@ -73,6 +106,17 @@ def test_the_packaged_catalog_is_as_designed() -> None:
     }
     assert catalog.pii_keys == {"user_id"}
     assert catalog.partition_keys == ("year", "month", "day")
+
+
+def test_a_timestamp_is_iso_8601_unless_the_catalog_says_more() -> None:
+    formats = {column.name: column.time_formats for column in load_catalog().columns}
+    assert formats["event_ts"] == ("iso", "sql", "auto_epoch")
+    assert formats["processed_ts"] == ("iso",)
+    document = deepcopy(DOCUMENT)
+    column(document, "event_ts").pop("time_formats")
+    assert parse_catalog(document).columns[2].time_formats == ("iso",)
+    column(document, "event_ts")["time_formats"] = ["epoch_ns", "iso"]
+    assert parse_catalog(document).columns[2].time_formats == ("iso", "epoch_ns")
 
 
 def test_the_json_table_declares_no_json_and_no_extra() -> None:

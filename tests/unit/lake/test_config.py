@@ -128,7 +128,7 @@ def test_the_documented_limits_are_those_of_the_code() -> None:
         f"`LAKE_MAX_DEPTH` ({limits.max_depth})",
         f"`LAKE_MAX_KEYS` ({limits.max_keys:,})",
         f"`LAKE_MAX_LINE_BYTES` ({limits.max_line_bytes // 2**20} MiB)",
-        f"`LAKE_MAX_OBJECT_BYTES` ({limits.max_object_bytes // 2**30} GiB)",
+        f"`LAKE_MAX_OBJECT_BYTES` ({limits.max_object_bytes // 2**20} MiB)",
         f"`LAKE_MAX_RATIO` ({limits.max_ratio})",
         f"{MAX_KEY_BYTES:,} bytes",
     ):

@@ -1,7 +1,12 @@
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clickstream_lake.lake.errors import EventError
 from clickstream_lake.lake.events import (
@@ -94,3 +99,137 @@ def test_no_error_quotes_the_message() -> None:
             parse_objects_of_body(body)
         except EventError as error:
             assert "secret" not in str(error)  # noqa: PT017 - other bodies need not raise
+
+
+# --- wrappings ---
+
+
+def of_s3(keys: list[str]) -> dict[str, Any]:
+    return {"Records": [{"eventSource": "aws:s3", **record(quote_plus(key))} for key in keys]}
+
+
+def of_event_bridge(key: str) -> dict[str, Any]:
+    detail = {"bucket": {"name": "b"}, "object": {"key": key, "size": 1}}
+    return {"version": "0", "source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+
+
+TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b", "HostId": "h"}
+
+
+def sns(event: dict[str, Any], kind: str = "Notification") -> dict[str, Any]:
+    """A topic's message as it is in a queue, without raw delivery."""
+    return {
+        "Type": kind,
+        "MessageId": "m",
+        "TopicArn": "arn:aws:sns:us-east-1:123456789012:t",
+        "Subject": "Amazon S3 Notification",
+        "Message": json.dumps(event),
+        "Timestamp": "2025-11-26T10:00:00.000Z",
+        "SignatureVersion": "1",
+        "Signature": "x",
+        "SigningCertURL": "https://x",
+        "UnsubscribeURL": "https://x",
+    }
+
+
+def sns_to_lambda(*events: dict[str, Any]) -> dict[str, Any]:
+    """The same where the topic invokes the function; it sends one record, the form allows more."""
+    return {
+        "Records": [
+            {
+                "EventSource": "aws:sns",
+                "EventVersion": "1.0",
+                "EventSubscriptionArn": "arn:aws:sns:us-east-1:123456789012:t:s",
+                "Sns": sns(event),
+            }
+            for event in events
+        ]
+    }
+
+
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+# What S3 sends, and the objects that it tells of.
+SENT: st.SearchStrategy[tuple[dict[str, Any], list[str]]] = st.one_of(
+    st.lists(KEYS, max_size=3).map(lambda keys: (of_s3(keys), keys)),
+    KEYS.map(lambda key: (of_event_bridge(key), [key])),
+    st.just((TEST_EVENT, [])),
+)
+WRAP: list[Callable[[dict[str, Any]], dict[str, Any]]] = [sns, sns_to_lambda]
+
+
+@given(SENT, st.lists(st.sampled_from(WRAP), max_size=3))
+def test_a_notification_says_the_same_in_whatever_wrapping(
+    sent: tuple[dict[str, Any], list[str]], wraps: list[Callable[[dict[str, Any]], dict[str, Any]]]
+) -> None:
+    event, keys = sent
+    for wrap in wraps:
+        event = wrap(event)
+    wanted = [ObjectRef("b", key) for key in keys]
+    assert parse_objects(event) == wanted
+    assert parse_objects_of_body(json.dumps(event)) == wanted  # raw delivery, if nothing wraps it
+    assert not is_sqs(event)
+
+
+@given(st.lists(SENT, max_size=3))
+def test_records_of_a_topic_are_all_read(sent: list[tuple[dict[str, Any], list[str]]]) -> None:
+    event = sns_to_lambda(*(each for each, _ in sent))
+    assert [ref.key for ref in parse_objects(event)] == [key for _, keys in sent for key in keys]
+
+
+@given(SENT, st.integers(3, 12), st.sampled_from(WRAP))
+def test_wrapping_has_an_end(
+    sent: tuple[dict[str, Any], list[str]],
+    depth: int,
+    wrap: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    text = json.dumps(sent[0])
+    for _ in range(depth):
+        text = json.dumps({**sns({}), "Message": text})
+    with pytest.raises(EventError, match="wrapped"):
+        parse_objects_of_body(json.dumps(wrap(json.loads(text))))
+
+
+@pytest.mark.parametrize("kind", ["SubscriptionConfirmation", "UnsubscribeConfirmation", ""])
+def test_a_topic_that_wants_to_be_confirmed_is_told_apart(kind: str) -> None:
+    with pytest.raises(EventError, match="SubscribeURL"):
+        parse_objects_of_body(json.dumps(sns(TEST_EVENT, kind)))
+
+
+NAMES = st.sampled_from(
+    [
+        *("Records", "eventName", "eventSource", "s3", "Sns", "Type", "Message", "TopicArn"),
+        *("Event", "source", "detail-type", "detail", "bucket", "object", "name", "key"),
+        *("messageId", "body", "receiptHandle", "eventSourceARN", "attributes"),
+        *("ApproximateReceiveCount", "MessageGroupId"),
+    ]
+)
+VALUES = st.sampled_from(
+    ["aws:sqs", "aws.s3", "Object Created", "ObjectCreated:Put", "s3:TestEvent", "Notification"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | VALUES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(NAMES, JSON, max_size=5))
+def test_anything_else_fails_with_an_error_of_its_own(event: dict[str, Any]) -> None:
+    read: list[Callable[[], object]] = [
+        lambda: is_sqs(event),
+        lambda: parse_messages(event),
+        lambda: parse_objects(event),
+        lambda: parse_objects_of_body(json.dumps(event)),
+        lambda: parse_objects_of_body(json.dumps(sns(event))),
+        lambda: parse_objects(sns_to_lambda(event)),
+    ]
+    for each in read:
+        with suppress(EventError):
+            each()
+
+
+@pytest.mark.parametrize("count", ["", "many", "-1", "1.5"])
+def test_a_count_that_is_none_counts_as_the_first(count: str) -> None:
+    event = {"messageId": "m", "body": "", "attributes": {"ApproximateReceiveCount": count}}
+    (message,) = parse_messages({"Records": [event]})
+    assert (message.receives, message.group, message.receipt) == (1, "", "")

@@ -10,8 +10,16 @@ import msgspec
 import pytest
 
 from clickstream_lake.lake.catalog import load_catalog
-from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.config import Config, Limits
+from clickstream_lake.lake.room import (
+    BASE_MEMORY_BYTES,
+    DISK_PER_OBJECT_BYTE,
+    DISK_PER_TARGET_BYTE,
+    MEMORY_PER_LINE_BYTE,
+)
 from clickstream_lake.lake.settings import Settings, group_of
+from clickstream_lake.lake.units import MIB
+from clickstream_lake.transform.function import reserved_seconds
 from dev.terraform_docs import PROJECT, TERRAFORM, Item, items
 
 # Metrics of AWS's services that dashboard and alarms may use: an unknown name would draw nothing.
@@ -134,6 +142,41 @@ def names_of(settings: type[Settings]) -> Iterator[str]:
     for field in msgspec.structs.fields(settings):
         group = group_of(field)
         yield from names_of(group) if group else (field.encode_name,)
+
+
+def test_limits_are_checked_by_the_figures_of_the_code() -> None:
+    limits = locals_of("limits.tf")
+    own = Limits()
+    assert limits["limit_defaults"] == {
+        "LAKE_MAX_LINE_BYTES": own.max_line_bytes,
+        "LAKE_MAX_OBJECT_BYTES": own.max_object_bytes,
+    }
+    assert limits["base_memory_mb"] == BASE_MEMORY_BYTES / MIB
+    assert limits["memory_per_line_byte"] == MEMORY_PER_LINE_BYTE
+    assert limits["tmp_per_object_byte"] == DISK_PER_OBJECT_BYTE
+    assert limits["tmp_per_target_byte"] == DISK_PER_TARGET_BYTE
+    page = (PROJECT / "docs" / "settings.md").read_text()
+    assert f">= {limits['worst_seconds_per_mb']} s for each MB" in page
+    assert f"{limits['one_vcpu_mb']} / `transform_memory_mb`" in page
+    text = (TERRAFORM / "variables_transform.tf").read_text()
+    (most, part) = re.findall(r"min\((\d+), ([\d.]+) \* var\.transform_timeout_seconds\)", text)[0]
+    for timeout in (10, 60, 300, 900):
+        assert reserved_seconds(timeout) == min(float(most), float(part) * timeout)
+
+
+def test_the_largest_object_takes_no_longer_than_there_is_time_by_default() -> None:
+    limits = locals_of("limits.tf")
+    timeout = default_of("transform_timeout_seconds")
+    worst = limits["worst_seconds_per_mb"] * Limits().max_object_bytes / 1e6
+    assert default_of("transform_memory_mb") == limits["one_vcpu_mb"]
+    assert worst <= timeout - reserved_seconds(timeout)
+
+
+def default_of(variable: str) -> float:
+    text = (TERRAFORM / "variables_transform.tf").read_text()
+    found = re.search(rf'variable "{variable}" {{[^}}]*default += (\d+)', text)
+    assert found is not None
+    return float(found[1])
 
 
 def test_the_catalogs_partition_keys_have_a_firehose_name() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, JSON_COLUMNS_KEY, Catalog, ColumnType
+from clickstream_lake.lake.catalog import EXTRA, JSON_COLUMNS_KEY, SCHEMA_VERSION_KEY, Catalog
 from clickstream_lake.lake.coercion import MISMATCH, coerce
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -26,21 +26,29 @@ class Conformer:
     Attributes:
         lifted: values moved out of `extra` so far.
         returned: values moved into `extra` so far.
-        is_aligned: the file already has the catalog's columns, so no value moves.
+        is_aligned: the file already has the catalog's columns and version, so no value moves.
     """
 
     def __init__(self, catalog: "Catalog", found: pa.Schema) -> None:
         """Compare a file's schema with the catalog's, ignoring dictionary types."""
         self.lifted = 0
         self.returned = 0
-        self._kinds: dict[str, ColumnType] = {c.name: c.type for c in catalog.columns}
+        self._columns = {column.name: column for column in catalog.columns}
         self._wanted = catalog.arrow_schema()
         self._json = _json_columns(found)
+        self._loosened: list[str] = []
         kept = [name for name in self._wanted.names if name in found.names]
         self._gone = [name for name in found.names if name not in self._wanted.names]
         self._retyped = [name for name in kept if self._is_retyped(name, found.field(name).type)]
         self._fresh = [name for name in self._wanted.names if name not in found.names]
-        self.is_aligned = not (self._fresh or self._retyped or self._gone)
+        if _version(found) != str(catalog.schema_version):
+            # Of the same type, but it may take more than it did: a timestamp in more formats.
+            self._loosened = [
+                name
+                for name in kept
+                if name not in self._retyped and self._columns[name].type not in {"string", "json"}
+            ]
+        self.is_aligned = not (self._fresh or self._retyped or self._gone or self._loosened)
 
     def apply(self, table: pa.Table) -> pa.Table:
         """The same rows with the catalog's columns, in its order.
@@ -60,7 +68,7 @@ class Conformer:
     def _is_retyped(self, name: str, found: pa.DataType) -> bool:
         if not _same_family(_plain(found), self._wanted.field(name).type):
             return True
-        json_now = self._kinds[name] == "json"
+        json_now = self._columns[name].type == "json"
         return (
             self._json is not None
             and pa.types.is_string(_plain(found))
@@ -76,6 +84,9 @@ class Conformer:
         coming: dict[str, list[Any]] = {
             name: [None] * len(table) for name in self._fresh + self._retyped if name != EXTRA
         }
+        for name in self._loosened:
+            if any(text is not None and f'"{name}":' in text for text in extras):
+                coming[name] = self._values(table, name)
         for row, text in enumerate(extras):
             moving = {name: raw for name, raws in going.items() if (raw := raws[row]) is not None}
             if moving or text is not None:
@@ -96,7 +107,7 @@ class Conformer:
         for name, values in coming.items():
             for holder, moved in ((moving, False), (fields, True)):
                 if values[row] is None and name in holder:
-                    value, _ = coerce(self._kinds[name], bytes(holder[name]))
+                    value, _ = coerce(self._columns[name], bytes(holder[name]))
                     if value is not MISMATCH:
                         values[row] = value
                         del holder[name]
@@ -106,6 +117,14 @@ class Conformer:
         if before == (self.lifted, self.returned):
             return text
         return _encode(fields).decode() if fields else None
+
+    def _values(self, table: pa.Table, name: str) -> list[Any]:
+        """A column's values as `coerce` would give them."""
+        field = self._wanted.field(name)
+        column = _cast(table.column(name), field.type)
+        if pa.types.is_timestamp(field.type):
+            column = column.cast(pa.int64())
+        return list(column.to_pylist())
 
     def _raw_values(self, table: pa.Table, name: str) -> list[bytes | None]:
         """A column's values as the JSON text that `extra` would hold."""
@@ -130,6 +149,11 @@ def _fields(text: str) -> dict[str, Any]:
 def _json_columns(schema: pa.Schema) -> frozenset[str] | None:
     names = (schema.metadata or {}).get(JSON_COLUMNS_KEY)
     return None if names is None else frozenset(names.decode().split(",")) - {""}
+
+
+def _version(schema: pa.Schema) -> str | None:
+    version = (schema.metadata or {}).get(SCHEMA_VERSION_KEY)
+    return None if version is None else version.decode()
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -172,9 +196,7 @@ class LineConformer:
         self.lifted = 0
         self.returned = 0
         self._catalog = catalog
-        self._kinds: dict[str, ColumnType] = {
-            column.name: column.type for column in catalog.columns if column.name != EXTRA
-        }
+        self._columns = {c.name: c for c in catalog.columns if c.name != EXTRA}
 
     def line(self, line: bytes) -> bytes:
         """Conform one line, without its end; a line that already fits keeps its bytes.
@@ -203,9 +225,9 @@ class LineConformer:
         for name, raw in list(fields.items()):
             if name == EXTRA:
                 continue
-            kind = self._kinds.get(name)
-            if kind is not None:
-                value, text = coerce(kind, bytes(raw))
+            column = self._columns.get(name)
+            if column is not None:
+                value, text = coerce(column, bytes(raw))
                 if value is not MISMATCH:
                     if text != bytes(raw):
                         fields[name] = msgspec.Raw(text)
@@ -219,10 +241,10 @@ class LineConformer:
 
     def _lift(self, fields: dict[str, msgspec.Raw], held: dict[str, msgspec.Raw]) -> None:
         """Move what now fits its column out of `held`."""
-        for name in [name for name in held if name in self._kinds]:
+        for name in [name for name in held if name in self._columns]:
             if name in fields and bytes(fields[name]) != b"null":
                 continue
-            value, text = coerce(self._kinds[name], bytes(held[name]))
+            value, text = coerce(self._columns[name], bytes(held[name]))
             if value is not MISMATCH:
                 fields[name] = msgspec.Raw(text)
                 del held[name]

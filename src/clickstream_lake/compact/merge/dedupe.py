@@ -292,14 +292,14 @@ def parquet_keys(entry: Input, catalog: Catalog) -> Iterator[pa.Table]:
 
 def json_keys(entry: Input, catalog: Catalog) -> Iterator[pa.Table]:
     """Keys of a JSON file."""
-    kinds = {column.name: column.type for column in catalog.columns}
+    known = {column.name: column for column in catalog.columns}
     names = [str(catalog.dedupe_on), catalog.event_time, PROCESSED_TS]
 
     def value(fields: dict[str, msgspec.Raw], name: str) -> Any:  # noqa: ANN401 - by its column
         raw = fields.get(name)
-        if raw is None or name not in kinds:
+        if raw is None or name not in known:
             return None
-        found, _ = coerce(kinds[name], bytes(raw))
+        found, _ = coerce(known[name], bytes(raw))
         return None if found is MISMATCH else found
 
     with entry.open() as stream:
@@ -317,7 +317,7 @@ class Content:
         self._fmt = fmt
         self._inputs = inputs
         self._catalog = catalog
-        self._kinds = {c.name: c.type for c in catalog.columns if c.name != EXTRA}
+        self._columns = {c.name: c for c in catalog.columns if c.name != EXTRA}
 
     def of(self, file: int, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """The content of some rows of a file, row numbers ascending."""
@@ -332,7 +332,7 @@ class Content:
             while until < len(rows) and rows[until] < end:
                 until += 1
             picked = table.take(pa.array([row - first for row in rows[at:until]], pa.int64()))
-            times = [n for n, kind in self._kinds.items() if kind == "timestamp"]
+            times = [n for n, column in self._columns.items() if column.type == "timestamp"]
             for name in times:
                 column = picked.schema.get_field_index(name)
                 picked = picked.set_column(column, name, picked.column(name).cast(pa.int64()))
@@ -357,8 +357,8 @@ class Content:
         extra = _ANY.decode(fields.pop(EXTRA, b"{}"))
         values: dict[str, Any] = {}
         for name, raw in fields.items():
-            kind = self._kinds.get(name)
-            found = MISMATCH if kind is None else coerce(kind, bytes(raw))[0]
+            column = self._columns.get(name)
+            found = MISMATCH if column is None else coerce(column, bytes(raw))[0]
             if found is MISMATCH:
                 extra[name] = _ANY.decode(raw)
             else:

@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 CLIENT_CONFIG: Final = ClientConfig(
     # "standard" backs off with jitter and stops early when the service is down for everybody. After
     # an error that is not throttling it pauses for 50 ms at most, then twice that, and so on: five
-    # attempts would be over within a second, and the queue brings a message back only after half
-    # an hour.
+    # attempts would be over within a second, and every failure is one of the few tries that a
+    # message has.
     retries={"mode": "standard", "total_max_attempts": 8},
     connect_timeout=3,
     # Seconds of silence, not of the whole call. A compacted file is copied in one call, which S3
     # answers with white space while it works.
     read_timeout=60,
     max_pool_connections=16,
+)
+
+# What is told to the queue beside the work may not take its time: 14 s at the most.
+INBOX_CONFIG: Final = ClientConfig(
+    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=5
 )
 
 
@@ -55,3 +60,8 @@ def glue_client() -> "GlueClient":
 def sqs_client() -> "SQSClient":
     """A client of SQS."""
     return boto3.client("sqs", config=CLIENT_CONFIG)
+
+
+def inbox_client() -> "SQSClient":
+    """A client of SQS that gives up within seconds."""
+    return boto3.client("sqs", config=INBOX_CONFIG)

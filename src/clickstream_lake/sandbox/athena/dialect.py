@@ -12,12 +12,16 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 
+from clickstream_lake.sandbox.athena import instants
+from clickstream_lake.sandbox.athena.json_values import normalized
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 # Functions that differ from DuckDB's of the same meaning, or that DuckDB lacks.
 _MACROS = (
     """trino_json_extract_scalar(j, p) AS CASE WHEN json_valid(j)
        AND json_type(j, p) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string(j, p) END""",
+    """trino_json_parse(j) AS
+       CASE WHEN json_valid(j) THEN normalized_json(j)::JSON ELSE j::JSON END""",
     "trino_json_extract(j, p) AS CASE WHEN json_valid(j) THEN json_extract(j, p) END",
     """trino_regexp_extract(s, p, g) AS
        CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END""",
@@ -54,6 +58,7 @@ _MACROS = (
     "last_day_of_month(d) AS last_day(d)",
     "infinity() AS 'Infinity'::DOUBLE",
     "nan() AS 'NaN'::DOUBLE",
+    *instants.MACROS,
 )
 # Joda-Time letters of format_datetime and parse_datetime, as strftime spells them.
 _JODA = {
@@ -69,6 +74,8 @@ _CODES: dict[type[duckdb.Error], str] = {
     duckdb.ParserException: "SYNTAX_ERROR",
     duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE",
 }
+# A function of ours that says in Athena's words why it fails.
+_FAILED_FUNCTION = re.compile(r"UDF: QueryError: ([A-Z_]+): (.*)", re.DOTALL)
 _MISSING_FUNCTION = re.compile(r"Function with name (\w+) does not exist")
 
 
@@ -113,8 +120,13 @@ def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
 @cache
 def _functions() -> duckdb.DuckDBPyConnection:
     """Define Trino's functions once per process: each takes DuckDB a millisecond."""
-    database = duckdb.connect(config={"autoload_known_extensions": False})
+    # Tables come from Python; no statement has anything to read from this machine's files.
+    database = duckdb.connect(
+        config={"autoload_known_extensions": False, "enable_external_access": False}
+    )
     database.execute("SET GLOBAL TimeZone = 'UTC'")
+    database.create_function("normalized_json", normalized, ["VARCHAR"], "VARCHAR")
+    instants.register(database)
     for macro in _MACROS:
         database.execute(f"CREATE MACRO {macro}")
     return database
@@ -138,6 +150,8 @@ def explain_failure(error: duckdb.Error) -> QueryError:
     text = str(error).split("\n\n", maxsplit=1)[0]
     if match := _MISSING_FUNCTION.search(text):
         return QueryError("FUNCTION_NOT_FOUND", f"Function '{match[1]}' not registered")
+    if match := _FAILED_FUNCTION.search(str(error)):
+        return QueryError(match[1], match[2])
     code = _CODES.get(type(error), "GENERIC_USER_ERROR")
     return QueryError(code, text.removeprefix(f"{type(error).__name__.removesuffix('Exception')} "))
 
@@ -148,7 +162,9 @@ def _mend(node: exp.Expr) -> exp.Expr:
 
 
 def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this=name, expressions=list(arguments))
+    # What takes a node's place is not looked into again, so what is in it is mended here.
+    mended = [argument.transform(_mend) for argument in arguments]
+    return exp.Anonymous(this=name, expressions=mended)
 
 
 def _approx_percentile(node: exp.Expr) -> exp.Expr:
@@ -221,7 +237,10 @@ def _joda(pattern: str) -> str:
 
 _MENDERS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.JSONExtractScalar: lambda n: _call("trino_json_extract_scalar", n.this, n.expression),
+    exp.ParseJSON: lambda n: _call("trino_json_parse", n.this),
     exp.JSONExtract: lambda n: _call("trino_json_extract", n.this, n.expression),
+    exp.FromISO8601Timestamp: lambda n: _call("trino_from_iso8601_timestamp", n.this),
+    exp.FromISO8601Date: lambda n: _call("trino_from_iso8601_date", n.this),
     exp.ApproxDistinct: lambda n: exp.Count(this=exp.Distinct(expressions=[n.this])),
     exp.ApproxQuantile: _approx_percentile,
     exp.SplitPart: lambda n: _call(

@@ -212,6 +212,11 @@ def _integer(value: object, column: "Column") -> int:
     return number
 
 
+def _floating(digits: str) -> float:
+    """Read a number; without fraction and exponent it is a whole one first, which has no -0."""
+    return 0.0 if digits == "-0" else float(digits)
+
+
 def _timestamp(value: object, _column: "Column") -> datetime:
     """Parse `yyyy-MM-dd HH:mm:ss[.fff]`: the SerDe takes no ISO 8601 in a timestamp column."""
     text = _text(value)
@@ -228,7 +233,7 @@ def _decimal(value: object, column: "Column") -> Decimal:
 _CONVERTERS: "dict[str, Callable[[object, Column], Any]]" = {
     "text": lambda value, _column: _text(value),
     "integer": _integer,
-    "floating": lambda value, _column: float(_digits(value)),
+    "floating": lambda value, _column: _floating(_digits(value)),
     "boolean": lambda value, _column: _text(value).lower() == "true",
     "timestamp": _timestamp,
     "date": lambda value, _column: date.fromisoformat(_text(value)),

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -26,6 +27,9 @@ from clickstream_lake.sandbox.runtime.worker import Handler, call_handler
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+
+EntryPoint = Callable[[Function], str | None]
+"""What a function runs, as `package.module.name`; None if it may not run here."""
 
 # What a handler's process inherits from ours. Everything else comes from the function itself.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
@@ -128,7 +132,11 @@ class InvocationStats:
 
 
 class LambdaService:
-    """Lambda's Invoke. Functions are defined in moto; their code is what `entry_point` names."""
+    """Lambda's Invoke. Functions are defined in moto; what code they may run is not theirs to say.
+
+    A definition names its handler, and whoever can call Lambda's API can change it. So nothing is
+    imported but what the one who started the sandbox has named.
+    """
 
     def __init__(
         self,
@@ -136,7 +144,7 @@ class LambdaService:
         *,
         environment: Mapping[str, str],
         log_dir: Path,
-        entry_point: Callable[[Function], str] = lambda function: function.handler,
+        entry_point: EntryPoint | None = None,
         start_seconds: float = 60.0,
         handlers: Mapping[str, Handler] | None = None,
     ) -> None:
@@ -146,14 +154,15 @@ class LambdaService:
             client: Lambda's client of the sandbox; asked for when it is first needed.
             environment: variables that every function gets: the endpoint and credentials.
             log_dir: a log file per function goes here.
-            entry_point: the import path of what a function runs.
+            entry_point: the import path of what a function runs; None or "" for one that may not
+                run.
             start_seconds: how long a worker may take to import its handler.
             handlers: run in this process instead of a worker, by handler path. For tests.
         """
         self._client = client
         self._environment = dict(environment)
         self._log_dir = log_dir
-        self._entry_point = entry_point
+        self._entry_point = entry_point or (lambda _function: None)
         self._start_seconds = start_seconds
         self._handlers = dict(handlers or {})
         self._idle: dict[Function, list[Worker]] = {}
@@ -241,7 +250,9 @@ class LambdaService:
 
     def _runnable(self, configuration: Mapping[str, Any]) -> Function:
         function = Function.from_configuration(configuration)
-        return replace(function, handler=self._entry_point(function))
+        if function.handler in self._handlers:
+            return function
+        return replace(function, handler=self._entry_point(function) or "")
 
     def _is_current(self, function: Function) -> bool:
         try:
@@ -297,17 +308,15 @@ class LambdaService:
                 self._idle.setdefault(worker.function, []).append(worker)
 
     def _log_file(self, function: Function) -> Path:
-        return self._log_dir / f"{function.name}.log"
+        # A name is a client's to choose, and no path.
+        return self._log_dir / f"{quote(function.name, safe='')}.log"
 
     def _variables(self, function: Function) -> dict[str, str]:
-        return (
-            self._environment
-            | {
-                "AWS_REGION": function.region,
-                "AWS_DEFAULT_REGION": function.region,
-                "AWS_LAMBDA_FUNCTION_NAME": function.name,
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-                "_HANDLER": function.handler,
-            }
-            | dict(function.environment)
-        )
+        """The variables that the process starts with; its own are set when it runs: `worker.py`."""
+        return self._environment | {
+            "AWS_REGION": function.region,
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+            "_HANDLER": function.handler,
+        }

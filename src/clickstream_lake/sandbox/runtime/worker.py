@@ -26,11 +26,23 @@ if TYPE_CHECKING:
 Handler = Callable[[Any, Any], Any]
 
 
+class NotRunHereError(Exception):
+    """Whoever started the sandbox has not named this function's code."""
+
+
 def load_handler(path: str) -> Handler:
     """Import a handler by Lambda's notation, `package.module.name`.
 
     A class is built from the environment first: its instance is the handler.
+
+    Raises:
+        NotRunHereError: the path is empty.
     """
+    if not path:
+        raise NotRunHereError(
+            "its handler is none that this sandbox was started with; the name in a function's "
+            "definition alone is not imported"
+        )
     module, _, name = path.rpartition(".")
     found = getattr(importlib.import_module(module), name)
     handler: Handler = found(os.environ) if isinstance(found, type) else found
@@ -69,6 +81,8 @@ def describe_error(error: BaseException) -> bytes:
 def serve(connection: Connection) -> None:
     """Answer invocations until the other end is closed."""
     function: Function = connection.recv()
+    # Set only now: from the start, PYTHONPATH or LD_PRELOAD of a definition would choose the code.
+    os.environ.update(function.environment)
     try:
         handler = load_handler(function.handler)
     except Exception as error:  # noqa: BLE001 - a handler that cannot be imported is an answer too

@@ -7,9 +7,10 @@ and end changes nothing.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 BOM: Final = b"\xef\xbb\xbf"
 MOST_JOINED: Final = 1_024
@@ -38,19 +39,7 @@ _OPENER: Final = rb"(?!\{\\)(?=[{\[])"
 _SHALLOW: Final = re.compile(_SHALLOW_NESTED, re.DOTALL)
 _SEPARATORS: Final = re.compile(_SEPARATOR + rb"*+")
 _SHALLOW_TEXTS: Final = re.compile(
-    rb"(?:" + _OPENER + _SHALLOW_NESTED + _SEPARATOR + rb"*+)*+", re.DOTALL
-)
-# Of these, texts that a comma joins to the next one.
-_SHALLOW_JOINED: Final = re.compile(
-    rb"(?:"
-    + _OPENER
-    + _SHALLOW_NESTED
-    + rb"(?:(?!,)"
-    + _SEPARATOR
-    + rb")*+,"
-    + _SEPARATOR
-    + rb"*+)*+",
-    re.DOTALL,
+    rb"(?:" + _SEPARATOR + rb"*+" + _OPENER + _SHALLOW_NESTED + rb")*+", re.DOTALL
 )
 # Garbage up to a bracket that decides something, without the separators before that.
 _GARBAGE: Final = re.compile(
@@ -97,11 +86,34 @@ class Text:
     whole: bool
 
 
-BracketEnd = Callable[[bytes, int, int], int | None]
+class Finder(Protocol):
+    """Finds the ends of texts: this module, or one that does it faster."""
+
+    def bracket_end(self, data: bytes, start: int, end: int) -> int | None:
+        """Where the bracket at `start` is closed; None if that is not before `end`."""
+
+    def pass_texts(  # noqa: PLR0917 - positions
+        self, data: bytes, start: int, position: int, end: int, most: int, longest: int
+    ) -> int:
+        """Pass over texts of a long line that end for good.
+
+        Args:
+            data: holds what is known of the line.
+            start: of the block that they will be in.
+            position: of the first text.
+            end: of what is known.
+            most: bytes of a block, after which it stops in front of an object or array that no
+                comma joins to what is before it.
+            longest: bytes of a text, of the separators behind one, and of a block; it stops before
+                a longer text, and where the others are longer.
+
+        Returns:
+            Where the last text ends that it passed over; `position` if there is none.
+        """
 
 
 def blocks(
-    pieces: Iterable[bytes], max_line_bytes: int, find_end: BracketEnd | None = None
+    pieces: Iterable[bytes], max_line_bytes: int, finder: Finder | None = None
 ) -> Iterator[Block]:
     """Cut a stream into blocks.
 
@@ -110,9 +122,9 @@ def blocks(
     Args:
         pieces: the stream.
         max_line_bytes: limit of one text.
-        find_end: a faster `bracket_end`.
+        finder: what finds the ends of texts; this module if None.
     """
-    splitter = _Splitter(max_line_bytes, find_end or bracket_end)
+    splitter = _Splitter(max_line_bytes, finder or sys.modules[__name__])
     for piece in pieces:
         yield from splitter.feed(piece)
     yield from splitter.finish()
@@ -180,6 +192,13 @@ def bracket_end(data: bytes, start: int, end: int) -> int | None:
     return None
 
 
+def pass_texts(data: bytes, start: int, position: int, end: int, most: int, _longest: int) -> int:
+    """Pass over shallow objects and arrays that are within a block."""
+    end = min(end, start + most)
+    run = _SHALLOW_TEXTS.match(data, position, end) if position < end else None
+    return run.end() if run else position
+
+
 @dataclass(frozen=True, slots=True)
 class Garbage:
     """Where some garbage ends.
@@ -223,9 +242,9 @@ def garbage_end(data: bytes, start: int, end: int) -> Garbage:
 class _Splitter:
     """Keeps the unfinished line between pieces."""
 
-    def __init__(self, max_line_bytes: int, find_end: BracketEnd) -> None:
+    def __init__(self, max_line_bytes: int, finder: Finder) -> None:
         self._max = max_line_bytes
-        self._find_end = find_end
+        self._finder = finder
         self._long = min(_LONG_LINE_BYTES, max_line_bytes)
         self._data = b""
         self._offset = 0  # of self._data in the decompressed object
@@ -308,17 +327,12 @@ class _Splitter:
         self._look_again = 0
         start = position = self._after_skipped(self._position, end, ended=ended)
         any_text = False
-        longest_run = self._long + self._max
         while position < end:
-            long = position - start > self._long
-            most = min(end, start + (longest_run if long else self._long))
-            shallow = _SHALLOW_JOINED if long else _SHALLOW_TEXTS
-            if position < most and (run := shallow.match(self._data, position, most)):
-                any_text = any_text or run.end() > position
-                position = after_separators(self._data, run.end(), end)
-                if position == end:
-                    break
-            stop, seen, decided = self._text_end(position, end)
+            stop = self._finder.pass_texts(self._data, start, position, end, self._long, self._max)
+            if stop > position:
+                seen, decided = position, True
+            else:
+                stop, seen, decided = self._text_end(position, end)
             if seen - position > self._max:
                 if any_text:
                     yield self._block(start, position)
@@ -334,19 +348,18 @@ class _Splitter:
             position = after_separators(self._data, stop, end)
             # What comes next may turn out to be a part of the texts before it, and so may what
             # commas join to that.
-            apart = b"," not in self._data[stop:position] or position - start > longest_run
-            next_starts = apart and position + 1 < end and is_opener(self._data, position)
-            if (position - start > self._long and next_starts) or position - stop > self._max:
+            apart = position + 1 < end and b"," not in self._data[stop:position]
+            next_starts = apart and is_opener(self._data, position)
+            full = position - start > (self._long if next_starts else self._max)
+            if full or position - stop > self._max:
                 yield self._block(start, stop)
                 self._cut, any_text, start = True, False, position
         if ended and any_text:
             yield self._block(start, end)
         elif ended and not self._cut:  # nothing but separators, which may be many
             yield self._blank()
-        elif (
-            not ended and end - start > self._long
-        ):  # a run, which another look reads from its start
-            self._look_again = max(self._look_again, min(2 * (end - start), longest_run))
+        elif not ended and end - start > self._long:  # a run, which is looked at from its start
+            self._look_again = max(self._look_again, min(2 * (end - start), self._max + 1))
         self._dropped = not (ended or self._cut) and (self._dropped or start > self._position)
         self._position = start
 
@@ -355,7 +368,7 @@ class _Splitter:
         if not is_opener(self._data, start):
             garbage = garbage_end(self._data, start, end)
             return garbage.end, garbage.seen, garbage.decided
-        closed = self._find_end(self._data, start, end)
+        closed = self._finder.bracket_end(self._data, start, end)
         return (closed, closed, True) if closed else (end, end, False)
 
     def _after_skipped(self, position: int, end: int, *, ended: bool) -> int:

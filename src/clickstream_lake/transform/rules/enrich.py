@@ -1,6 +1,6 @@
 """The data rules, one event at a time: what the kernel has to give, and what works without one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
-from clickstream_lake.lake.coercion import COERCIONS, MISMATCH, Coercion, compact
+from clickstream_lake.lake.coercion import MISMATCH, Coercion, coercion_of, compact
 from clickstream_lake.lake.config import Limits
 from clickstream_lake.transform.read.lines import split_texts
 from clickstream_lake.transform.rules.reasons import LineReason
@@ -38,6 +38,7 @@ class Rules:
         processed_ts: UTC milliseconds.
         processed_ts_text: the same instant as ISO-8601 text.
         partition_keys: names that would be read as a partition column.
+        check: raises once there is no more time; asked for each event where there is no kernel.
     """
 
     catalog: Catalog
@@ -45,6 +46,7 @@ class Rules:
     processed_ts: int
     processed_ts_text: str
     partition_keys: tuple[str, ...]
+    check: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class Enricher:
         catalog = rules.catalog
         self._catalog = catalog
         self._limits = rules.limits
+        self._check = rules.check
         self._schema = catalog.arrow_schema()
         self._partition_keys = rules.partition_keys
         columns = catalog.tables["parquet"].columns
@@ -136,7 +139,7 @@ class Enricher:
         self._processed_ts = rules.processed_ts
         self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
         self._columns: dict[str, tuple[int, bool, Coercion]] = {
-            column.name: (index[column.name], column.type == "string", COERCIONS[column.type])
+            column.name: (index[column.name], column.type == "string", coercion_of(column))
             for column in columns
             if column.name not in {EXTRA, PROCESSED_TS}
         }
@@ -206,6 +209,7 @@ class Enricher:
         Raises:
             RejectedError: it is not published.
         """
+        self._check()
         if len(text) > self._limits.max_line_bytes:
             raise RejectedError(LineReason.LINE_TOO_LONG)
         text, halves = repair_halves(text)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, TIME_FORMATS
 from clickstream_lake.lake.names import fold_name
 from clickstream_lake.transform.rules.enrich import (
     Enriched,
@@ -28,7 +28,7 @@ from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 # The same numbers as in native/kernel.h.
 _KINDS: Final = {"string": 0, "json": 1, "double": 2, "bigint": 3, "boolean": 4, "timestamp": 5}
 _EXTRA, _PROCESSED = 6, 7
-_DROPPED, _UNDECLARED, _REFUSED = -1, -2, -3
+_UNDECLARED, _DROPPED, _REFUSED = -1, -2, -3
 _REASONS: Final = (
     LineReason.NOT_JSON,
     LineReason.NOT_OBJECT,
@@ -71,8 +71,11 @@ class Kernel:
         columns = catalog.tables["parquet"].columns
         kinds = bytes(own.get(column.name, _KINDS[column.type]) for column in columns)
         self._native = library.load()
+        formats = bytes(
+            sum(1 << TIME_FORMATS.index(name) for name in column.time_formats) for column in columns
+        )
         seed = int.from_bytes(os.urandom(8))
-        self._kernel = self._native.kernel_new(len(kinds), kinds, _MOST_KEYS, seed)
+        self._kernel = self._native.kernel_new(len(kinds), kinds, formats, _MOST_KEYS, seed)
         if not self._kernel:
             raise KernelError("no memory for the kernel's tables")
         weakref.finalize(self, self._native.kernel_free, self._kernel)
@@ -85,7 +88,7 @@ class Kernel:
         )
         tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
         # An ASCII name can only be that of an ASCII key; Python is asked about all other names.
-        pii = [key.encode() for key in sorted(catalog.pii_keys) if key.isascii()]
+        pii = [key.encode() for key in sorted(catalog.pii_names) if key.isascii()]
         taken = [*self._columns, *rules.partition_keys]
         taken = [name.encode() for name in dict.fromkeys([*taken, EXTRA, PROCESSED_TS])]
         self._ask = library.Ask(self._answer)

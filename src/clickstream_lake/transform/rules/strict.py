@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(
 )
 _KEY: Final = re.compile(rb'"(?P<name>' + _IN_STRING + rb')"(?P<colon>[ \t\r\n]*+:)?+', re.DOTALL)
 # A string that does not end hides the brackets after it.
-_BRACKET: Final = re.compile(rb'"' + _IN_STRING + rb'(?:"|\Z)|[{}\[\]]', re.DOTALL)
+_BRACKET: Final = re.compile(rb'"' + _IN_STRING + rb'(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 
 
 class RejectedError(Exception):

@@ -169,3 +169,27 @@ def test_columns_in_another_order_or_width_are_normalised(write: Write, catalog:
 def test_an_extra_that_is_no_json_object_stops_the_merge(write: Write, newer: Newer) -> None:
     with pytest.raises(ValueError, match="not a JSON object"):
         conform(write([{"event_id": "1", "extra": "[1]"}]), newer(fresh="bigint"))
+
+
+def test_what_a_column_takes_by_now_moves_into_it(
+    write: Write, newer: Newer, catalog: Catalog
+) -> None:
+    """Times as numbers, which an older catalog did not take: not if a value is there already."""
+    path = write(
+        [
+            {"event_id": "1", "extra": '{"event_ts":1764151200.5}'},
+            {"event_id": "2", "extra": '{"event_ts":-1,"a":2}', "price": 2.5},
+            {"event_id": "3", "event_ts": 0, "extra": '{"event_ts":1764151200}'},
+            {"event_id": "4", "event_ts": 1764151200123},
+        ]
+    )
+    rows, counters = conform(path, newer())
+    assert [row["extra"] for row in rows] == [
+        None, '{"event_ts":-1,"a":2}', '{"event_ts":1764151200}', None,
+    ]  # fmt: skip
+    times = [None if row["event_ts"] is None else row["event_ts"].timestamp() for row in rows]
+    assert times == [1764151200.5, None, 0, 1764151200.123]
+    assert (rows[1]["price"], counters.lifted, counters.returned) == (2.5, 1, 0)
+    same, counters = conform(path, catalog)
+    assert (same[0]["event_ts"], same[0]["extra"]) == (None, '{"event_ts":1764151200.5}')
+    assert counters.lifted == 0

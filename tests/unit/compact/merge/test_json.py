@@ -130,6 +130,16 @@ def test_an_empty_extra_object_goes(tmp_path: Path, newer: Newer) -> None:
     assert line == {"quantity": 5.5}
 
 
+def test_what_a_column_takes_by_now_moves_into_it(tmp_path: Path, newer: Newer) -> None:
+    """As in Parquet; what is not ISO 8601 becomes ISO 8601, so that both tables agree."""
+    sent = '{"event_ts":null,"extra":{"event_ts":1764151200.5}}'
+    line, counters = conform(sent, newer(), tmp_path)
+    assert line == {"event_ts": "2025-11-26T10:00:00.500Z"}
+    assert counters.lifted == 1
+    sent = '{"event_ts":"2025-W48-3","extra":{"event_ts":-1}}'
+    assert conform(sent, newer(), tmp_path)[0] == json.loads(sent)
+
+
 @pytest.mark.parametrize(
     ("kind", "raw", "expected"),
     [

@@ -126,6 +126,17 @@ def test_an_integer_too_large_for_a_double_is_infinite() -> None:
     assert read(b'{"a":1' + b"0" * 400 + b"}", a="double") == [{"a": float("inf")}]
 
 
+@pytest.mark.parametrize(
+    ("number", "value"), [(b"-0", 0.0), (b"-0.0", -0.0), (b"-0e0", -0.0), (b"-0E5", -0.0)]
+)
+@pytest.mark.parametrize("beside", [b"", b'{"x":1.5}\n', b'{"x":1}\n'])
+def test_minus_nought_has_its_sign_only_where_it_is_no_whole_number(
+    number: bytes, value: float, beside: bytes
+) -> None:
+    row = read(beside + b'{"x":' + number + b"}", x="double")[-1]
+    assert str(row["x"]) == str(value)
+
+
 def test_a_lone_surrogate_is_a_question_mark() -> None:
     assert read(b'{"a":"x\\ud800"}', a="string") == [{"a": "x?"}]
 

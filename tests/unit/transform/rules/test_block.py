@@ -1,17 +1,22 @@
 """The kernel and the code that goes line by line give the same bytes and rows."""
 
+import dataclasses
 import json
 import os
 import random
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from clickstream_lake.lake.catalog import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits
 from clickstream_lake.transform.read.lines import Block
 from clickstream_lake.transform.rules.block import BlockEnricher
-from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Event, Rules
+from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Rules
+from clickstream_lake.transform.rules.reasons import LineReason
+from tests.corpus.careful_checks import CHECKS
 from tests.corpus.cases import CASES
 from tests.corpus.lake_files import CATALOG
 from tests.fuzz.hostile import Hostile
@@ -26,43 +31,25 @@ RULES = Rules(
 )
 
 
-def by_block(data: bytes) -> dict[str, Any]:
-    parts = [
-        {
-            "json": b"".join(part.json),
-            "rows": [exact(row) for batch in part.batches for row in batch.to_pylist()],
-            "rejects": part.rejects,
-            "blank": part.blank,
-            "mismatched": part.mismatched,
-        }
-        for part in BlockEnricher(RULES).enrich(Block(data, 0, 0))
-    ]
-    return {
-        "json": b"".join(part["json"] for part in parts),
-        "rows": [row for part in parts for row in part["rows"]],
-        "rejects": [reject for part in parts for reject in part["rejects"]],
-        "blank": sum(part["blank"] for part in parts),
-        "mismatched": sum((Counter(part["mismatched"]) for part in parts), Counter()),
-    }
+def by_block(data: bytes, rules: Rules = RULES) -> dict[str, Any]:
+    return collected(BlockEnricher(rules).enrich(Block(data, 0, 0)))
 
 
-def by_line(data: bytes) -> dict[str, Any]:
-    enricher = Enricher(RULES)
-    done = Enriched()
-    events: list[Event] = []
-    offset = 0
-    lines = data.split(b"\n")
-    for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
-        events += enricher.line(line, number, offset, done)
-        offset += len(line) + 1
-    rows = enricher.batch(events).to_pylist() if events else []
-    return {
-        "json": b"".join(line for line, _ in events),
-        "rows": [exact(row) for row in rows],
-        "rejects": done.rejects,
-        "blank": done.blank,
-        "mismatched": Counter(done.mismatched),
-    }
+def by_line(data: bytes, rules: Rules = RULES) -> dict[str, Any]:
+    return collected(Enricher(rules).scan(data, 1, 0))
+
+
+def collected(parts: Iterable[Enriched]) -> dict[str, Any]:
+    found: dict[str, Any] = defaultdict(int, json=b"", rows=[], rejects=[], mismatched=Counter())
+    for part in parts:
+        assert not part.tallies
+        found["json"] += b"".join(part.json)
+        found["rows"] += [exact(row) for batch in part.batches for row in batch.to_pylist()]
+        found["rejects"] += part.rejects
+        found["mismatched"] += Counter(part.mismatched)
+        for name in ("blank", "lines", "repaired"):
+            found[name] += getattr(part, name)
+    return found
 
 
 def exact(row: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +104,7 @@ def test_an_unfit_value_among_lines_that_are_no_single_events(odd: bytes, unfit:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_long_blocks_with_odd_and_new_events_come_out_alike(seed: int) -> None:
-    """What the kernel learns on the way, and what it declines, does not move the others."""
+    """What the kernel learns on the way, or looks at with care, does not move the others."""
     rng = random.Random(seed)  # noqa: S311 - test data
     hostile = Hostile(rng)
     lines = []
@@ -190,3 +177,42 @@ def test_an_escaped_backslash_before_a_u_hides_nothing() -> None:
     found = by_block(line + b"\n")
     assert found == by_line(line + b"\n")
     assert found["json"].startswith(line[:-1])
+
+
+@pytest.mark.parametrize("scrub_text", [True, False])
+@pytest.mark.parametrize("fold_names", [True, False])
+@pytest.mark.parametrize("seed", range(8))
+def test_lines_that_need_care_come_out_alike_beside_one_another(
+    seed: int, *, fold_names: bool, scrub_text: bool
+) -> None:
+    rng = random.Random(seed)  # noqa: S311 - test data
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    document |= {"pii_keys": ["user_id", "größe"], "scrub_text": scrub_text}
+    document["fold_names"] = fold_names
+    rules = dataclasses.replace(RULES, catalog=parse_catalog(document))
+    lines = [check.line for check in CHECKS if len(check.line) < 1_000]
+    for _ in range(40):
+        data = b"".join(
+            rng.choice(lines) + rng.choice((b"", b" ", b",", b"\n", b"\r\n", b"\0", b"\\n", b":"))
+            for _ in range(rng.randrange(1, 12))
+        )
+        data = data[: rng.randrange(len(data) + 1)] if rng.random() < 0.3 else data
+        assert by_block(data, rules) == by_line(data, rules)
+
+
+def test_places_go_on_from_block_to_block() -> None:
+    enricher = BlockEnricher(RULES)
+    blocks = [
+        Block(b"{}\nx\n", 0, 0),
+        Block(b"{}" * 9_000, 5, 0),  # of a long line
+        Block(b"x" * 10, 18_006, 0, too_long=True),
+        Block(b"x\n{}", 18_100, 3),
+    ]
+    parts = [part for block in blocks for part in enricher.enrich(block)]
+    places = [(r.line_number, r.byte_offset, r.reason) for p in parts for r in p.rejects]
+    assert places == [
+        (2, 3, LineReason.NOT_JSON),
+        (3, 18_006, LineReason.LINE_TOO_LONG),
+        (6, 18_100, LineReason.NOT_JSON),
+    ]
+    assert sum(batch.num_rows for part in parts for batch in part.batches) == 9_002

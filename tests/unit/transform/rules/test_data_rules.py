@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import math
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,10 +68,15 @@ def test_crlf_ends_a_line_and_never_reaches_the_json(transform: "Transform") -> 
     assert [event["event_id"] for event in done.json] == ["a", "b"]
 
 
-def test_a_byte_order_mark_at_the_start_is_passed_over(transform: "Transform") -> None:
-    done = transform(b'\xef\xbb\xbf{"event_id":"a"}\n\xef\xbb\xbf{"event_id":"b"}\n')
-    assert [event["event_id"] for event in done.json] == ["a"]
-    assert done.reasons == ["not_json"]
+@pytest.mark.parametrize("separator", [b"\xef\xbb\xbf", b"\x1e", b"\0", b",", b"\t", b"\\n", b""])
+def test_separators_are_passed_over_wherever_an_event_may_start(
+    transform: "Transform", separator: bytes
+) -> None:
+    events = [b'{"event_id":"%s"}' % name for name in (b"a", b"b", b"c")]
+    line = separator + separator.join(events) + separator + b"\n"
+    done = transform(line * 2)
+    assert [event["event_id"] for event in done.json] == ["a", "b", "c"] * 2
+    assert done.reasons == []
 
 
 def test_several_gzip_members_and_zero_padding_are_one_object(transform: "Transform") -> None:
@@ -89,8 +95,29 @@ def test_what_is_no_json_behind_objects_of_a_line_is_rejected_alone(
     transform: "Transform",
 ) -> None:
     done = transform(b'{"event_id":"a"}{"event_id":"b"}oops{"event_id":"c"}\n')
-    assert [event["event_id"] for event in done.json] == ["a", "b"]
+    assert [event["event_id"] for event in done.json] == ["a", "b", "c"]
     assert [(r["reason"], r["byte_offset"]) for r in done.rejects] == [("not_json", 32)]
+
+
+@pytest.mark.parametrize(
+    ("line", "published", "held"),
+    [
+        (b'{"event_id":"a"}"event_id":"b","properties":{"event_id":"c"}}{"event_id":"d"}', "d", 2),
+        (b'{"event_id":"a"} {"event_id":"b"},"properties":{"event_id":"c"}}', "a", 2),
+        (b'{"event_id":"a"}{"event_id":"b","properties":[{"event_id":"c"}', "a", 2),
+        (b'{"properties":""}{\\"event_id\\":\\"b\\"}"}{"event_id":"c"}', "c", 2),
+        (b'{"event_id":"a"}[{"event_id":"b"},{"event_id":"c"}]', "a", 2),
+        (b'{"event_id":"a"}:{"event_id":"b"}', "a", 1),
+        (b'{"event_id":"a"} x {"event_id":"b"}', "ab", 1),
+    ],
+)
+def test_no_part_of_a_broken_event_is_published(
+    transform: "Transform", line: bytes, published: str, held: int
+) -> None:
+    done = transform(line + b"\n")
+    assert [event["event_id"] for event in done.json] == list(published)
+    (reject,) = done.rejects
+    assert (reject["texts"], reject["events"]) == (1, held)
 
 
 @pytest.mark.parametrize(
@@ -163,11 +190,17 @@ def test_a_string_column_takes_any_value_as_text(
         ("price", b"[1]"),
         ("quantity", b'"5"'),
         ("quantity", b"5.5"),
+        ("quantity", b"4503599627370497.3"),
+        ("quantity", b"5.00000000000000000001"),
+        ("quantity", b"4.9999999999999999999"),
+        ("quantity", b"1e-400"),
+        ("quantity", b"1e19"),
         ("quantity", b"9223372036854775808"),
         ("quantity", b"-9223372036854775809"),
         ("quantity", b"false"),
         ("event_ts", b'"yesterday"'),
-        ("event_ts", b"1764151200"),
+        ("event_ts", b"-1764151200"),
+        ("event_ts", b"1764151200000000"),
         ("event_ts", b'"2025-02-30T00:00:00Z"'),
         ("event_ts", b'{"t":1}'),
     ],
@@ -190,22 +223,43 @@ def test_null_is_null_and_no_mismatch(transform: "Transform") -> None:
     assert row["price"] is row["quantity"] is row["event_ts"] is row["country"] is None
 
 
-def test_bigint_takes_all_64_bits_and_whole_fractions(transform: "Transform") -> None:
-    for text, value in (
-        (b"9223372036854775807", 2**63 - 1),
-        (b"-0", 0),
-        (b"5.0", 5),
-        (b"1e2", 100),
-    ):
-        event, row = one(transform, b'{"quantity":' + text + b"}")
-        assert event["quantity"] == row["quantity"] == value
-        assert type(event["quantity"]) is int
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("-0", 0),
+        ("-0.0", 0),
+        ("0e99999", 0),
+        ("5.0", 5),
+        ("1e2", 100),
+        ("10e-1", 1),
+        ("1e18", 10**18),
+        ("9007199254740993.0", 2**53 + 1),
+        ("9007199254740994.0", 2**53 + 2),
+        ("922337203685477580.70e1", 2**63 - 1),
+        ("1" + "0" * 300 + "e-290", 10**10),
+        ("0." + "0" * 30 + "1e31", 1),
+    ],
+)
+def test_bigint_takes_whole_numbers_within_64_bits_and_writes_their_digits(
+    transform: "Transform", text: str, value: int
+) -> None:
+    done = transform(b'{"quantity":%s}\n' % text.encode())
+    assert b'{"quantity":%d,"processed_ts"' % value in done.json_bytes
+    assert done.parquet[0]["quantity"] == value
 
 
 def test_double_takes_any_number(transform: "Transform") -> None:
     for text in (b"1", b"-0.0", b"1e300", b"9007199254740993", b"5e-324"):
         event, row = one(transform, b'{"price":' + text + b"}")
         assert float(event["price"]) == row["price"] == float(text)
+
+
+def test_a_whole_number_has_no_negative_zero(transform: "Transform") -> None:
+    done = transform(b'{"price":-0,"z":-0}\n{"price":-0.0}\n')
+    assert done.json_bytes.startswith(b'{"price":0,"z":-0,')
+    assert [math.copysign(1, row["price"]) for row in done.parquet] == [1, -1]
 
 
 @pytest.mark.parametrize(
@@ -253,6 +307,41 @@ def test_of_duplicate_keys_the_last_one_wins_in_both_formats(transform: "Transfo
     assert (row["event_id"], row["price"], row["extra"]) == ("b", 3.0, '{"zz":2}')
 
 
+@pytest.mark.parametrize("beside", [b"", b'"user_id":1,', b'"c":"\\u0041",', b'"c":"\xc3\xa9",'])
+@pytest.mark.parametrize(
+    ("value", "left"),
+    [
+        (b'{"b":1,%s"b":2}', b'{%s"b":2}'),
+        (b'{%s"b":{"x":1},"\\u0062":2}', b'{%s"\\u0062":2}'),
+        (b'[{"d":{"b":1,%s"b":2,"b":3}}]', b'[{"d":{%s"b":3}}]'),
+    ],
+)
+def test_of_duplicate_keys_the_last_one_wins_at_every_depth(
+    transform: "Transform", value: bytes, left: bytes, beside: bytes
+) -> None:
+    kept = b"" if beside == b'"user_id":1,' else beside
+    done = transform(b'{"properties":%s,"zz":%s}\n' % (value % beside, value % beside))
+    assert done.json_bytes.startswith(b'{"properties":%s,"zz":%s,' % (left % kept, left % kept))
+    compact = (left % kept).decode()
+    assert done.parquet[0]["properties"] == compact
+    assert done.parquet[0]["extra"] == f'{{"zz":{compact}}}'
+
+
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\\uDE00", b"\\ude00\\ud83d"])
+def test_half_of_a_surrogate_pair_is_repaired_and_counted(
+    transform: "Transform", half: bytes
+) -> None:
+    event = b'{"page_url":"a%s","%s":1,"properties":["%s\\ud83d\\ude00"]}\n' % (half, half, half)
+    done = transform(event * 2)
+    mended = half.replace(b"\\ud83d", b"\\ufffd").replace(b"\\ude00", b"\\ufffd")
+    mended = mended.replace(b"\\uDE00", b"\\ufffd")
+    assert b'"page_url":"a%s"' % mended in done.json_bytes
+    count = half.count(b"\\")
+    assert done.parquet[0]["page_url"] == "a" + "\ufffd" * count
+    assert json.loads(done.parquet[0]["extra"]) == {"\ufffd" * count: 1}
+    assert done.stats.repaired == 2 * 3 * count
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -272,8 +361,6 @@ def test_of_duplicate_keys_the_last_one_wins_in_both_formats(transform: "Transfo
         (b'{"a":"\xff"}', "invalid_utf8"),
         (b'{"properties":"\xc0\x80"}', "invalid_utf8"),
         (b'{"a":"\xed\xa0\x80"}', "invalid_utf8"),
-        (b'{"a":"\\ud800"}', "lone_surrogate"),
-        (b'{"\\udc00":1}', "lone_surrogate"),
         (b'{"properties":' + b"[" * 100 + b"]" * 100 + b"}", "too_deep"),
         (b"[" * 10_000 + b"]" * 10_000, "too_deep"),
         (b'{"a":"%s"}' % INCOMPRESSIBLE, "line_too_long"),
@@ -302,8 +389,32 @@ def test_a_reject_points_at_the_line_and_carries_no_payload(
         "line_number": 3,
         "byte_offset": 4,
         "reason": reject["reason"],
+        "texts": 1,
+        "events": 1,
+        "last_line_number": 3,
+        "last_byte_offset": 4,
         "processed_ts": STAMP,
     }
+
+
+def test_rejects_after_the_first_thousand_have_one_row_for_each_reason(
+    transform: "Transform",
+) -> None:
+    text = b"x\n" * 1_200 + b"[{},{}]\n" * 30 + b'{"event_id":"a"}\nx\n' + b"{\n" * 3
+    done = transform(text)
+    named, tallied = done.rejects[:1_000], done.rejects[1_000:]
+    assert [row["line_number"] for row in named] == list(range(1, 1_001))
+    assert {row["texts"] for row in named} == {1}
+    places = ("line_number", "byte_offset", "last_line_number", "last_byte_offset")
+    assert [
+        (row["reason"], row["texts"], row["events"], *(row[place] for place in places))
+        for row in tallied
+    ] == [
+        ("not_json", 204, 204, 1_001, 2_000, 1_235, len(text) - 2),
+        ("not_object", 30, 60, 1_201, 2_400, 1_230, 2_400 + 29 * 8),
+    ]
+    assert done.stats.rejected == {"not_json": 1_204, "not_object": 30}
+    assert (done.stats.lines, done.stats.published) == (1_235, 1)
 
 
 WHOLE = gzip.compress(b'{"event_id":"a"}\n' * 3)

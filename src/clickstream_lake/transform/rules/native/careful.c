@@ -64,17 +64,19 @@ static const u8 *repair_halves(Kernel *k, const u8 *start, const u8 *end, u32 *h
  * end a line; NULL without memory. */
 static const u8 *scrubbed(Kernel *k, const u8 *start, const u8 **end) {
     size_t size = (size_t)(*end - start);
-    const u8 *p = start, *text_end = *end;
+    const u8 *p = start, *text_end = *end, *mark = memchr(start, '\r', size);
     u8 *copy, *out;
     k->cuts.count = k->members.count = k->frames.count = k->arena.count = 0;
     if (!cut_walk(k, start, *end, 0)) return NULL;
-    if (!k->cuts.count && !memchr(start, '\r', size)) return start;
+    if (!k->cuts.count && !mark) return start;
     if (!(copy = out = make_room(&k->clean, size + 1))) return NULL;
     for (size_t i = 0; i <= k->cuts.count; i++) {
         const Span *cut = (Span *)k->cuts.at + i;
         const u8 *stop = i < k->cuts.count ? start + cut->start : text_end;
-        for (; p < stop; p++)
+        for (; mark && p < stop; p++)
             if (*p != '\r') *out++ = *p;
+        memcpy(out, p, (size_t)(stop - p));
+        out += stop - p;
         if (i < k->cuts.count) p = start + cut->end;
     }
     *out = 0;
@@ -180,11 +182,10 @@ static void put_compact(Kernel *k, size_t cell, const u8 *start, const u8 *end) 
 
 static bool careful_instant(Kernel *k, const u8 *p, const u8 *end, u32 column, int64_t *millis,
                             bool *as_sent) {
-    u8 *text;
-    (void)column;
-    *as_sent = true;
-    if (*p != '"' || !(text = make_room(&k->inner[0], (size_t)(end - p)))) return false;
-    return parse_instant(text, decode_text(p + 1, end - 1, text), millis);
+    u8 formats = k->formats[column], *text;
+    if (*p != '"') return instant_of(formats, p, end, false, millis, as_sent);
+    if (!(text = make_room(&k->inner[0], (size_t)(end - p)))) return false;
+    return instant_of(formats, text, decode_text(p + 1, end - 1, text), true, millis, as_sent);
 }
 
 /* Put a value into its column and its JSON line; false if it does not fit. */
@@ -239,28 +240,6 @@ static bool put_typed(Kernel *k, const u8 *p, const u8 *end, u32 column) {
     return true;
 }
 
-/* Add a field to the row's `extra`, and, if it moved there, to that of the JSON line. */
-static void put_extra(Kernel *k, const u8 *key, size_t size, const u8 *p, const u8 *end,
-                      bool moved) {
-    u8 *out = k->gathered + k->gathered_size;
-    if (!k->has_extra) k->extra_start = k->gathered_size;
-    *out++ = k->has_extra ? ',' : '{';
-    k->has_extra = true;
-    memcpy(out, key, size);
-    out += size;
-    *out++ = ':';
-    out = compact_value(p, end, out);
-    k->gathered_size = (u64)(out - k->gathered);
-    if (!moved) return;
-    out = (u8 *)k->moved.at + k->moved.count;
-    *out++ = k->moved.count ? ',' : '{';
-    memcpy(out, key, size);
-    out += size;
-    *out++ = ':';
-    memcpy(out, p, (size_t)(end - p));
-    k->moved.count = (size_t)(out + (end - p) - (u8 *)k->moved.at);
-}
-
 static const u8 *value_end(const u8 *p, const u8 *end) {
     if (*p == '"') return string_end(p + 1, end);
     if (*p == '{' || *p == '[') return bracket_end(p, end);
@@ -271,7 +250,7 @@ static const u8 *value_end(const u8 *p, const u8 *end) {
 /* Type the fields of an event that is well-formed and scrubbed. */
 static bool put_event(Kernel *k, const u8 *p, const u8 *end) {
     size_t room = (size_t)(end - p) + 2;
-    u8 *name, *key;
+    u32 last = 0;
     bool first = true;
     if (!make_room(&k->name, room) || !make_room(&k->key, room) || !make_room(&k->moved, room))
         return false;
@@ -280,15 +259,23 @@ static bool put_event(Kernel *k, const u8 *p, const u8 *end) {
     memset(k->tags + (size_t)k->rows * k->columns, NOTHING, k->columns);
     emit(k, "{", 1);
     for (p = skip_blank(p + 1); *p != '}'; p = skip_blank(p + (*p == ','))) {
-        const u8 *start = p, *stop;
+        const u8 *key = p, *stop;
         size_t key_size;
+        u32 number = 0;
         int32_t fate;
         p = string_end(p + 1, end);
-        name = (u8 *)k->name.at + 1;
-        key_size = (size_t)(decode_text(start + 1, p - 1, name) - name);
-        fate = fate_of_any(k, name, key_size);
-        key = (u8 *)k->key.at;
-        key_size = (size_t)(encode_text(name, name + key_size, key) - key);
+        key_size = (size_t)(p - key);
+        if (key_size <= LONGEST_KEY && !memchr(key, '\\', key_size))
+            number = next_key_number(k, &last, key, p);
+        if (number) {
+            fate = k->keys[number].column;
+        } else {
+            u8 *name = (u8 *)k->name.at + 1;
+            size_t size = (size_t)(decode_text(key + 1, p - 1, name) - name);
+            fate = fate_of_any(k, name, size);
+            key = k->key.at;
+            key_size = (size_t)(encode_text(name, name + size, k->key.at) - key);
+        }
         p = skip_blank(skip_blank(p) + 1);
         stop = value_end(p, end);
         if (fate != REFUSED) {
@@ -305,8 +292,7 @@ static bool put_event(Kernel *k, const u8 *p, const u8 *end) {
         } else if (*p == 'n') {
             emit(k, "null", 4);
         } else if (!put_typed(k, p, stop, (u32)fate)) {
-            k->mismatched[fate]++;
-            k->scanned.mismatches++;
+            k->tags[(size_t)k->rows * k->columns + (size_t)fate] = MISFIT;
             emit(k, "null", 4);
             put_extra(k, key, key_size, p, stop, true);
         }

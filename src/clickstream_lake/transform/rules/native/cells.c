@@ -22,32 +22,41 @@ static inline void put(Kernel *k, const u8 *start, const u8 *end) {
 
 /* --- cells: each function puts a value into row and JSON line and returns its end */
 
-/* Where a URL's parameters start, or one ends. */
-static inline const u8 *find_delimiter(const u8 *p, const u8 *end) {
-    while (end - p >= 16) {
+/* The first of two or four signs; bytes up to `readable` may be looked at. */
+static inline const u8 *find_any(const u8 *p, const u8 *end, const u8 *readable, const u8 *signs) {
+    for (; p < end && readable - p >= 16; p += 16) {
         bytes16 found;
         memcpy(&found, p, 16);
-        words2 hit = (words2)((found == '?') | (found == '&') | (found == '#') | (found == ';'));
-        if (hit[0]) return p + (__builtin_ctzll(hit[0]) >> 3);
-        if (hit[1]) return p + 8 + (__builtin_ctzll(hit[1]) >> 3);
-        p += 16;
+        words2 hit = (words2)((found == (int8_t)signs[0]) | (found == (int8_t)signs[1]));
+        if (signs[2]) hit |= (words2)((found == (int8_t)signs[2]) | (found == (int8_t)signs[3]));
+        if (!(hit[0] | hit[1])) continue;
+        p += hit[0] ? __builtin_ctzll(hit[0]) >> 3 : 8 + (__builtin_ctzll(hit[1]) >> 3);
+        return p < end ? p : end;
     }
-    while (p < end && *p != '?' && *p != '&' && *p != '#' && *p != ';') p++;
-    return p;
+    while (p < end && *p != signs[0] && *p != signs[1] && (*p != signs[2] || !*p) && *p != signs[3])
+        p++;
+    return p < end ? p : end;
+}
+
+/* Whether an escape may stand for a question mark or a number sign: `\u003f`, `\u0023`. */
+static bool may_hide_delimiter(const u8 *p, const u8 *end) {
+    for (; (p = memchr(p, '\\', (size_t)(end - p))); p += 2)
+        if (p[1] == 'u' && p[2] == '0' && p[3] == '0' && (p[4] == '2' || p[4] == '3')) return true;
+    return false;
 }
 
 /* Whether a URL may have a parameter that is PII. */
-static bool may_name_pii(const Kernel *k, const u8 *p, const u8 *end, unsigned has) {
-    for (p = find_delimiter(p, end); p < end; p = find_delimiter(p, end)) {
+static inline bool may_name_pii(const Kernel *k, const u8 *p, const u8 *end, unsigned has) {
+    const u8 *in_parameter = k->in_parameter;
+    if ((has & ESCAPES) && CHECK(ESCAPED_DELIMITER, may_hide_delimiter(p, end))) return true;
+    p = find_any(p, end, k->end, (const u8 *)"?#\0#");
+    while (p < end) {
         const u8 *name = ++p;
-        if (has) return true;
-        while (p < end && *p != '=' && *p != '&' && *p != '?' && *p != '#' && *p != ';') {
-            /* `user%5Fid`, `user+id`, `event[user_id]` */
-            if (*p == '%' || *p == '+' || *p == '[' || *p == ']') return true;
-            p++;
-        }
-        if (name < p && k->may_start_name[*name] && is_pii(k, name, p))
+        if (has & ESCAPES) return true;
+        while (in_parameter[*p] == PLAIN) p++;
+        if (in_parameter[*p] == ODD || (k->may_start_name[*name] && is_pii(k, name, p)))
             return true;
+        p = find_any(p, end, k->end, (const u8 *)"&?#;");
     }
     return false;
 }
@@ -57,7 +66,7 @@ static const u8 *take_text(Kernel *k, const u8 *p, size_t cell, u32 column) {
     Number number;
     unsigned has = 0;
     if (*p == '"') {
-        if (CHECK(JSON_IN_TEXT, may_be_json(k, p + 1))) return NULL;
+        if (k->may_start_json[p[1]] && CHECK(JSON_IN_TEXT, may_be_json(p + 1))) return NULL;
         p = scan_text(++start, k->end, &has);
         if (!p) return NULL;
         if (k->urls[column] && CHECK(PII_IN_URL, may_name_pii(k, start, p, has))) return NULL;
@@ -84,20 +93,87 @@ static const u8 *take_text(Kernel *k, const u8 *p, size_t cell, u32 column) {
     return p;
 }
 
+/* --- values of any kind, with what is cut out of them */
+
+/* Put a value, but for its cuts, into the JSON line. */
+RARE void put_value(Kernel *k, const u8 *start, const u8 *end) {
+    const Span *cut = k->cuts.at;
+    for (size_t i = 0; i < k->cuts.count; i++, cut++) {
+        put(k, start, k->data + cut->start);
+        start = k->data + cut->end;
+    }
+    put(k, start, end);
+}
+
+/* Copy a value, but for its cuts, and without white space between its tokens; return its end. */
+static u8 *copy_value(const Kernel *k, const u8 *start, const u8 *end, bool space, u8 *out) {
+    const Span *cut = k->cuts.at;
+    for (size_t i = 0; i <= k->cuts.count; i++, cut++) {
+        const u8 *stop = i < k->cuts.count ? k->data + cut->start : end;
+        if (space) {
+            out = compact_value(start, stop, out);
+        } else {
+            memcpy(out, start, (size_t)(stop - start));
+            out += stop - start;
+        }
+        if (stop < end) start = k->data + cut->end;
+    }
+    return out;
+}
+
 static const u8 *take_json(Kernel *k, const u8 *p, size_t cell) {
     const u8 *start = p;
     bool space = false;
+    k->cuts.count = 0;
     p = scan_value(k, p, &space);
     if (!p) return NULL;
-    if (space) {
+    if (space || k->cuts.count) {
         u8 *out = k->decoded + k->decoded_size;
-        u64 size = (u64)(compact_value(start, p, out) - out);
+        u64 size = (u64)(copy_value(k, start, p, space, out) - out);
         set_text(k, cell, DECODED, k->decoded_size, size);
         k->decoded_size += size;
     } else {
         set_text(k, cell, INPUT, (u64)(start - k->data), (u64)(p - start));
     }
-    put(k, start, p);
+    if (k->cuts.count) put_value(k, start, p);
+    else put(k, start, p);
+    return p;
+}
+
+/* Add a field to the row's `extra`, and, if it moved there, to that of the JSON line. */
+static void put_extra(Kernel *k, const u8 *key, size_t size, const u8 *p, const u8 *end,
+                      bool moved) {
+    u8 *out = k->gathered + k->gathered_size;
+    if (!k->has_extra) k->extra_start = k->gathered_size;
+    *out++ = k->has_extra ? ',' : '{';
+    k->has_extra = true;
+    memcpy(out, key, size);
+    out += size;
+    *out++ = ':';
+    out = compact_value(p, end, out);
+    k->gathered_size = (u64)(out - k->gathered);
+    if (!moved) return;
+    out = (u8 *)k->moved.at + k->moved.count;
+    *out++ = k->moved.count ? ',' : '{';
+    memcpy(out, key, size);
+    out += size;
+    *out++ = ':';
+    memcpy(out, p, (size_t)(end - p));
+    k->moved.count = (size_t)(out + (end - p) - (u8 *)k->moved.at);
+}
+
+/* A value that moves into `extra`: it does not fit its column, or would be taken for one. */
+RARE const u8 *take_moved(Kernel *k, const u8 *p, const Key *key) {
+    const u8 *start = p;
+    bool space;
+    k->cuts.count = 0;
+    p = scan_value(k, p, &space);
+    if (!p || k->cuts.count) return NULL;
+    put_extra(k, key->text, key->size, start, p, true);
+    if (key->column >= 0) {
+        k->tags[(size_t)k->rows * k->columns + (size_t)key->column] = MISFIT;
+        put_literal(k, "null", 4);
+    }
     return p;
 }
 
@@ -115,9 +191,12 @@ static double as_double(const Kernel *k, const u8 *p, const Number *number) {
     return strtod_l((const char *)p, NULL, k->c_locale);
 }
 
-static const u8 *take_double(Kernel *k, const u8 *p, size_t cell) {
+static bool is_number(const u8 *p) { return *p == '-' || is_digit(*p); }
+
+static const u8 *take_double(Kernel *k, const u8 *p, size_t cell, const Key *key) {
     const u8 *start = p;
     Number number;
+    if (!is_number(p)) return take_moved(k, p, key);
     p = scan_number(p, &number);
     if (!p) return NULL;
     k->tags[cell] = VALUE;
@@ -132,16 +211,17 @@ static const u8 *take_double(Kernel *k, const u8 *p, size_t cell) {
     return p;
 }
 
-static const u8 *take_bigint(Kernel *k, const u8 *p, size_t cell) {
+static const u8 *take_bigint(Kernel *k, const u8 *p, size_t cell, const Key *key) {
     const u8 *start = p;
     Number number;
     u64 power;
     int64_t whole;
+    if (!is_number(p)) return take_moved(k, p, key);
     p = scan_number(p, &number);
     if (!p || CHECK(OVER_64_BITS, !number.exact)) return NULL;
     power = powers_of_ten[number.fraction];
     if (CHECK(OVER_63_BITS, number.digits > INT64_MAX)) return NULL;
-    if (CHECK(FRACTION, number.digits % power)) return NULL;
+    if (CHECK(FRACTION, number.digits % power)) return take_moved(k, start, key);
     whole = (int64_t)(number.digits / power);
     if (number.negative) whole = -whole;
     k->tags[cell] = VALUE;
@@ -155,8 +235,9 @@ static const u8 *take_bigint(Kernel *k, const u8 *p, size_t cell) {
     return p;
 }
 
-static const u8 *take_boolean(Kernel *k, const u8 *p, size_t cell) {
+static const u8 *take_boolean(Kernel *k, const u8 *p, size_t cell, const Key *key) {
     const u8 *start = p;
+    if (*p != 't' && *p != 'f') return take_moved(k, p, key);
     k->cells[cell].whole = *p == 't';
     p = scan_word(p, *p == 't' ? "true" : "false");
     if (!p) return NULL;
@@ -165,21 +246,33 @@ static const u8 *take_boolean(Kernel *k, const u8 *p, size_t cell) {
     return p;
 }
 
-static const u8 *take_timestamp(Kernel *k, const u8 *p, size_t cell) {
-    const u8 *start = p;
+static const u8 *take_timestamp(Kernel *k, const u8 *p, size_t cell, const Key *key) {
+    const u8 *start = p, *end;
+    bool is_text = *p == '"', as_sent;
+    u8 formats = k->formats[key->column];
+    Number number;
     unsigned has = 0;
-    if (CHECK(QUOTE_OF_TIME, *p != '"')) return NULL;
-    p = scan_text(p + 1, k->end, &has);
-    if (!p || !parse_instant(start + 1, p, &k->cells[cell].whole)) return NULL;
+    if (!is_text && !is_number(p)) return take_moved(k, p, key);
+    end = is_text ? scan_text(++p, k->end, &has) : scan_number(p, &number);
+    if (!end || CHECK(ESCAPE_IN_TIME, has & ESCAPES)) return NULL;
+    if (!instant_of(formats, p, end, is_text, &k->cells[cell].whole, &as_sent))
+        return take_moved(k, start, key);
     k->tags[cell] = VALUE;
-    put(k, start, p + 1);
-    return p + 1;
+    end += is_text;
+    if (as_sent) {
+        put(k, start, end);
+    } else {
+        char text[32];
+        put_literal(k, text, write_instant(k->cells[cell].whole, text));
+    }
+    return end;
 }
 
 static const u8 *take_undeclared(Kernel *k, const u8 *p, const Key *key) {
     const u8 *start = p;
     bool space = false;
     u8 *out;
+    k->cuts.count = 0;
     p = scan_value(k, p, &space);
     if (!p) return NULL;
     if (!k->has_extra) k->extra_start = k->gathered_size;
@@ -188,21 +281,16 @@ static const u8 *take_undeclared(Kernel *k, const u8 *p, const Key *key) {
     memcpy(out, key->text, key->size);
     out += key->size;
     *out++ = ':';
-    if (space) {
-        out = compact_value(start, p, out);
-    } else {
-        memcpy(out, start, (size_t)(p - start));
-        out += p - start;
-    }
-    k->gathered_size = (u64)(out - k->gathered);
+    k->gathered_size = (u64)(copy_value(k, start, p, space, out) - k->gathered);
     k->has_extra = true;
-    put(k, start, p);
+    if (k->cuts.count) put_value(k, start, p);
+    else put(k, start, p);
     return p;
 }
 
 static const u8 *take_value(Kernel *k, const u8 *p, const Key *key) {
     size_t cell;
-    if (key->column == UNDECLARED || (WITHOUT(NAME_OF_OURS) && key->column < 0))
+    if (key->column == UNDECLARED)
         return take_undeclared(k, p, key);
     cell = (size_t)k->rows * k->columns + (size_t)key->column;
     if (*p == 'n') {
@@ -213,10 +301,10 @@ static const u8 *take_value(Kernel *k, const u8 *p, const Key *key) {
     switch (k->kinds[key->column]) {
     case TEXT: return take_text(k, p, cell, (u32)key->column);
     case JSON: return take_json(k, p, cell);
-    case DOUBLE: return take_double(k, p, cell);
-    case BIGINT: return take_bigint(k, p, cell);
-    case BOOLEAN: return take_boolean(k, p, cell);
-    case TIMESTAMP: return take_timestamp(k, p, cell);
+    case DOUBLE: return take_double(k, p, cell, key);
+    case BIGINT: return take_bigint(k, p, cell, key);
+    case BOOLEAN: return take_boolean(k, p, cell, key);
+    case TIMESTAMP: return take_timestamp(k, p, cell, key);
     default: return NULL;
     }
 }

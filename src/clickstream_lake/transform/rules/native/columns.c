@@ -28,14 +28,14 @@ static inline void copy_text(u8 *out, const u8 *text, u32 size, const u8 *readab
 }
 
 static void fill_texts(const Kernel *k, u32 column, int32_t *offsets, u8 *out) {
-    const u8 *sources[] = {NULL, k->data, k->decoded, k->gathered};
-    const u8 *ends[] = {NULL, k->end, k->decoded + k->room, k->gathered + k->room};
+    const u8 *sources[] = {NULL, NULL, k->data, k->decoded, k->gathered};
+    const u8 *ends[] = {NULL, NULL, k->end, k->decoded + k->room, k->gathered + k->room};
     int32_t at = 0;
     for (u32 row = 0; row < k->rows; row++) {
         size_t cell = (size_t)row * k->columns + column;
         u8 tag = k->tags[cell];
         offsets[row] = at;
-        if (tag == NOTHING) continue;
+        if (tag <= MISFIT) continue;
         u32 size = k->cells[cell].text.size;
         copy_text(out + at, sources[tag] + k->cells[cell].text.start, size, ends[tag]);
         at += (int32_t)size;
@@ -50,7 +50,8 @@ static void fill_column(const Kernel *k, u32 column, u8 *out) {
         u8 *valid = out + layout->start[0];
         memset(valid, 0, layout->size[0]);
         for (u32 row = 0; row < k->rows; row++)
-            valid[row / 8] |= (k->tags[(size_t)row * k->columns + column] != NOTHING) << row % 8;
+            valid[row / 8] |=
+                (u8)((k->tags[(size_t)row * k->columns + column] > MISFIT) << row % 8);
     }
     if (is_text(kind)) {
         fill_texts(k, column, (int32_t *)values, out + layout->start[2]);
@@ -60,7 +61,7 @@ static void fill_column(const Kernel *k, u32 column, u8 *out) {
         memset(values, 0, layout->size[1]);
         for (u32 row = 0; row < k->rows; row++) {
             size_t cell = (size_t)row * k->columns + column;
-            values[row / 8] |= (k->tags[cell] == VALUE && k->cells[cell].whole) << row % 8;
+            values[row / 8] |= (u8)((k->tags[cell] == VALUE && k->cells[cell].whole) << row % 8);
         }
     } else {
         for (u32 row = 0; row < k->rows; row++) {

@@ -19,6 +19,13 @@ static u32 scan_key(Kernel *k, u32 guess, const u8 **p) {
     return key_number(k, start, end);
 }
 
+/* Put the fields that moved into `extra` into the JSON line. */
+RARE void put_moved(Kernel *k, bool first) {
+    put_literal(k, first ? "\"extra\":" : ",\"extra\":", first ? 8 : 9);
+    put_literal(k, k->moved.at, k->moved.count);
+    put_literal(k, "}", 1);
+}
+
 /* The end of one event, whose opening brace is at `p`; NULL if it is not plain. */
 static const u8 *scan_event(Kernel *k, const u8 *p) {
     u32 last = 0;
@@ -27,6 +34,7 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
     k->number++;
     k->keys_seen = 0;
     k->has_extra = false;
+    k->moved.count = 0;
     put(k, p, p + 1);
     p = skip_white(p + 1);
     if (*p == '}') p++;
@@ -41,14 +49,14 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
         k->keys[last].next = number;
         last = number;
         if (CHECK(KEY_TWICE, key->seen == k->number)) return NULL;
-        if (CHECK(NAME_OF_OURS, key->column == REFUSED)) return NULL;
         key->seen = k->number;
         k->keys_seen++;
-        if (key->column == DROPPED) {
+        if (key->column < UNDECLARED) {
             bool space;
             p = skip_white(p);
             if (CHECK(COLON_OF_PII, *p != ':')) return NULL;
-            p = scan_value(k, skip_white(p + 1), &space);
+            p = skip_white(p + 1);
+            p = key->column == DROPPED ? scan_value(k, p, &space) : take_moved(k, p, key);
         } else {
             if (first) put(k, start, p);
             else if (start[-1] == ',') put(k, start - 1, p);
@@ -73,6 +81,10 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
         p = skip_white(p + 1);
     }
     if (CHECK(MANY_KEYS, k->keys_seen > k->max_keys)) return NULL;
+    if (k->moved.count) {
+        put_moved(k, first);
+        first = false;
+    }
     put_literal(k, k->tail + first, k->tail_size - first);
     if (k->has_extra) {
         k->gathered[k->gathered_size++] = '}';
@@ -101,16 +113,28 @@ static void count_cells(Kernel *k, u32 first) {
         const Cell *cells = k->cells + (size_t)row * k->columns;
         for (u32 column = 0; column < k->columns; column++) {
             u8 tag = tags[column];
-            k->present[column] += tag != NOTHING;
-            if (tag != NOTHING && tag != VALUE) k->text_bytes[column] += cells[column].text.size;
+            if (tag > MISFIT) {
+                k->present[column]++;
+                if (tag != VALUE) k->text_bytes[column] += cells[column].text.size;
+            } else if (tag == MISFIT) {
+                k->mismatched[column]++;
+                k->scanned.mismatches++;
+            }
         }
     }
 }
 
-/* Whether a plain event may be followed by what is at `p`: with anything else, the event may turn
- * out to be a part of it. */
-static bool may_follow(const Kernel *k, const u8 *p) {
+/* Whether a text may start at `p` that is no part of a plain event before it; that may turn out only
+ * behind what is something else. */
+static bool starts_text(const Kernel *k, const u8 *p) {
     return *p == '\n' || p == k->end || (*p == '{' && p[1] != '\\');
+}
+
+/* What follows a plain event behind separators, if it is no part of it; else NULL. */
+RARE const u8 *after_separators(Kernel *k, const u8 *p) {
+    bool comma = false;
+    p = skip_separators(p, line_end(k, p), &comma);
+    return starts_text(k, p) && !(comma && *p == '{') ? p : NULL;
 }
 
 /* Scan texts of one line, to behind its end or until the table of rows is full. */
@@ -127,7 +151,8 @@ static const u8 *scan_line(Kernel *k, const u8 *p) {
         if (k->rows >= MOST_ROWS || k->no_memory) return p;
         if (*p == '{') next = scan_event(k, p);
         if (next && CHECK(LONG_EVENT, (u64)(next - p) > k->max_line_bytes)) next = NULL;
-        if (next && CHECK(TORN, !may_follow(k, skip_white(next)))) next = NULL;
+        if (next) next = skip_white(next);
+        if (next && CHECK(TORN, !starts_text(k, next))) next = after_separators(k, next);
         if (!next) {
             go_back(k, &before);
             next = careful_run(k, p, line_end(k, p));

@@ -43,7 +43,7 @@ static const u8 *string_end(const u8 *p, const u8 *end) {
         p = skip_plain(p, end);
         if (p >= end) return NULL;
         if (*p == '"') return p + 1;
-        p += *p == '\\' ? 2 : 1;
+        p += *p == '\\' && p + 1 < end ? 2 : 1;
     }
 }
 
@@ -64,28 +64,31 @@ static const u8 *bracket_end(const u8 *p, const u8 *end) {
     return NULL;
 }
 
-/* The end of garbage; `torn` if it shows that it is a part of something before it. */
-static const u8 *garbage_end(const u8 *p, const u8 *end, bool *torn) {
+/* Where garbage ends. */
+typedef struct {
+    const u8 *end;  /* without separators behind it */
+    const u8 *seen; /* how far it was looked at; NULL if that is where what is known ends */
+    bool torn;      /* it is a part of something before it */
+} Garbage;
+
+static Garbage garbage_end(const u8 *p, const u8 *end) {
     const u8 *last = p, *closed;
     bool colon = false, comma;
-    *torn = false;
     for (;; last = p) {
         p = skip_separators(p, end, &comma);
-        if (p == end) return last;
+        if (p == end) return (Garbage){.end = last};
         switch (*p) {
         case '"':
             p = string_end(p + 1, end);
-            *torn = !p;
-            if (!p) return end;
+            if (!p) return (Garbage){.end = end, .torn = true};
             colon = false;
             break;
-        case '}': case ']': *torn = true; return p + 1;
+        case '}': case ']': return (Garbage){p + 1, p + 1, true};
         case '{': case '[':
-            *torn = !is_opener(p, end);
-            if (!*torn && !colon) return last;
+            if (is_opener(p, end) && !colon) return (Garbage){last, p + 1 < end ? p : NULL, false};
             closed = bracket_end(p, end);
-            *torn |= !closed;
-            if (*torn) return closed ? closed : end;
+            if (!closed) return (Garbage){.end = end, .torn = true};
+            if (!is_opener(p, end)) return (Garbage){closed, closed, true};
             p = closed;
             colon = false;
             break;
@@ -94,7 +97,32 @@ static const u8 *garbage_end(const u8 *p, const u8 *end, bool *torn) {
     }
 }
 
+/* Pass over texts from `p` on, until a block that starts at `start` may have to end; the end of the
+ * last of them, or `p`. For read/lines.py, which looks closer at the next. */
+static const u8 *pass_texts(const u8 *start, const u8 *p, const u8 *end, u64 most, u64 longest) {
+    const u8 *passed = p;
+    while (p < end) {
+        bool comma = false;
+        const u8 *stop, *seen;
+        if (is_opener(p, end)) {
+            stop = seen = bracket_end(p, end);
+        } else {
+            Garbage garbage = garbage_end(p, end);
+            stop = garbage.end;
+            seen = garbage.seen;
+        }
+        if (!seen || (u64)(seen - p) > longest) break;
+        passed = stop;
+        p = skip_separators(stop, end, &comma);
+        if ((u64)(p - stop) > longest || (u64)(p - start) > longest) break;
+        /* What commas join may be parts of one broken event. */
+        if ((u64)(p - start) > most && p + 1 < end && !comma && is_opener(p, end)) break;
+    }
+    return passed;
+}
+
 static void take_text_of_line(Kernel *k, const Text *text) {
+    k->scanned.careful++;
     int reason = (u64)(text->end - text->start) > k->max_line_bytes
                      ? LINE_TOO_LONG
                      : careful_event(k, text->start, text->end);
@@ -105,13 +133,15 @@ static void take_text_of_line(Kernel *k, const Text *text) {
 static const u8 *careful_run(Kernel *k, const u8 *p, const u8 *end) {
     u32 count = 0;
     for (;;) {
-        bool comma = false, torn = false, opener;
+        bool comma = false, opener;
+        Garbage garbage = {0};
         const u8 *start = skip_separators(p, end, &comma), *stop;
         if (start == end) break;
         opener = is_opener(start, end);
         if (count && opener && (!comma || count >= MOST_JOINED)) break;
-        stop = opener ? bracket_end(start, end) : garbage_end(start, end, &torn);
-        if (count && torn) {
+        if (!opener) garbage = garbage_end(start, end);
+        stop = opener ? bracket_end(start, end) : garbage.end;
+        if (count && garbage.torn) {
             k->texts[0].end = stop;
             k->texts[0].whole = false;
             count = 1;

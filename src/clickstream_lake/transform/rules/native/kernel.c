@@ -25,6 +25,7 @@ static bool reserve(Kernel *k, u64 size) {
      * which has as many bytes. */
     u64 room = 2 * size + 64;
     if (room <= k->room) return true;
+    if (!make_room(&k->moved, room)) return false;
     free(k->decoded);
     free(k->gathered);
     k->decoded = malloc(room);
@@ -40,6 +41,7 @@ EXPORTED void kernel_free(Kernel *k) {
     if (k->c_locale) freelocale(k->c_locale);
     for (u32 i = 0; i < k->key_count; i++) free(k->keys[i].text);
     free(k->kinds);
+    free(k->formats);
     free(k->keys);
     free(k->slots);
     free(k->names);
@@ -69,8 +71,9 @@ EXPORTED void kernel_free(Kernel *k) {
     free(k);
 }
 
-/* A kernel for columns of these kinds, or NULL without memory. */
-EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys, u64 seed) {
+/* A kernel for columns of these kinds, timestamps in these formats; NULL without memory. */
+EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, const u8 *formats, u32 most_keys,
+                            u64 seed) {
     Kernel *k = calloc(1, sizeof *k);
     u32 slots = 16;
     if (!k) return NULL;
@@ -81,6 +84,7 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys, u64 see
     k->seed = seed;
     k->slot_mask = slots - 1;
     k->kinds = malloc(columns);
+    k->formats = malloc(columns);
     k->keys = calloc(k->key_room, sizeof *k->keys);
     k->slots = calloc(slots, sizeof *k->slots);
     k->cells = malloc((size_t)(MOST_ROWS + MOST_JOINED + 1) * columns * sizeof *k->cells);
@@ -91,12 +95,13 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, u32 most_keys, u64 see
     k->present = calloc(columns, sizeof *k->present);
     k->layouts = calloc(columns, sizeof *k->layouts);
     k->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!k->c_locale || !k->kinds || !k->keys || !k->slots || !k->cells || !k->tags ||
+    if (!k->c_locale || !k->kinds || !k->formats || !k->keys || !k->slots || !k->cells || !k->tags ||
         !k->text_bytes || !k->mismatched || !k->urls || !k->present || !k->layouts) {
         kernel_free(k);
         return NULL;
     }
     memcpy(k->kinds, kinds, columns);
+    memcpy(k->formats, formats, columns);
     for (u32 i = 0; i < columns; i++) {
         if (kinds[i] == EXTRA) k->extra = i;
     }
@@ -154,7 +159,13 @@ EXPORTED int kernel_taken(Kernel *k, u32 count, const u8 *names, const u8 *sizes
 
 /* Whether to look into texts that are JSON, and, by column, into URLs. */
 EXPORTED void kernel_texts(Kernel *k, int look_inside, const u8 *urls) {
+    static const u8 ends[] = "=&?#;\"", odd[] = "%+[]";
+    static const u8 starts[] = "{[ \\";
     k->levels = look_inside ? MOST_LEVELS : 0;
+    for (size_t i = 0; i < sizeof starts - 1; i++) k->may_start_json[starts[i]] = look_inside;
+    for (size_t i = 0; i < sizeof ends - 1; i++) k->in_parameter[ends[i]] = ENDS;
+    for (size_t i = 0; i < sizeof odd - 1; i++) k->in_parameter[odd[i]] = ODD;
+    memset(k->in_parameter + 0x80, ODD, 0x80);
     memcpy(k->urls, urls, k->columns);
 }
 
@@ -228,4 +239,10 @@ EXPORTED u64 kernel_count_lines(const u8 *data, u64 size) {
 EXPORTED u64 kernel_bracket_end(const u8 *data, u64 start, u64 end) {
     const u8 *found = bracket_end(data + start, data + end);
     return found ? (u64)(found - data) : 0;
+}
+
+/* Pass over texts of a line from `position` on, in a block that starts at `start`; where they end. */
+EXPORTED u64 kernel_pass_texts(const u8 *data, u64 start, u64 position, u64 end, u64 most,
+                               u64 longest) {
+    return (u64)(pass_texts(data + start, data + position, data + end, most, longest) - data);
 }

@@ -66,6 +66,8 @@ class Scanned(ctypes.Structure):
         ("rejects", ctypes.c_uint32),
         ("mismatches", ctypes.c_uint32),
         ("repaired", ctypes.c_uint32),
+        ("careful", ctypes.c_uint32),
+        ("unused", ctypes.c_uint32),
         ("tallies", Tally * REASONS),
     )
 
@@ -88,7 +90,7 @@ _U32, _U64 = ctypes.c_uint32, ctypes.c_uint64
 # Name -> result and arguments.
 _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "kernel_abi": (_U32,),
-    "kernel_new": (_KERNEL, _U32, _TEXT, _U32, _U64),
+    "kernel_new": (_KERNEL, _U32, _TEXT, _TEXT, _U32, _U64),
     "kernel_free": (None, _KERNEL),
     "kernel_limit": (None, _KERNEL, _U64, _U32, _U32, _U32),
     "kernel_stamp": (ctypes.c_int, _KERNEL, ctypes.c_int64, _TEXT, _U32),
@@ -104,6 +106,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "kernel_fill": (None, _KERNEL, ctypes.c_void_p),
     "kernel_count_lines": (_U64, ctypes.c_void_p, _U64),
     "kernel_bracket_end": (_U64, _TEXT, _U64, _U64),
+    "kernel_pass_texts": (_U64, _TEXT, _U64, _U64, _U64, _U64, _U64),
 }
 
 
@@ -171,3 +174,10 @@ def count_lines(data: bytes | memoryview) -> int:
 def bracket_end(data: bytes, start: int, end: int) -> int | None:
     """As that of `clickstream_lake.transform.read.lines`, in a fiftieth of the time."""
     return load().kernel_bracket_end(data, start, end) or None
+
+
+def pass_texts(  # noqa: PLR0917 - positions
+    data: bytes, start: int, position: int, end: int, most: int, longest: int
+) -> int:
+    """The same, for more kinds of texts."""
+    return int(load().kernel_pass_texts(data, start, position, end, most, longest))

@@ -1,21 +1,22 @@
 /* What becomes of a field, by its key. */
 #include "kernel.h"
 
-/* Keys are of the producers' choice: without a secret start, many could be made to collide. */
+/* Keys are of the producers' choice: without a secret start and factor, many could be made to
+ * collide. Both halves of the product count, or a change of a word's last bit could be undone. */
 static u32 hash_of(const Kernel *k, const u8 *text, size_t size) {
     u64 hash = k->seed ^ size, word;
-    for (; size >= 8; text += 8, size -= 8) {
-        memcpy(&word, text, 8);
-        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
+    unsigned __int128 product;
+    for (;; text += 8, size -= 8) {
+        if (size >= 8) memcpy(&word, text, 8);
+        else for (word = 0; size; size--) word = word << 8 | *text++;
+        product = (unsigned __int128)(hash ^ word) * (k->seed | 1);
+        hash = (u64)product ^ (u64)(product >> 64);
+        if (size < 8) return (u32)(hash >> 32);
     }
-    for (word = 0; size; size--) word = word << 8 | *text++;
-    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-    return (u32)(hash >> 32);
 }
 
-static u32 find_key(const Kernel *k, const u8 *text, size_t size) {
-    u32 slot = hash_of(k, text, size) & k->slot_mask, number;
+static u32 find_key_of(const Kernel *k, const u8 *text, size_t size, u32 hash) {
+    u32 slot = hash & k->slot_mask, number;
     while ((number = k->slots[slot])) {
         const Key *key = &k->keys[number];
         if (key->size == size && !memcmp(key->text, text, size)) return number;
@@ -24,8 +25,12 @@ static u32 find_key(const Kernel *k, const u8 *text, size_t size) {
     return 0;
 }
 
+static u32 find_key(const Kernel *k, const u8 *text, size_t size) {
+    return find_key_of(k, text, size, hash_of(k, text, size));
+}
+
 static void put_into_slot(Kernel *k, u32 number) {
-    u32 slot = hash_of(k, k->keys[number].text, k->keys[number].size) & k->slot_mask;
+    u32 slot = k->keys[number].hash & k->slot_mask;
     while (k->slots[slot]) slot = (slot + 1) & k->slot_mask;
     k->slots[slot] = number;
 }
@@ -36,6 +41,7 @@ static u32 learn_key(Kernel *k, const u8 *text, size_t size, int32_t column) {
     if (k->key_count == k->key_room || !(key->text = malloc(size))) return 0;
     memcpy(key->text, text, size);
     key->size = (u32)size;
+    key->hash = hash_of(k, text, size);
     key->column = column;
     key->seen = key->next = 0;
     put_into_slot(k, k->key_count);
@@ -49,6 +55,18 @@ static u32 key_number(Kernel *k, const u8 *start, const u8 *end) {
     u32 number = find_key(k, start, (size_t)(end - start));
     if (number || k->key_count == k->key_room) return number;
     return learn_key(k, start, (size_t)(end - start), fate_of(k, start + 1, end - 1));
+}
+
+/* The same of the key after the one with number `last`, which it often followed before. */
+static u32 next_key_number(Kernel *k, u32 *last, const u8 *start, const u8 *end) {
+    const Key *guess = &k->keys[k->keys[*last].next];
+    u32 number = k->keys[*last].next;
+    if (!number || guess->size != (size_t)(end - start) || memcmp(guess->text, start, guess->size)) {
+        number = key_number(k, start, end);
+        if (!number) return 0;
+        k->keys[*last].next = number;
+    }
+    return *last = number;
 }
 
 /* Forget the keys that events brought, if there is no room for others. */

@@ -81,7 +81,7 @@ static const u8 *scan_escape(const u8 *p) {
 }
 
 /* The closing quote of a text whose first character is at `p`. */
-static inline const u8 *scan_text(const u8 *p, const u8 *end, unsigned *has) {
+ALWAYS_INLINE const u8 *scan_text(const u8 *p, const u8 *end, unsigned *has) {
     for (;;) {
         p = skip_plain(p, end);
         if (*p == '"') return p;
@@ -99,11 +99,13 @@ static inline const u8 *scan_text(const u8 *p, const u8 *end, unsigned *has) {
 /* Write what a text with escapes stands for, which is never longer; return its end. */
 static u8 *decode_text(const u8 *p, const u8 *end, u8 *out) {
     while (p < end) {
+        const u8 *escape = memchr(p, '\\', (size_t)(end - p));
+        size_t plain = (size_t)((escape ? escape : end) - p);
         u32 code;
-        if (*p != '\\') {
-            *out++ = *p++;
-            continue;
-        }
+        memcpy(out, p, plain);
+        out += plain;
+        p += plain;
+        if (!escape) break;
         switch (p[1]) {
         case 'b': *out++ = '\b'; p += 2; continue;
         case 'f': *out++ = '\f'; p += 2; continue;

@@ -54,7 +54,10 @@ static void merge_cuts(Kernel *k, size_t first) {
 /* The closing quote of a text whose content starts at `p`; if there is none, or an escape that means
  * nothing is before it, the end of what can be read. */
 static const u8 *lenient_text(const u8 *p, const u8 *end) {
-    for (; p < end && *p != '"'; p++) {
+    for (;; p++) {
+        p = skip_plain(p, end);
+        if (p >= end) return end;
+        if (*p == '"') return p;
         if (*p != '\\') continue;
         if (end - p < 2) return p;
         switch (p[1]) {
@@ -66,7 +69,6 @@ static const u8 *lenient_text(const u8 *p, const u8 *end) {
         default: return p;
         }
     }
-    return p;
 }
 
 static bool is_blank(u8 c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -139,7 +141,7 @@ static bool names_pii(Kernel *k, const u8 *p, const u8 *end) {
 
 static bool cut_url(Kernel *k, const u8 *url, const u8 *end) {
     const u8 *p = url, *next, *equals;
-    while (p < end && *p != '?' && *p != '#') p++;
+    p = find_any(p, end, end, (const u8 *)"?#\0#");
     for (; p < end; p = next) {
         next = p + 1;
         while (next < end && *next != '?' && *next != '&' && *next != '#' && *next != ';') next++;
@@ -182,14 +184,17 @@ static bool cut_inside(Kernel *k, const u8 *start, const u8 *end, u64 offset, un
 
 static Member *member(const Kernel *k, size_t i) { return (Member *)k->members.at + i; }
 
-static bool same_name(const Kernel *k, const Member *a, const Member *b) {
-    const u8 *names = k->arena.at;
+static const u8 *name_of(const Kernel *k, const u8 *text, const Member *m) {
+    return (m->in_arena ? (const u8 *)k->arena.at : text) + m->name;
+}
+
+static bool same_name(const Kernel *k, const u8 *text, const Member *a, const Member *b) {
     return a->hash == b->hash && a->size == b->size &&
-           !memcmp(names + a->name, names + b->name, a->size);
+           !memcmp(name_of(k, text, a), name_of(k, text, b), a->size);
 }
 
 /* Drop every field but the last of its name. */
-static bool drop_doubles(Kernel *k, size_t first) {
+static bool drop_doubles(Kernel *k, const u8 *text, size_t first) {
     size_t count = k->members.count - first, mask = 15;
     u32 *slots;
     if (count < 2) return true;
@@ -200,7 +205,7 @@ static bool drop_doubles(Kernel *k, size_t first) {
     for (size_t i = count; i--;) {
         Member *m = member(k, first + i);
         size_t slot = m->hash & mask;
-        while (slots[slot] && !same_name(k, m, member(k, first + slots[slot] - 1)))
+        while (slots[slot] && !same_name(k, text, m, member(k, first + slots[slot] - 1)))
             slot = (slot + 1) & mask;
         if (slots[slot]) m->drop = true;
         else slots[slot] = (u32)i + 1;
@@ -209,11 +214,11 @@ static bool drop_doubles(Kernel *k, size_t first) {
 }
 
 /* Cut the fields of the innermost object that go, each with a comma, and close it. */
-static bool close_frame(Kernel *k, unsigned level) {
+static bool close_frame(Kernel *k, const u8 *text, unsigned level) {
     Frame frame = ((Frame *)k->frames.at)[--k->frames.count];
     size_t count = k->members.count - frame.first;
     bool kept = false;
-    if (level == 0 && !drop_doubles(k, frame.first)) return false;
+    if (level == 0 && !drop_doubles(k, text, frame.first)) return false;
     for (size_t i = 0; i < count; i++) {
         Member *m = member(k, frame.first + i);
         if (!m->drop) kept = true;
@@ -225,12 +230,24 @@ static bool close_frame(Kernel *k, unsigned level) {
     return true;
 }
 
-/* A field whose key's quotes are at `start` and before `end`. */
-static bool add_member(Kernel *k, const u8 *text, const u8 *start, const u8 *end, u64 text_size) {
+/* A field whose key's quotes are at `start` and before `end`; `last` is the number of the one before
+ * it in the event. */
+static bool add_member(Kernel *k, const u8 *text, const u8 *start, const u8 *end, u64 text_size,
+                       u32 *last) {
     Member *m = push(&k->members, sizeof *m);
     size_t size = (size_t)(end - start) - 2;
+    u32 number = 0;
     u8 *name;
     if (!m) return k->no_memory = true, false;
+    *m = (Member){.start = (u64)(start - text), .end = text_size, .size = size};
+    if (size + 2 <= LONGEST_KEY && !memchr(start, '\\', size + 2))
+        number = next_key_number(k, last, start, end);
+    if (number) {
+        m->name = (size_t)(start + 1 - text);
+        m->hash = k->keys[number].hash;
+        m->drop = k->keys[number].column == DROPPED;
+        return true;
+    }
     if (k->arena.room < k->arena.count + size + 2) {
         size_t room = 2 * (k->arena.count + size + 2) + 256;
         u8 *grown = realloc(k->arena.at, room);
@@ -239,15 +256,11 @@ static bool add_member(Kernel *k, const u8 *text, const u8 *start, const u8 *end
         k->arena.room = room;
     }
     name = (u8 *)k->arena.at + k->arena.count + 1;
-    size = (size_t)(decode_text(start + 1, end - 1, name) - name);
-    *m = (Member){
-        .start = (u64)(start - text),
-        .end = text_size,
-        .name = k->arena.count + 1,
-        .size = size,
-        .hash = hash_of(k, name, size),
-        .drop = fate_of_any(k, name, size) == DROPPED,
-    };
+    m->in_arena = true;
+    m->name = k->arena.count + 1;
+    m->size = (size_t)(decode_text(start + 1, end - 1, name) - name);
+    m->drop = fate_of_any(k, name, m->size) == DROPPED;
+    m->hash = hash_of(k, name - 1, m->size + 2); /* in its quotes, as that of other keys */
     k->arena.count += size + 2;
     return true;
 }
@@ -272,6 +285,7 @@ static bool cut_walk(Kernel *k, const u8 *text, const u8 *end, unsigned level) {
     size_t first_cut = k->cuts.count, first_frame = k->frames.count, arena = k->arena.count;
     u64 size = (u64)(end - text);
     int want = WANT_VALUE;
+    u32 last = 0;
     const u8 *p = text, *start;
     for (;;) {
         Frame *frame;
@@ -297,15 +311,16 @@ static bool cut_walk(Kernel *k, const u8 *text, const u8 *end, unsigned level) {
             }
             p++;
             if (want == WANT_KEY || want == WANT_KEY_OR_END) {
-                if (!add_member(k, text, start, p, size)) return false;
+                if (!add_member(k, text, start, p, size, &last)) return false;
                 want = WANT_COLON;
                 continue;
             }
             if (!value) break;
             bool is_url = false;
             if (level == 0 && depth == 1 && frame->is_object) {
-                Member *m = member(k, k->members.count - 1);
-                u32 number = find_key(k, (u8 *)k->arena.at + m->name - 1, m->size + 2);
+                const Member *m = member(k, k->members.count - 1);
+                const u8 *quoted = name_of(k, text, m) - 1;
+                u32 number = find_key_of(k, quoted, m->size + 2, m->hash);
                 is_url = number && k->keys[number].column >= 0 && k->urls[k->keys[number].column];
             }
             if (!cut_inside(k, start + 1, p - 1, (u64)(start + 1 - text), level, is_url))
@@ -324,7 +339,7 @@ static bool cut_walk(Kernel *k, const u8 *text, const u8 *end, unsigned level) {
             if (!frame || *p != (frame->is_object ? '}' : ']')) break;
             if (want != WANT_NEXT && want != WANT_KEY_OR_END && want != WANT_ITEM_OR_END) break;
             p++;
-            if (!close_frame(k, level)) return false;
+            if (!close_frame(k, text, level)) return false;
             depth--;
         } else {
             while (p < end && !is_blank(*p) && *p != '"' && *p != '{' && *p != '}' && *p != '[' &&
@@ -341,7 +356,7 @@ static bool cut_walk(Kernel *k, const u8 *text, const u8 *end, unsigned level) {
         /* What follows its value is neither a comma nor a brace: the value may go on there. */
         member(k, k->members.count - 1)->end = size;
     while (k->frames.count > first_frame)
-        if (!close_frame(k, level)) return false;
+        if (!close_frame(k, text, level)) return false;
     k->arena.count = arena;
     merge_cuts(k, first_cut);
     return !k->no_memory;

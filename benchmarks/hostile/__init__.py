@@ -1,0 +1,1 @@
+"""What hostile raw objects cost per byte, and a search for worse ones."""
