@@ -14,6 +14,7 @@ from clickstream_lake.transform.core import Job, iso_millis, millis, transform_s
 from clickstream_lake.transform.rules.native import library
 from clickstream_lake.transform.write.json import JsonOutput
 from tests.corpus.lake_files import CATALOG, PROCESSED, RAW_KEY, run
+from tests.unit.transform.conftest import Transform
 
 JOB = Job(Layout().source(RAW_KEY), CATALOG, Limits(), OutputOptions(), PROCESSED)
 
@@ -136,3 +137,12 @@ def test_compression_is_a_matter_of_configuration(compression: str) -> None:
     outcome = run(b'{"event_id":"e1"}\n', options=options)
     assert len(outcome.json or []) == len(outcome.parquet or []) == 1
     assert any(name.endswith(".json.gz") for name in outcome.files)
+
+
+def test_tallied_rejects_come_in_the_order_of_the_first_of_each_reason(
+    transform: Transform,
+) -> None:
+    rejects = transform(b"[]a" * 5_000).rejects[-2:]
+    assert [row["texts"] > 1_000 for row in rejects] == [True, True]
+    assert rejects[0]["byte_offset"] < rejects[1]["byte_offset"]
+    assert {row["reason"] for row in rejects} == {"not_object", "not_json"}

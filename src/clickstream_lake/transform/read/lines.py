@@ -102,9 +102,9 @@ class Finder(Protocol):
             start: of the block that they will be in.
             position: of the first text.
             end: of what is known.
-            most: bytes of a block, after which it stops.
-            longest: bytes of a text, and of the separators behind one; it stops before a longer
-                text, and behind one that longer separators follow.
+            most: bytes of a block, after which it stops in front of an object or array.
+            longest: bytes of a text, of the separators behind one, and of a block; it stops before
+                a longer text, and where the others are longer.
 
         Returns:
             Where the last text ends that it passed over; `position` if there is none.
@@ -347,7 +347,8 @@ class _Splitter:
             position = after_separators(self._data, stop, end)
             # What comes next may turn out to be a part of the texts before it.
             next_starts = position + 1 < end and is_opener(self._data, position)
-            if (position - start > self._long and next_starts) or position - stop > self._max:
+            full = position - start > (self._long if next_starts else self._max)
+            if full or position - stop > self._max:
                 yield self._block(start, stop)
                 self._cut, any_text, start = True, False, position
         if ended and any_text:

@@ -48,8 +48,13 @@ class RejectOutput:
             tally.add(more)
 
     def finish(self) -> None:
-        """Add one row for each reason that has been tallied."""
-        for reason, tally in self._tallies.items():
+        """Add one row for each reason that has been tallied, in the order of the first of each."""
+        places = {
+            reason: (tally.first.line_number, tally.first.byte_offset)
+            for reason, tally in self._tallies.items()
+        }
+        for reason in sorted(places, key=places.__getitem__):
+            tally = self._tallies[reason]
             first, last = tally.first, tally.last
             self._row(
                 first.line_number, first.byte_offset, reason, tally.texts, tally.events, last=last

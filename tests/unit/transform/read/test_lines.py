@@ -11,6 +11,7 @@ from clickstream_lake.transform.read.lines import (
     BOM,
     MOST_JOINED,
     Block,
+    Finder,
     blocks,
     bracket_end,
     split_texts,
@@ -22,11 +23,11 @@ Text = tuple[int, int, bytes, bool]
 LIMIT = 100
 
 
-def texts(pieces: Iterable[bytes], limit: int = LIMIT) -> list[Text]:
+def texts(pieces: Iterable[bytes], limit: int = LIMIT, finder: Finder | None = None) -> list[Text]:
     """What blocks hold, however they are grouped: (line, offset, text, too long)."""
     found: list[Text] = []
     line = 1
-    for block in blocks(pieces, limit):
+    for block in blocks(pieces, limit, finder):
         line += block.passed
         if block.too_long:
             found.append((line, block.offset, b"", True))
@@ -230,11 +231,13 @@ def test_a_block_of_a_long_line_is_no_longer_than_it_takes(end: bytes) -> None:
     assert sum(len(block.data) for block in found) == 200_000
 
 
+@pytest.mark.parametrize("finder", [None, library], ids=["here", "kernel"])
 @pytest.mark.parametrize("piece", [b" ", b"\0", b"x", b'{"a":[', b'x "', b"{} "])
-def test_nothing_makes_more_be_kept_than_the_limit(piece: bytes) -> None:
-    for filling in (piece, b" ", b"\0", b"x", b"["):
+def test_nothing_makes_more_be_kept_than_the_limit(piece: bytes, finder: Finder | None) -> None:
+    for filling in (piece, b" ", b"\0", b"x", b"[", b"}", b"{},", b"1}", b"x:{}"):
         kept = max(
-            len(block.data) for block in blocks([piece, *([filling * 500] * 200), b"\n{}\n"], 9_000)
+            len(block.data)
+            for block in blocks([piece, *([filling * 500] * 200), b"\n{}\n"], 9_000, finder)
         )
         assert kept < 20_000
 
@@ -286,6 +289,7 @@ def test_pieces_change_nothing(parts: list[bytes], cuts: list[int], limit: int) 
     whole = texts([data], limit)
     assert texts(pieces, limit) == whole
     assert texts([bytes([byte]) for byte in data], limit) == whole
+    assert texts(pieces, limit, library) == texts([data], limit, library) == whole
 
 
 @given(st.lists(VALUES, max_size=30))

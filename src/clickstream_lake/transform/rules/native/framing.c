@@ -97,7 +97,7 @@ static Garbage garbage_end(const u8 *p, const u8 *end) {
     }
 }
 
-/* Pass over texts from `p` on, until a block that starts at `start` has `most` bytes; the end of the
+/* Pass over texts from `p` on, until a block that starts at `start` may have to end; the end of the
  * last of them, or `p`. For read/lines.py, which looks closer at the next. */
 static const u8 *pass_texts(const u8 *start, const u8 *p, const u8 *end, u64 most, u64 longest) {
     const u8 *passed = p;
@@ -114,7 +114,8 @@ static const u8 *pass_texts(const u8 *start, const u8 *p, const u8 *end, u64 mos
         if (!seen || (u64)(seen - p) > longest) break;
         passed = stop;
         p = skip_separators(stop, end, &comma);
-        if ((u64)(p - stop) > longest || (u64)(p - start) > most) break;
+        if ((u64)(p - stop) > longest || (u64)(p - start) > longest) break;
+        if ((u64)(p - start) > most && p + 1 < end && is_opener(p, end)) break;
     }
     return passed;
 }
