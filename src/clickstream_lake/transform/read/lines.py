@@ -102,7 +102,8 @@ class Finder(Protocol):
             start: of the block that they will be in.
             position: of the first text.
             end: of what is known.
-            most: bytes of a block, after which it stops in front of an object or array.
+            most: bytes of a block, after which it stops in front of an object or array that no
+                comma joins to the text before it.
             longest: bytes of a text, of the separators behind one, and of a block; it stops before
                 a longer text, and where the others are longer.
 
@@ -345,8 +346,10 @@ class _Splitter:
                 break
             any_text = True
             position = after_separators(self._data, stop, end)
-            # What comes next may turn out to be a part of the texts before it.
-            next_starts = position + 1 < end and is_opener(self._data, position)
+            # What comes next may turn out to be a part of the texts before it, and so may what
+            # commas join to that.
+            apart = b"," not in self._data[stop:position]
+            next_starts = apart and position + 1 < end and is_opener(self._data, position)
             full = position - start > (self._long if next_starts else self._max)
             if full or position - stop > self._max:
                 yield self._block(start, stop)
@@ -355,6 +358,8 @@ class _Splitter:
             yield self._block(start, end)
         elif ended and not self._cut:  # nothing but separators, which may be many
             yield self._blank()
+        elif not ended and end - start > self._long:  # texts that another look will pass over again
+            self._look_again = max(self._look_again, min(2 * (end - start), self._max + 1))
         self._dropped = not (ended or self._cut) and (self._dropped or start > self._position)
         self._position = start
 

@@ -102,7 +102,7 @@ static Garbage garbage_end(const u8 *p, const u8 *end) {
 static const u8 *pass_texts(const u8 *start, const u8 *p, const u8 *end, u64 most, u64 longest) {
     const u8 *passed = p;
     while (p < end) {
-        bool comma;
+        bool comma = false;
         const u8 *stop, *seen;
         if (is_opener(p, end)) {
             stop = seen = bracket_end(p, end);
@@ -115,7 +115,7 @@ static const u8 *pass_texts(const u8 *start, const u8 *p, const u8 *end, u64 mos
         passed = stop;
         p = skip_separators(stop, end, &comma);
         if ((u64)(p - stop) > longest || (u64)(p - start) > longest) break;
-        if ((u64)(p - start) > most && p + 1 < end && is_opener(p, end)) break;
+        if ((u64)(p - start) > most && !comma && p + 1 < end && is_opener(p, end)) break;
     }
     return passed;
 }
