@@ -2,6 +2,7 @@
 """The corpus: nasty raw objects by name, and what exactly becomes of each."""
 
 import gzip
+import json
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -26,13 +27,19 @@ class Case:
         make: its decompressed text, or its very bytes if `raw`.
         json: the published JSON lines, decoded, without `processed_ts`.
         extra: `extra` of the Parquet rows as text, if it is to be spelt out.
-        rejects: (line, byte offset, reason) of each.
+        stored: the Parquet rows as Python writes their values, where zeros and their signs matter.
+        sent: the published JSON lines as name -> JSON text, if they are to be spelt out.
+        rejects: (line, byte offset, reason) of each row.
+        rows: (texts, events, last line, last byte offset) of each, if they are to be spelt out.
         corrupt: why the object is rejected whole.
     """
 
     make: Make
     json: list[dict[str, Any]] = field(default_factory=list)
+    stored: list[dict[str, str]] | None = None
+    sent: list[dict[str, str]] | None = None
     rejects: list[Reject] = field(default_factory=list)
+    rows: list[tuple[int, int | None, int, int]] | None = None
     extra: list[str | None] | None = None
     parquet: list[dict[str, Any]] | None = None
     blank: int = 0
@@ -50,14 +57,16 @@ def text(name: str, data: bytes, *json: dict[str, Any], **what: Any) -> None:  #
     CASES[name] = Case(lambda: data, list(json), **what)
 
 
-def reject(name: str, line: bytes, reason: str) -> None:
-    """A line that is rejected, between two that are not."""
+def reject(name: str, line: bytes, reason: str, *, at: int = 0, events: int | None = 1) -> None:
+    """A line that is rejected from a byte on, between two that are not."""
+    place = (2, len(GOOD) + at)
     text(
         f"rejected: {name}",
         GOOD + line + b"\n" + GOOD,
         GOOD_JSON,
         GOOD_JSON,
-        rejects=[(2, len(GOOD), reason)],
+        rejects=[(*place, reason)],
+        rows=[(1, events, *place)],
     )
 
 
@@ -181,22 +190,38 @@ text("blank lines", b'\n \n{"a":1}\n\r\n\t\n\n', {"a": 1}, blank=5)
 text("only blank lines", b"\n\n \n", blank=3)
 text("only a space", b" ", blank=1)
 text("byte order mark", b'\xef\xbb\xbf{"a":1}\n', {"a": 1})
-text("byte order mark alone", b"\xef\xbb\xbf")
-reject("byte order mark in the middle", b'\xef\xbb\xbf{"a":1}', "not_json")
-reject("byte order mark of UTF-16", b"\xff\xfe{\0}\0", "invalid_utf8")
+SEPARATORS = {
+    "spaces": b"  ", "a tab": b"\t", "a carriage return": b"\r", "a comma": b",", "commas": b", ,,", "NUL": b"\0",
+    "padding": b"\0" * 100, "a record separator": b"\x1e", "a byte order mark": b"\xef\xbb\xbf",
+    "byte order marks": b"\xef\xbb\xbf\xef\xbb\xbf", "an escaped line feed": b"\\n", "an escaped line end": b"\\r\\n",
+    "an escaped tab": b"\\t", "all of them": b" \t\r,\0\x1e\xef\xbb\xbf\\n\\r\\t",
+}  # fmt: skip
+for name, separator in SEPARATORS.items():
+    text(f"{name} between events", b'{"a":1}%s{"a":2}' % separator, {"a": 1}, {"a": 2})
+    text(f"{name} around events", b'%s{"a":1}%s\n' % (separator, separator) * 2, *[{"a": 1}] * 2)
+    text(f"{name} alone", separator + b"\n" + separator, blank=2)
+    text(
+        f"{name} around garbage",
+        b'%soops%s{"a":1}\n' % (separator, separator),
+        {"a": 1},
+        rejects=[(1, len(separator), "not_json")],
+    )
+reject("half a byte order mark", b"\xef\xbb", "invalid_utf8")
 text(
-    "two byte order marks",
-    b"\xef\xbb\xbf\xef\xbb\xbf{}\n",
-    rejects=[(1, 3, "not_json")],
-)
-reject("NUL byte", b"\0", "not_json")
-reject("NUL byte in a text", b'{"a":"\0"}', "not_json")
-text(
-    "NUL byte between events",
-    b'{"a":1}\0{"a":2}\n',
+    "half a byte order mark before an event",
+    b'\xef\xbb{"a":1}',
     {"a": 1},
-    rejects=[(1, 7, "not_json")],
+    rejects=[(1, 0, "invalid_utf8")],
 )
+text(
+    "byte order mark of UTF-16",
+    b"\xff\xfe{\0}\0",
+    rejects=[(1, 0, "invalid_utf8"), (1, 2, "not_json")],
+)
+text("JSON text sequence of RFC 7464", b'\x1e{"a":1}\n\x1e{"a":2}\n', {"a": 1}, {"a": 2})
+reject("NUL byte in a text", b'{"a":"\0"}', "not_json")
+reject("NUL byte in an object", b'{\0"a":1}', "not_json")
+reject("byte order mark in an object", b'{\xef\xbb\xbf"a":1}', "not_json")
 field_of("line separator in a text", '"\u2028\u2029\u0085"'.encode(), "\u2028\u2029\u0085")
 reject("line separator as white space", '{\u2028"a":1}'.encode(), "not_json")
 reject("form feed as white space", b'{"a":\x0c1}', "not_json")
@@ -211,6 +236,7 @@ text(
     "garbage after an event",
     b'{"a":1} oops {"a":2}\n{"a":3}\n',
     {"a": 1},
+    {"a": 2},
     {"a": 3},
     rejects=[(1, 8, "not_json")],
 )
@@ -228,6 +254,75 @@ text(
     {"a": 2},
     rejects=[(1, 7, "not_json")],
 )
+for name, line, left, at, events in [
+    ("garbage between events", b'{"a":1}oops{"a":2}', [1, 2], 7, 1),
+    ("numbers between events", b'{"a":1}1,2,{"a":2}', [1, 2], 7, 1),
+    ("a key without an object", b'{"a":1},"b":1 {"a":2}', [1, 2], 8, 1),
+    ("an object behind a colon", b'{"a":1}"b" : {"a":2} {"a":3}', [1, 3], 7, 1),
+    ("an array behind a colon", b'"b":[{"a":1},{"a":2}],{"a":3}', [3], 0, 2),
+    ("a bracket too many", b'{"a":1}}{"a":2}', [2], 0, 1),
+    ("brackets too many", b'{"a":1} ] } ]{"a":2}', [2], 0, 1),
+    ("brackets too many at first", b'}]{"a":2}', [2], 0, 1),
+    ("an end without its start", b'{"a":1},"b":{"c":2},"d":3}{"a":4}', [4], 0, 2),
+    ("an end of several objects", b'{"a":1},{"a":2},{"a":3}]}{"a":4}', [4], 0, 3),
+    ("an end behind an event without a comma", b'{"a":1} {"a":2},{"a":3}]}', [1], 8, 2),
+    ("an end with garbage in it", b'{"a":1},oops,{"a":2}}{"a":3}', [3], 0, 2),
+    ("an end in a text", b'{"a":1}oops","b":{"a":2}}{"a":3}', [], 0, 3),
+    ("a start in an event", b'{"a":1}{"b":{"c":1{"a":2}', [1], 7, 3),
+    ("a text without its start", b'{"a":1}{\\"b\\":2}{"a":3}', [], 0, 3),
+    ("a text without its start that is closed", b'{"a":1}{\\b:2}{"a":3}', [3], 0, 2),
+    ("an object behind a colon that does not end", b'{"a":1}"b":{"c":[{"a":2}', [], 0, 3),
+    ("brackets in texts", b'{"a":1}"}",x"{"{"a":2}', [1, 2], 7, 1),
+    ("mixed brackets", b'{"b":[1}{"a":2}]{"a":3}', [3], 0, 1),
+]:  # fmt: skip
+    text(
+        f"torn: {name}",
+        line,
+        *[{"a": number} for number in left],
+        rejects=[(1, at, "not_json")],
+        rows=[(1, events, 1, at)],
+    )
+text(
+    "torn: 1,024 objects that commas join",
+    b",".join([b"{}"] * 1_024) + b"}{}",
+    {},
+    rejects=[(1, 0, "not_json")],
+    rows=[(1, 1_024, 1, 0)],
+)
+text(
+    "torn: 1,500 objects that commas join",
+    b",".join([b"{}"] * 1_500) + b"}{}",
+    *[{}] * 1_025,
+    rejects=[(1, 3 * 1_024, "not_json")],
+    rows=[(1, 476, 1, 3 * 1_024)],
+)
+ITEM = b'{"a":"%s"}' % (b"x" * 400)
+text(
+    "torn: a long line of objects that commas join",
+    b",".join([ITEM] * 1_000) + b"]}{}\n{}",
+    {},
+    {},
+    rejects=[(1, 0, "not_json")],
+    rows=[(1, 1_000, 1, 0)],
+)
+text(
+    "more than 1,000 rejected texts",
+    b"x\n" * 999 + b"[]\n" + b"x\n" + b'[{},{}]{"a":NaN}\n' * 2 + b"y",
+    rejects=[
+        *((line, 2 * line - 2, "not_json") for line in range(1, 1_000)),
+        (1_000, 1_998, "not_object"),
+        (1_001, 2_001, "not_json"),
+        (1_002, 2_003, "not_object"),
+        (1_002, 2_010, "non_finite_number"),
+    ],
+    rows=[
+        *((1, 1, line, 2 * line - 2) for line in range(1, 1_000)),
+        (1, 1, 1_000, 1_998),
+        (2, 2, 1_004, 2_037),
+        (2, 4, 1_003, 2_020),
+        (2, 2, 1_003, 2_027),
+    ],
+)
 
 # --- what is not an event ------------------------------------------------------------------------
 
@@ -241,6 +336,7 @@ for name, line in {
     "overflow in an array": b"[1e400]",
 }.items():
     reject(name, line, "not_object")
+reject("array of two objects", b'[{"a":1},{"b":[{}]}]', "not_object", events=3)
 for name, line in {
     "plain text": b"GET / 200",
     "CSV": b"event_id,price",
@@ -263,6 +359,8 @@ for name, line in {
     "mixed brackets": b'{"a":[1}',
     "only a brace": b"{",
     "only a closing brace": b"}",
+    "numbers": b"1 2",
+    "texts": b'"a","b"',
     "undefined": b'{"a":undefined}',
 }.items():
     reject(name, line, "not_json")
@@ -299,20 +397,33 @@ for name, line in {
     "in a column": b'{"page_url":"\xff"}',
     "in PII": b'{"user_id":"\xff"}',
     "in a nested value": b'{"properties":{"a":["\xff"]}}',
-    "UTF-16": '{"a":"é"}'.encode("utf-16-be"),
 }.items():
     reject(f"invalid UTF-8, {name}", line, "invalid_utf8")
-for name, line in {
-    "high": b'{"a":"\\ud800"}',
-    "low": b'{"a":"\\udfff"}',
-    "wrong order": b'{"a":"\\ude00\\ud83d"}',
-    "in a key": b'{"\\ud800":1}',
-    "in a column": b'{"page_url":"x\\ud83dx"}',
-    "in PII": b'{"user_id":"\\ud800"}',
-    "deep down": b'{"properties":{"a":["\\ud800"]}}',
-    "under a duplicate key": b'{"a":"\\ud800","a":1}',
-}.items():
-    reject(f"lone surrogate, {name}", line, "lone_surrogate")
+reject("UTF-16", '{"a":"é"}'.encode("utf-16-be"), "invalid_utf8", at=1)
+for name, line, sent in [
+    ("high", b'{"a":"\\ud800"}', {"a": r'"\ufffd"'}),
+    ("low in upper case", b'{"a":"\\uDFFF"}', {"a": r'"\ufffd"'}),
+    ("wrong order", b'{"a":"\\ude00\\ud83d"}', {"a": r'"\ufffd\ufffd"'}),
+    ("before a pair", b'{"a":"\\ud83d\\ud83d\\ude00"}', {"a": r'"\ufffd\ud83d\ude00"'}),
+    ("after a pair", b'{"a":"\\ud83d\\ude00\\ude00x"}', {"a": r'"\ud83d\ude00\ufffdx"'}),
+    ("in a key", b'{"\\ud800":1}', {"\ufffd": "1"}),
+    ("in keys that become one", b'{"\\ud800":1,"\\udc00":2,"\\ufffd":3}', {"\ufffd": "3"}),
+    ("in a column", b'{"page_url":"x\\ud83dx"}', {"page_url": r'"x\ufffdx"'}),
+    ("in a number's column", b'{"price":"\\ud83d"}', {"price": "null", "extra": r'{"price":"\ufffd"}'}),
+    ("in PII", b'{"user_id":"\\ud800"}', {}),
+    ("in a name like PII", b'{"user\\ud800_id":1}', {"user\ufffd_id": "1"}),
+    ("deep down", b'{"properties":{"a":[ "\\ud800" ]}}', {"properties": r'{"a":[ "\ufffd" ]}'}),
+    ("in a key deep down", b'{"a":{"\\ud800":1 }}', {"a": r'{"\ufffd":1 }'}),
+    ("under a duplicate key", b'{"a":"\\ud800","a":1}', {"a": "1"}),
+    ("of an escaped backslash", b'{"a":"\\\\ud800"}', {"a": r'"\\ud800"'}),
+    ("in JSON in a text", b'{"a":"{\\"b\\":\\"\\\\ud800\\"}"}', {"a": r'"{\"b\":\"\\ud800\"}"'}),
+]:  # fmt: skip
+    text(
+        f"half a surrogate pair, {name}",
+        line,
+        {key: json.loads(value, parse_int=str) for key, value in sent.items()},
+        sent=[sent],
+    )
 reject("depth 101", b'{"a":' + b"[" * 100 + b"]" * 100 + b"}", "too_deep")
 reject("depth 10,000", b'{"a":' + b"[" * 9_999 + b"]" * 9_999 + b"}", "too_deep")
 reject("depth 10,000 in objects", b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "too_deep")
@@ -336,7 +447,9 @@ reject(
     "a million keys",
     b"{" + b",".join(b'"k%d":0' % n for n in range(1_000_000)) + b"}",
     "line_too_long",
+    events=None,
 )
+reject("10,001 keys of one name", b"{" + b",".join([b'"k":0'] * 10_001) + b"}", "too_many_keys")
 reject("key of 10,001 bytes", b'{"' + b"k" * 10_001 + b'":1}', "key_too_long")
 reject(
     "nested key of 60,000 bytes", b'{"properties":{"' + b"k" * 60_000 + b'" :1}}', "key_too_long"
@@ -346,9 +459,15 @@ reject(
     b'{"a":{"b":{"' + b"k" * 60_000 + b'":1},"b":2}}',
     "key_too_long",
 )
+reject("key of 10,002 bytes in escapes", b'{"' + b"\\u006b" * 1_667 + b'":1}', "key_too_long")
 text("key of 10,000 bytes", b'{"' + b"k" * 10_000 + b'":1}', {"k" * 10_000: 1})
-reject("line of 20 MB", b'{"a":"' + b"x" * 20_000_000 + b'"}', "line_too_long")
-reject("line a byte over the limit", b'{"a":"' + b"x" * (4 * MIB - 7) + b'"}', "line_too_long")
+reject("line of 20 MB", b'{"a":"' + b"x" * 20_000_000 + b'"}', "line_too_long", events=None)
+reject(
+    "line a byte over the limit",
+    b'{"a":"' + b"x" * (4 * MIB - 7) + b'"}',
+    "line_too_long",
+    events=None,
+)
 text("line at the limit", b'{"a":"' + b"x" * (4 * MIB - 8) + b'"}', {"a": "x" * (4 * MIB - 8)})
 text(
     "a long event among short ones on one line",
@@ -378,7 +497,7 @@ for name, number in {
     )
 for name, (number, kept, stored) in {
     "whole": ("7", "7", 7),
-    "-0": ("-0", "-0", 0),
+    "-0": ("-0", "0", 0),
     "5.0": ("5.0", "5", 5),
     "1e3": ("1e3", "1000", 1000),
     "-0.0": ("-0.0", "0", 0),
@@ -386,6 +505,15 @@ for name, (number, kept, stored) in {
     "2^63 - 1": ("9223372036854775807", "9223372036854775807", 2**63 - 1),
     "-2^63": ("-9223372036854775808", "-9223372036854775808", -(2**63)),
     "2^53 as a fraction": ("9007199254740992.0", "9007199254740992", 2**53),
+    "2^53 + 1 as a fraction": ("9007199254740993.0", "9007199254740993", 2**53 + 1),
+    "2^53 + 2 as a fraction": ("9007199254740994.0", "9007199254740994", 2**53 + 2),
+    "1e18": ("1e18", "1" + "0" * 18, 10**18),
+    "10e-1": ("10e-1", "1", 1),
+    "2^63 - 1 with an exponent": ("9.223372036854775807E+18", "9223372036854775807", 2**63 - 1),
+    "-2^63 shifted": ("-92233720368547758080.00e-1", "-9223372036854775808", -(2**63)),
+    "300 zeros taken back": ("7" + "0" * 300 + "e-300", "7", 7),
+    "zero with a large exponent": ("0.00e400", "0", 0),
+    "-0e5": ("-0e5", "0", 0),
 }.items():
     text(
         f"bigint takes {name}",
@@ -399,7 +527,14 @@ for name, number in {
     "-2^63 - 1": "-9223372036854775809",
     "2^64": "18446744073709551616",
     "1e19": "1e19",
-    "2^53 + 2 as a fraction": "9007199254740994.0",
+    "2^63 as a fraction": "9223372036854775808.0",
+    "2^63 - 1 and a tenth": "9223372036854775807.1",
+    "a fraction near 2^52": "4503599627370497.3",
+    "a fraction near 5": "5.00000000000000000001",
+    "a fraction under 5": "4.9999999999999999999",
+    "1e-400": "1e-400",
+    "an exponent of 400 digits": "1e-" + "9" * 400,
+    "15e-1": "15e-1",
 }.items():
     text(
         f"bigint does not take {name}",
@@ -422,10 +557,25 @@ for name, (number, real) in {
         {"price": number},
         parquet=[{"price": real}],
     )
+for column, number, kept, stored in [
+    ("price", "-0", "0", "0.0"),
+    ("price", "-0.0", "-0.0", "-0.0"),
+    ("price", "-0e5", "-0e5", "-0.0"),
+    ("quantity", "-0", "0", "0"),
+    ("properties", "-0", "-0", "'-0'"),
+    ("event_type", "-0", '"-0"', "'-0'"),
+]:
+    text(
+        f"{number} in {column}",
+        b'{"%s":%s}' % (column.encode(), number.encode()),
+        {column: json.loads(kept, parse_int=str, parse_float=str)},
+        sent=[{column: kept}],
+        stored=[{column: stored}],
+    )
 
 # --- duplicate keys --------------------------------------------------------------------------
 
-text("duplicate key", b'{"a":1,"b":0,"a":2}', {"a": 2, "b": 0}, extra=['{"a":2,"b":0}'])
+text("duplicate key", b'{"a":1,"b":0,"a":2}', {"a": 2, "b": 0}, extra=['{"b":0,"a":2}'])
 text(
     "duplicate column",
     b'{"event_id":"x","event_id":"y"}',
@@ -446,6 +596,24 @@ text(
 )
 text("duplicate column, the last null", b'{"price":2,"price":null}', {"price": None})
 text("nested duplicate", b'{"a":{"b":1,"b":2}}', {"a": {"b": 2}})
+for name, line, sent in [
+    ("in an object", b'{"a":{"b":1 , "c":2,"b" : 3}}', {"a": '{"c":2,"b" : 3}'}),
+    ("in the middle", b'{"a":{ "x":0 , "b":1 , "c":2, "b":3 }}', {"a": '{ "x":0 , "c":2, "b":3 }'}),
+    ("three times", b'{"a":[{"b":1,"b":2,"b":3}]}', {"a": '[{"b":3}]'}),
+    ("beside PII", b'{"properties":{"b":1,"b":2,"user_id":"c4n4ry"}}', {"properties": '{"b":2}'}),
+    ("of objects", b'{"a":{"b":{"c":1,"c":2},"b":{"c":3,"c":{"d":4,"d":5}}}}', {"a": '{"b":{"c":{"d":5}}}'}),
+    ("by an escape", b'{"a":{"b":1,"\\u0062":2}}', {"a": r'{"\u0062":2}'}),
+    ("in a string column", b'{"page_url":{"b":1,"b":[ 2 ]}}', {"page_url": r'"{\"b\":[2]}"'}),
+    ("in an unfit value", b'{"price":{"b":1,"b":2}}', {"price": "null", "extra": '{"price":{"b":2}}'}),
+    ("of an own name", b'{"extra":1,"Extra":2,"extra":3}', {"extra": '{"Extra":2,"extra":3}'}),
+    ("in JSON in a text stays", b'{"a":"{\\"b\\":1,\\"b\\":2}"}', {"a": r'"{\"b\":1,\"b\":2}"'}),
+]:  # fmt: skip
+    text(
+        f"duplicate, {name}",
+        line,
+        {key: json.loads(value, parse_int=str) for key, value in sent.items()},
+        sent=[sent],
+    )
 text("duplicate by an escape", b'{"a":1,"\\u0061":2}', {"a": 2}, extra=['{"a":2}'])
 
 # --- own names -------------------------------------------------------------------------------
@@ -538,20 +706,136 @@ for name, line, left in [
     ("with space around", b' { "user_id" : "c4n4ry" ,\t"a" : 1 } \r', {"a": 1}),
     ("last", b'{"a":1,"user_id":"c4n4ry"}', {"a": 1}),
     ("with braces in it", b'{"user_id":"c4n4ry\\"},{\\"a\\":1","a":1}', {"a": 1}),
+    ("camel case", b'{"userId":"c4n4ry","a":1}', {"a": 1}),
+    ("dashes and spaces", b'{"USER-ID":"c4n4ry","user id":"c4n4ry","_user__id_":"c4n4ry","a":1}', {"a": 1}),
+    ("full-width", '{"\uff55\uff53\uff45\uff52\uff3f\uff49\uff44":"c4n4ry","a":1}'.encode(), {"a": 1}),
+    ("a long s", '{"u\u017fer_id":"c4n4ry","a":1}'.encode(), {"a": 1}),
+    ("circled letters and a roman number", '{"\u24e4ser_\u2170d":"c4n4ry","a":1}'.encode(), {"a": 1}),
+    ("mathematical letters", '{"\U0001d4ca\U0001d4c8er_id":"c4n4ry","a":1}'.encode(), {"a": 1}),
+    ("mathematical letters as pairs", b'{"\\ud835\\udcca\\ud835\\udcc8er_id":"c4n4ry","a":1}', {"a": 1}),
+    ("a soft hyphen", '{"user\u00adid":"c4n4ry","a":1}'.encode(), {"a": 1}),
+    ("a joiner and a mark of direction", '{"user\u200did":"c4n4ry","\u202euser_id":"c4n4ry"}'.encode(), {}),
+    ("other dashes, spaces, connectors", '{"user\u2013id":"c4n4ry","user\u00a0id":"c4n4ry","user\u203fid":"c4n4ry"}'.encode(), {}),
+    ("control characters", b'{"user\\u0000id":"c4n4ry","user\\tid":"c4n4ry"}', {}),
+    ("camel case in an object", b'{"a":{"userId":"c4n4ry","b":[{"user-id":1}]}}', {"a": {"b": [{}]}}),
+    ("no dotless i, no dot above, no Cyrillic, no full stop",
+     '{"user_\u0131d":1,"USER_\u0130D":2,"us\u0435r_id":3,"user.id":4}'.encode(),
+     {"user_\u0131d": 1, "USER_\u0130D": 2, "us\u0435r_id": 3, "user.id": 4}),
     ("key in a text", b'{"page_url":"\\"user_id\\":1","user_id":"c4n4ry"}', {"page_url": '"user_id":1'}),
     ("name as a value", b'{"event_type":"user_id","user_id":"c4n4ry"}', {"event_type": "user_id"}),
     ("only part of a name", b'{"user_id2":1,"xuser_id":2,"user_id":"c4n4ry"}', {"user_id2": 1, "xuser_id": 2}),
 ]:  # fmt: skip
     for copies in (1, 40):
         text(f"PII, {name}, {copies} times", (line + b"\n") * copies, *[left] * copies)
+for name, inside, left in [
+    ("all of it", r'{"user_id":"c4n4ry"}', "{}"),
+    ("first", '{"user_id":"c4n4ry" , "a":1}', '{"a":1}'),
+    ("last", '{"a":1 , "user_id":"c4n4ry" }', '{"a":1 }'),
+    ("in the middle", '{ "a":1 , "userId":"c4n4ry" , "b":2 }', '{ "a":1 , "b":2 }'),
+    ("twice", '{"user_id":"c4n4ry","USER-ID":["c4n4ry"],"a":1}', '{"a":1}'),
+    ("deep in it", '{"a":[{"b":{"user_id":{"c":"c4n4ry"}}}]}', '{"a":[{"b":{}}]}'),
+    ("after white space", '\r\n\t [{"user_id":"c4n4ry"}]', "\r\n\t [{}]"),
+    ("escaped", r'{"us\u0065r_i\u0064":"c4n4ry"}', "{}"),
+    ("a pair in a key", r'{"\ud835\udccaser_id":"c4n4ry","\ud83d\ude00":1}', r'{"\ud83d\ude00":1}'),
+    ("duplicates stay", '{"a":1,"user_id":"c4n4ry","a":2}', '{"a":1,"a":2}'),
+    ("several in a row", '{"user_id":"c4n4ry"} {"user_id":"c4n4ry"},[{"userId":"c4n4ry"}]', "{} {},[{}]"),
+    ("on lines", '{"user_id":"c4n4ry"}\n{"user_id":"c4n4ry"}\n', "{}\n{}\n"),
+    ("with NaN and words", '{"a":NaN,"b":01,"c":x,"user_id":"c4n4ry"}', '{"a":NaN,"b":01,"c":x}'),
+    ("with a line feed in a text", '{"a":"\n","user_id":"c4n4ry\n"}', '{"a":"\n"}'),
+    ("garbage after it", '{"user_id":"c4n4ry"}oops', "{}oops"),
+    ("cut in its value", '{"a":1,"user_id":"c4n4', '{"a":1'),
+    ("cut after its value", '{"a":1,"user_id":"c4n4ry"', '{"a":1'),
+    ("cut in an object", '{"a":1,"user_id":{"b":["c4n4ry', '{"a":1'),
+    ("cut after it", '{"user_id":"c4n4ry","a":[1', '{"a":[1'),
+    ("cut in a key", '{"user_id":"c4n4ry","user_', '{,"user_'),
+    ("cut in an escape", r'{"user_id":"c4n4ry\u00', "{"),
+    ("cut in the middle of an object around it", '{"a":{"user_id":"c4n4ry","b":{"userId":["c4n4ry"', '{"a":{"b":{'),
+    ("value goes on", '{"user_id":"c4n" "4ry c4n4ry","b":1}', "{"),
+    ("value of words", '{"a":0,"user_id":c4n4ry c4n4ry,"b":1}', '{"a":0'),
+    ("wrong bracket", '{"user_id":["c4n4ry"}]}', "{"),
+    ("no colon", '{"user_id" "c4n4ry"}', "{"),
+    ("two deep", json.dumps({"a": '{"user_id":"c4n4ry","b":1}'}), json.dumps({"a": '{"b":1}'})),
+    ("three deep", json.dumps({"a": json.dumps(['{"user_id":"c4n4ry"}'])}), json.dumps({"a": json.dumps(["{}"])})),
+    ("two deep, cut", r'{"a":"{\"b\":1,\"user_id\":\"c4n4', r'{"a":"{\"b\":1'),
+    ("two deep, cut in an escape", r'{"a":"{\"user_id\":\"c4n4\u00', r'{"a":"{'),
+    ("two deep, with an escape that is none", r'{"a":"{\"user_id\":\"c4n4ry\x c4n4ry\"}"}', r'{"a":"{'),
+    ("three deep, cut", r'["[\"[{\\\"user_id\\\":\\\"c4n4', r'["[\"[{'),
+]:  # fmt: skip
+    text(f"PII, in a text, {name}", json.dumps({"a": inside}).encode(), {"a": left})
+    text(
+        f"PII, in a text in a column, {name}",
+        json.dumps({"properties": {"b": [inside]}, "page_url": inside, "price": inside}).encode(),
+        {"properties": {"b": [left]}, "page_url": left, "price": None, "extra": {"price": left}},
+        parquet=[{"page_url": left}],
+    )
+for name, inside in {
+    "four deep": json.dumps([json.dumps([json.dumps(['{"user_id":1}'])])]),
+    "101 deep": "[" * 100 + '{"user_id":1}' + "]" * 100,
+    "after garbage": '{"a":1}oops{"user_id":1}',
+    "not at its start": 'x{"user_id":1}',
+    "after a byte order mark": '\ufeff{"user_id":1}',
+    "without quotes": "{user_id:1}",
+    "in single quotes": "{'user_id':1}",
+    "no value": "user_id",
+}.items():
+    text(f"not looked into, {name}", json.dumps({"a": inside}).encode(), {"a": inside})
+text("not looked into, a key", b'{"{\\"user_id\\":1}":1}', {'{"user_id":1}': 1})
+for name, url, left in [
+    ("alone", "/p?user_id=c4n4ry", "/p"),
+    ("first", "/p?user_id=c4n4ry&a=1", "/p?a=1"),
+    ("last", "/p?a=1&user_id=c4n4ry", "/p?a=1"),
+    ("in the middle", "/p?a=1;userId=c4n4ry;b=2", "/p?a=1;b=2"),
+    ("twice", "/p?user_id=c4n4ry&a&user_id=c4n4ry", "/p?a"),
+    ("of the fragment", "/p#user_id=c4n4ry&a=1", "/p#a=1"),
+    ("before the fragment", "/p?user_id=c4n4ry#top", "/p#top"),
+    ("in a route", "/p#/q?user_id=c4n4ry&a=1", "/p#/q?a=1"),
+    ("after another question mark", "/p?a=/q?user_id=c4n4ry", "/p?a=/q"),
+    ("percent-encoded", "/p?%75ser%5fid=c4n4ry&a=1", "/p?a=1"),
+    ("with a plus sign", "/p?user+id=c4n4ry&a=1", "/p?a=1"),
+    ("in brackets", "/p?event[user_id]=c4n4ry&a=1", "/p?a=1"),
+    ("in encoded brackets", "/p?event%5Buser_id%5D=c4n4ry&a=1", "/p?a=1"),
+    ("with brackets", "/p?user_id[]=c4n4ry&a=1", "/p?a=1"),
+    ("in other letters", "/p?u\u017fer_id=c4n4ry&u%C5%BFer_id=c4n4ry", "/p?"),
+    ("encoded for HTML", "/p?a=1&amp;user_id=c4n4ry&amp;b=2", "/p?a=1&amp;amp;b=2"),
+    ("without a path", "?user_id=c4n4ry", ""),
+    ("with signs of its own", "/p?user_id==c4n4ry=/:@&a", "/p?a"),
+]:  # fmt: skip
+    sent = json.dumps(url).encode()
+    for how, line in {
+        "as it is": sent,
+        "in escapes": sent.replace(b"&", b"\\u0026").replace(b"u", b"u").replace(b"/", b"\\/"),
+    }.items():
+        text(
+            f"PII, URL parameter {name}, {how}",
+            b'{"page_url":%s,"referrer":%s}' % (line, line),
+            {"page_url": left, "referrer": left},
+            parquet=[{"page_url": left}],
+        )
+for url in (
+    "/p?user_id", "/user_id=1/p", "user_id=1", "/p&user_id=1", "/p?a=user_id=1", "/p?user.id=1", "/p?user%255Fid=1",
+    "/p?user%ZZ_id=1", "/p?user%FF_id=1", "/p?=user_id", '/p?q={"user_id":1}',
+):  # fmt: skip
+    text(f"not looked into, URL {url}", json.dumps({"page_url": url}).encode(), {"page_url": url})
+text(
+    "not looked into, a URL elsewhere",
+    b'{"zz":"/p?user_id=1","event_type":"/p?user_id=1","Page_Url":"/p?user_id=1","page_url":["/p?user_id=1"]}',
+    {
+        "zz": "/p?user_id=1",
+        "event_type": "/p?user_id=1",
+        "page_url": '["/p?user_id=1"]',
+        "extra": {"Page_Url": "/p?user_id=1"},
+    },
+)
 for name, line, reason in [
     ("rejected line", b'{"user_id":"c4n4ry"', "not_json"),
     ("rejected array", b'[{"user_id":"c4n4ry"}]', "not_object"),
     ("rejected number", b'{"user_id":"c4n4ry","a":NaN}', "non_finite_number"),
     ("rejected UTF-8", b'{"user_id":"c4n4ry\xff"}', "invalid_utf8"),
-    ("rejected key", b'{"c4n4ry\\ud800":1}', "lone_surrogate"),
+    ("rejected key", b'{"c4n4ry\\x":1}', "not_json"),
+    ("rejected with its end", b'{"name":"c4n4ry"},"b":1}', "not_json"),
+    ("rejected behind a colon", b'"user_id":{"name":"c4n4ry"},"b":{"name":"c4n4ry"}', "not_json"),
 ]:
-    reject(f"PII, {name}", line, reason)
+    reject(f"PII, {name}", line, reason, events=max(1, line.count(b"{")))
 
 # --- every column with every type ------------------------------------------------------------
 

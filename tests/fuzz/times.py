@@ -2,9 +2,10 @@
 
 import re
 from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXACT = Context(prec=10_000)  # more digits than any number here
 UNITS = (3_600_000, 60_000, 1_000)
 
 
@@ -28,7 +29,8 @@ def moment(value: str, *, text: bool) -> tuple[datetime, str]:
         number = Decimal(value)
         if not 0 <= number < 10**14:
             raise ValueError(value)
-        found = EPOCH + timedelta(milliseconds=int(number * (1000 if number < 10**11 else 1)))
+        millis = EXACT.multiply(number, 1000 if number < 10**11 else 1)
+        found = EPOCH + timedelta(milliseconds=int(millis))
     else:
         raise ValueError(value)
     return found, found.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -316,7 +316,7 @@ class _Splitter:
             position = found
         return position
 
-    def _texts(self, end: int, *, ended: bool) -> Iterator[Block]:
+    def _texts(self, end: int, *, ended: bool) -> Iterator[Block]:  # noqa: C901 - one walk
         """Yield the whole texts of a line that ends, for good or for now, at `end`.
 
         Blocks end where they would if all of the line were known, so that pieces decide nothing.
