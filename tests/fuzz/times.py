@@ -25,8 +25,11 @@ def moment(value: str, *, text: bool) -> tuple[datetime, str]:
             pass
     if text and re.fullmatch(r"[0-9-]{10} [0-9:]{8}(\.[0-9]{1,9})?", value):
         found = instant(value.replace(" ", "T"))
-    elif re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?", value):
-        number = Decimal(value)
+    elif re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", value):
+        # An exponent of many digits is too much for Decimal, and makes as much of a number.
+        number = Decimal(
+            re.sub("(?<=[0-9]{9})[0-9]+$", "", value) if "e" in value.lower() else value
+        )
         if not 0 <= number < 10**14:
             raise ValueError(value)
         millis = EXACT.multiply(number, 1000 if number < 10**11 else 1)
