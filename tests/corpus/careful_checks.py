@@ -60,7 +60,7 @@ def whole(number: bytes) -> bytes:
 
 A, B = b'{"event_id":"a"}', b'{"event_id":"b"}'
 SEPARATORS = "static const u8 *skip_separators(const u8 *p, const u8 *end, bool *comma) { while (p < end) { switch («*p») {"
-GARBAGE = "if (p == end) return last; switch («*p») {"
+GARBAGE = "if (p == end) return (Garbage){.end = last}; switch («*p») {"
 DEPTHS = "int depth = 0, deepest = 0; while (p < end) { switch («*p++») {"
 BRACKETS = "size_t depth = 0; while (p < end) { switch («*p++») {"
 
@@ -97,22 +97,22 @@ FRAMING: Final = [
     CarefulCheck("strings hide brackets", "framing.c", BRACKETS, "(p++, p[-1] == '\"' ? 'x' : p[-1])", b'{"price":"{"}' + A),
     CarefulCheck("square brackets count", "framing.c", BRACKETS, f"(p++, {no(repr('['))})", b'{"a":[{}],}'),
     CarefulCheck("braces count", "framing.c", BRACKETS, "(p++, p[-1] == '{' && depth ? 'x' : p[-1])", b'{"a":{},}'),
-    CarefulCheck("a torn string", "framing.c", "*torn = «!p»", "false", A + b',x"abc'),
+    CarefulCheck("a torn string", "framing.c", "if (!p) return (Garbage){.end = end, .torn = «true»};", "false", A + b',x"abc'),
     CarefulCheck("a brace that closes nothing", "framing.c", GARBAGE, "*p == '}' ? 'x' : *p", A + b",x}"),
     CarefulCheck("a bracket that closes nothing", "framing.c", GARBAGE, "*p == ']' ? 'x' : *p", A + b",x]"),
     CarefulCheck("strings in garbage", "framing.c", GARBAGE, "*p == '\"' ? 'x' : *p", A + b',x"}"'),
-    CarefulCheck("a string behind a colon", "framing.c", "if (!p) return end; «colon = false»;", "0", b'x:"s"' + A),
+    CarefulCheck("a string behind a colon", "framing.c", "if (!p) return (Garbage){.end = end, .torn = true}; «colon = false»;", "0", b'x:"s"' + A),
     CarefulCheck("an object behind a colon", "framing.c", "p = closed; «colon = false»;", "0", b'x:{"b":1}' + A),
-    CarefulCheck("a colon", "framing.c", "if (!*torn && «!colon») return last;", "true", b"x:" + A),
+    CarefulCheck("a colon", "framing.c", "if (is_opener(p, end) && «!colon») return", "true", b"x:" + A),
     CarefulCheck("a colon and separators", "framing.c", "default: «colon = *p++ == ':'»", "colon = *p++ == ':' && *p == '{'", b"x: " + A),
-    CarefulCheck("an object that does not end", "framing.c", "if («*torn») return closed ? closed : end;", "(*torn && (*torn = closed, true))", A + b',x:{"b":1'),
-    CarefulCheck("a torn start behind a colon", "framing.c", "*torn = «!is_opener(p, end)»", "false", A + b',x:{\\"b\\":1}"}'),
-    CarefulCheck("separators after the last garbage", "framing.c", "if (p == end) return «last»", "end", b"x" + b" " * 60_000),
-    CarefulCheck("separators before the next text", "framing.c", "if (!*torn && !colon) return «last»", "p", b"x" + b" " * 60_000 + A),
+    CarefulCheck("an object that does not end", "framing.c", "if (!closed) return (Garbage){.end = end, .torn = «true»};", "false", A + b',x:{"b":1'),
+    CarefulCheck("a torn start behind a colon", "framing.c", "if («!is_opener(p, end)») return (Garbage){closed, closed, true};", "false", A + b',x:{\\"b\\":1}"}'),
+    CarefulCheck("separators after the last garbage", "framing.c", "if (p == end) return (Garbage){.end = «last»};", "end", b"x" + b" " * 60_000),
+    CarefulCheck("separators before the next text", "framing.c", "return (Garbage){«last», p + 1 < end", "p", b"x" + b" " * 60_000 + A),
     CarefulCheck("a long text", "framing.c", "int reason = «(u64)(text->end - text->start) > k->max_line_bytes»", "false", odd(b'"event_id":"%s"' % (b"x" * 60_000))),
     CarefulCheck("a long text to the byte", "framing.c", "(u64)(text->end - text->start) > «k->max_line_bytes»", "k->max_line_bytes - 1", odd(b'"price":"%s"' % (b"x" * (60_000 - len(odd(b'"price":""')))))),
     CarefulCheck("garbage without a comma", "framing.c", "} else if (count && («!comma» ||", "false", A + b' "x",' + B + b",}"),
-    CarefulCheck("a torn end", "framing.c", "if (count && «torn») {", "false", A + b",x}"),
+    CarefulCheck("a torn end", "framing.c", "if (count && «garbage.torn») {", "false", A + b",x}"),
     CarefulCheck("all texts of a torn run", "framing.c", "«k->texts[0].end = stop»;", "((count > 1 ? (take_text_of_line(k, k->texts), k->texts[0] = k->texts[count - 1], 0) : 0), k->texts[0].end = stop)", A + b"," + B + b",x}"),
     CarefulCheck("events of a torn run", "framing.c", "k->texts[0].whole = «false»", "true", A + b"," + B + b",x}"),
     CarefulCheck("events of a text that does not end", "framing.c", "opener && «stop» && *start == '{'", "true", b'{"a":{"b":1'),

@@ -621,19 +621,9 @@ def fit(kind: str, sort: str, sent: str) -> tuple[Any, str]:  # noqa: PLR0911 - 
         return (0.0, "0") if sent == "-0" else (float(sent), sent)
     if kind == "bigint" and number:
         return digits(sent), str(digits(sent))
-    if kind == "timestamp" and (number or sort == "text"):
-        return timestamp(sent, text=not number)
+    if kind == "timestamp" and (sort == "text" or number):
+        return timestamp(sort, sent)
     raise UnfitError
-
-
-def timestamp(sent: str, *, text: bool) -> tuple[Any, str]:
-    """The same for a text or number that may be an instant."""
-    value = decoded(sent[1:-1]) if text else sent
-    try:
-        found, written = moment(value, text=text)
-    except (ValueError, OverflowError):
-        raise UnfitError from None
-    return found, sent if text and written == value else JsonText(written)
 
 
 def digits(number: str) -> int:
@@ -654,3 +644,13 @@ def digits(number: str) -> int:
     if not -(2**63) <= found < 2**63:
         raise UnfitError
     return found
+
+
+def timestamp(sort: str, sent: str) -> tuple[Any, str]:
+    """The same for a text or number that may be an instant."""
+    value = decoded(sent[1:-1]) if sort == "text" else sent
+    try:
+        found, written = moment(value, text=sort == "text")
+    except (ValueError, OverflowError):
+        raise UnfitError from None
+    return found, sent if written == value else f'"{written}"'

@@ -2,9 +2,10 @@
 
 import re
 from datetime import UTC, datetime, time, timedelta
-from decimal import ROUND_DOWN, Decimal, localcontext
+from decimal import Context, Decimal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXACT = Context(prec=10_000)  # more digits than any number here
 UNITS = (3_600_000, 60_000, 1_000)
 
 
@@ -25,13 +26,12 @@ def moment(value: str, *, text: bool) -> tuple[datetime, str]:
     if text and re.fullmatch(r"[0-9-]{10} [0-9:]{8}(\.[0-9]{1,9})?", value):
         found = instant(value.replace(" ", "T"))
     elif re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", value):
-        # Decimals have no larger exponents, and these are as good.
-        number = Decimal(re.sub("(?<=[eE])([+-]?)0*[0-9]{10,}", r"\g<1>999999999", value))
+        # An exponent of many digits is too much for Decimal, and makes as much of a number.
+        number = Decimal(re.sub("(?<=[eE])([+-]?)0*[1-9][0-9]{9,}", r"\g<1>999999999", value))
         if not 0 <= number < 10**14:
             raise ValueError(value)
-        with localcontext(rounding=ROUND_DOWN):
-            millis = int(number * (1000 if number < 10**11 else 1))
-        found = EPOCH + timedelta(milliseconds=millis)
+        millis = EXACT.multiply(number, 1000 if number < 10**11 else 1)
+        found = EPOCH + timedelta(milliseconds=int(millis))
     else:
         raise ValueError(value)
     return found, found.isoformat(timespec="milliseconds").replace("+00:00", "Z")

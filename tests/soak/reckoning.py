@@ -68,7 +68,7 @@ def _rows(ran: "Ran") -> Iterator[str]:
 
 def _rejects(ran: "Ran") -> Iterator[str]:
     answer = ran.sandbox.engine.execute(
-        "SELECT raw_key, COUNT(*), COUNT(DISTINCT line_number) FROM clickstream_rejects "
+        "SELECT raw_key, SUM(texts), COUNT(DISTINCT line_number) FROM clickstream_rejects "
         "GROUP BY raw_key",
         ran.sandbox.database,
     )

@@ -204,12 +204,12 @@ class _Demo:
         for name, table in _TABLES.items():
             counts[name] = self._count(table, _TYPE)
             self._bars.advance(task)
-        rejected = self._count(_REJECTS, "reason")
+        rejected = self._count(_REJECTS, "reason", "SUM(texts)")
         self._bars.advance(task)
         return counts, rejected
 
-    def _count(self, table: str, column: str) -> Counts:
-        sql = f"SELECT {column}, COUNT(*) FROM {table} GROUP BY {column}"  # noqa: S608 - our own names
+    def _count(self, table: str, column: str, rows: str = "COUNT(*)") -> Counts:
+        sql = f"SELECT {column}, {rows} FROM {table} GROUP BY {column}"  # noqa: S608 - our own names
         sandbox = self._sandbox
         answer = athena_query.run(
             sandbox.clients.athena, sql, database=sandbox.database, workgroup=sandbox.workgroup

@@ -204,7 +204,9 @@ class AuditReader:
         for info in rejects:
             source = source_id_of(info.key)
             if source is not None:
-                yield source, len(self._lake.store.read(info.key).splitlines()) if info.size else 0
+                rows = self._lake.store.read(info.key).splitlines() if info.size else []
+                # Rows from before there were tallies stand for one text each.
+                yield source, sum(json.loads(row).get("texts", 1) for row in rows)
 
     def _rejected_whole(self, rejects: Iterable[ObjectInfo], absent: set[str]) -> Iterator[str]:
         for info in rejects:

@@ -72,7 +72,7 @@ class PartitionView:
 
     Attributes:
         raws: by source id.
-        rejects: reject rows by source id.
+        rejects: texts that the reject rows stand for, by source id.
         rejected_whole: sources without a single published line, because the raw object is damaged.
         rejects_registered: whether Glue knows the partition of the rejects table.
     """

@@ -103,7 +103,7 @@ class Finder(Protocol):
             position: of the first text.
             end: of what is known.
             most: bytes of a block, after which it stops in front of an object or array that no
-                comma joins to what is before it.
+                comma joins to the text before it.
             longest: bytes of a text, of the separators behind one, and of what is in a block after
                 `most`; it stops before a longer text, and where the others are longer.
 
@@ -348,8 +348,9 @@ class _Splitter:
             position = after_separators(self._data, stop, end)
             # What comes next may turn out to be a part of the texts before it, and so may what
             # commas join to that.
-            apart = position + 1 < end and b"," not in self._data[stop:position]
-            next_starts = apart and is_opener(self._data, position)
+            apart = b"," not in self._data[stop:position]
+            next_starts = apart and position + 1 < end and is_opener(self._data, position)
+            # So a run that is no longer than the longest text is in one block.
             full = position - start > self._long + (0 if next_starts else self._max)
             if full or position - stop > self._max:
                 yield self._block(start, stop)
@@ -358,7 +359,7 @@ class _Splitter:
             yield self._block(start, end)
         elif ended and not self._cut:  # nothing but separators, which may be many
             yield self._blank()
-        elif not ended and end - start > self._long:  # a run, which is looked at from its start
+        elif not ended and end - start > self._long:  # texts that another look will pass over again
             self._look_again = max(self._look_again, min(2 * (end - start), self._long + self._max))
         self._dropped = not (ended or self._cut) and (self._dropped or start > self._position)
         self._position = start

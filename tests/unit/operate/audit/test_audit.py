@@ -235,6 +235,21 @@ def test_lost_rejects_are_found(lake: LakeUnderTest) -> None:
     assert kinds(audit(lake)) == {"conservation json", "conservation parquet"}
 
 
+def test_rejects_that_are_tallied_count_as_many(lake: LakeUnderTest) -> None:
+    transform(lake, raw_object(lake, "garbage", b"x\n" * 2_500 + LINES))
+    assert audit(lake).breaches == ()
+    key = first_key(lake, "rejected/", "/garbage-")
+    text = lake.store.read(key).replace(b'"texts":1501', b'"texts":1500')
+    lake.store.put_bytes(key, text)
+    assert kinds(audit(lake)) == {"conservation json", "conservation parquet"}
+
+
+def test_rows_of_rejects_from_before_there_were_tallies_count_as_one(lake: LakeUnderTest) -> None:
+    key = first_key(lake, "rejected/", "/a-")
+    lake.store.put_bytes(key, lake.store.read(key).replace(b'"texts":1,', b""))
+    assert audit(lake).breaches == ()
+
+
 def change_metadata_of_late(lake: LakeUnderTest, changes: dict[str, str]) -> None:
     """Let the loose copy of the late source say something else of itself."""
     key = first_key(lake, current_directory(lake), "late-")

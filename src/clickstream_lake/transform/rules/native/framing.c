@@ -115,8 +115,7 @@ static const u8 *pass_texts(const u8 *start, const u8 *p, const u8 *end, u64 mos
         passed = stop;
         p = skip_separators(stop, end, &comma);
         if ((u64)(p - stop) > longest || (u64)(p - start) > most + longest) break;
-        /* What commas join may be parts of one broken event. */
-        if ((u64)(p - start) > most && p + 1 < end && !comma && is_opener(p, end)) break;
+        if ((u64)(p - start) > most && !comma && p + 1 < end && is_opener(p, end)) break;
     }
     return passed;
 }
