@@ -803,7 +803,8 @@ for name, url, left in [
     sent = json.dumps(url).encode()
     for how, line in {
         "as it is": sent,
-        "in escapes": sent.replace(b"&", b"\\u0026").replace(b"u", b"u").replace(b"/", b"\\/"),
+        "in escapes": sent.replace(b"&", b"\\u0026").replace(b"/", b"\\/"),
+        "with escaped marks": sent.replace(b"?", b"\\u003f").replace(b"#", b"\\u0023"),
     }.items():
         text(
             f"PII, URL parameter {name}, {how}",

@@ -27,9 +27,7 @@ def moment(value: str, *, text: bool) -> tuple[datetime, str]:
         found = instant(value.replace(" ", "T"))
     elif re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", value):
         # An exponent of many digits is too much for Decimal, and makes as much of a number.
-        number = Decimal(
-            re.sub("(?<=[0-9]{9})[0-9]+$", "", value) if "e" in value.lower() else value
-        )
+        number = Decimal(re.sub("(?<=[eE])([+-]?)0*[1-9][0-9]{9,}", r"\g<1>999999999", value))
         if not 0 <= number < 10**14:
             raise ValueError(value)
         millis = EXACT.multiply(number, 1000 if number < 10**11 else 1)

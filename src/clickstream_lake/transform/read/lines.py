@@ -104,8 +104,8 @@ class Finder(Protocol):
             end: of what is known.
             most: bytes of a block, after which it stops in front of an object or array that no
                 comma joins to the text before it.
-            longest: bytes of a text, of the separators behind one, and of a block; it stops before
-                a longer text, and where the others are longer.
+            longest: bytes of a text, of the separators behind one, and of what is in a block after
+                `most`; it stops before a longer text, and where the others are longer.
 
         Returns:
             Where the last text ends that it passed over; `position` if there is none.
@@ -350,7 +350,8 @@ class _Splitter:
             # commas join to that.
             apart = b"," not in self._data[stop:position]
             next_starts = apart and position + 1 < end and is_opener(self._data, position)
-            full = position - start > (self._long if next_starts else self._max)
+            # So a run that is no longer than the longest text is in one block.
+            full = position - start > self._long + (0 if next_starts else self._max)
             if full or position - stop > self._max:
                 yield self._block(start, stop)
                 self._cut, any_text, start = True, False, position
@@ -359,7 +360,7 @@ class _Splitter:
         elif ended and not self._cut:  # nothing but separators, which may be many
             yield self._blank()
         elif not ended and end - start > self._long:  # texts that another look will pass over again
-            self._look_again = max(self._look_again, min(2 * (end - start), self._max + 1))
+            self._look_again = max(self._look_again, min(2 * (end - start), self._long + self._max))
         self._dropped = not (ended or self._cut) and (self._dropped or start > self._position)
         self._position = start
 

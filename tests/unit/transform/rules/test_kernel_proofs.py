@@ -126,6 +126,7 @@ CASES = [
     Case("PII in a text", text(b'{\\"user_id\\":1}'), "JSON_IN_TEXT"),
     Case("PII in a nested text", value(b"properties", b'{"a":"{\\"user_id\\":1}"}'), "JSON_IN_NESTED_TEXT"),
     Case("PII in a URL", value(b"page_url", b'"/p?user_id=1"'), "PII_IN_URL"),
+    Case("PII in a URL behind an escaped mark", value(b"page_url", b'"/p\\u003fuser_id=1"'), "ESCAPED_DELIMITER"),
     Case("a carriage return inside", value(b"properties", b'{"a":\r1}'), "CARRIAGE_RETURN"),
     # limits
     Case("too deep", value(b"properties", b"[[[[[]]]]]"), "DEPTH"),
@@ -291,7 +292,7 @@ def test_every_check_in_the_sources_has_a_case() -> None:
     switches = re.findall(r"\b(?:CHECK|WITHOUT)\((\w+)", sources)
     switches += re.findall(r"\bWITHOUT\(([A-Z]\w+)\)", (SOURCES / "kernel.h").read_text())
     assert {case.switch for case in CASES} == set(switches)
-    assert len({case.name for case in CASES}) == len(CASES) == 103
+    assert len({case.name for case in CASES}) == len(CASES) == 104
     assert len({check.switch for check in CHECKS}) == len(CHECKS) == 270
 
 

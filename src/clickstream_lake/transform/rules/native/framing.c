@@ -114,7 +114,7 @@ static const u8 *pass_texts(const u8 *start, const u8 *p, const u8 *end, u64 mos
         if (!seen || (u64)(seen - p) > longest) break;
         passed = stop;
         p = skip_separators(stop, end, &comma);
-        if ((u64)(p - stop) > longest || (u64)(p - start) > longest) break;
+        if ((u64)(p - stop) > longest || (u64)(p - start) > most + longest) break;
         if ((u64)(p - start) > most && !comma && p + 1 < end && is_opener(p, end)) break;
     }
     return passed;
