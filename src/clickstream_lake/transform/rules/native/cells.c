@@ -39,7 +39,7 @@ static inline const u8 *find_any(const u8 *p, const u8 *end, const u8 *readable,
 }
 
 /* Whether an escape may stand for a question mark or a number sign: `\u003f`, `\u0023`. */
-static bool may_hide_delimiter(const u8 *p, const u8 *end) {
+RARE bool may_hide_delimiter(const u8 *p, const u8 *end) {
     for (; (p = memchr(p, '\\', (size_t)(end - p))); p += 2)
         if (p[1] == 'u' && p[2] == '0' && p[3] == '0' && (p[4] == '2' || p[4] == '3')) return true;
     return false;
@@ -48,7 +48,7 @@ static bool may_hide_delimiter(const u8 *p, const u8 *end) {
 /* Whether a URL may have a parameter that is PII. */
 static inline bool may_name_pii(const Kernel *k, const u8 *p, const u8 *end, unsigned has) {
     const u8 *in_parameter = k->in_parameter;
-    if ((has & ESCAPES) && CHECK(ESCAPED_DELIMITER, may_hide_delimiter(p, end))) return true;
+    if (has & ESCAPES && CHECK(ESCAPED_DELIMITER, may_hide_delimiter(p, end))) return true;
     p = find_any(p, end, k->end, (const u8 *)"?#\0#");
     while (p < end) {
         const u8 *name = ++p;
