@@ -67,7 +67,9 @@ class Copy:
             name
             for path in self.path.rglob("*")
             if path.is_file()
+            and path.suffix != ".so"
             and not {"__pycache__", ".pytest_cache", ".hypothesis", ".terraform"} & {*path.parts}
+            and not path.is_relative_to(self.path / "build")
             and (name := path.relative_to(self.path).as_posix()) not in MADE
             and not same(path, PROJECT / name)
         }
@@ -254,16 +256,28 @@ def test_a_reject_reason_is_added_where_reasons_are_and_where_it_is_raised(copy:
     )
     copy.edit(
         f"{RULES}/strict.py",
-        "        if type(values) is not dict:\n",
-        "        if values is None:\n            raise RejectedError(LineReason.IS_NULL)\n"
-        "        if type(values) is not dict:\n",
+        "    if type(values) is not dict:\n",
+        "    if values is None:\n        raise RejectedError(LineReason.IS_NULL)\n"
+        "    if type(values) is not dict:\n",
     )
+    copy.edit(
+        f"{RULES}/native/kernel.h", "LINE_TOO_LONG, REASONS", "IS_NULL, LINE_TOO_LONG, REASONS"
+    )
+    copy.edit(
+        f"{RULES}/native/check.c",
+        "    if (*start != '{') return NOT_OBJECT;\n",
+        "    if (*start == 'n') return IS_NULL;\n    if (*start != '{') return NOT_OBJECT;\n",
+    )
+    copy.python("-m", "dev.kernel")
 
     made = copy.transform({"event_id": "e1"}, None)
 
     assert len(made.json) == 1
     assert [row["reason"] for row in made.rejects] == ["is_null"]
-    assert copy.changed() == {f"{RULES}/reasons.py", f"{RULES}/strict.py"}
+    assert copy.changed() == {
+        f"{RULES}/{name}"
+        for name in ("reasons.py", "strict.py", "native/kernel.h", "native/check.c")
+    }
 
 
 def test_an_alarm_is_added_beside_the_others_with_a_section_of_the_runbook(planned: Copy) -> None:

@@ -22,24 +22,12 @@ from clickstream_lake.transform.rules.enrich import (
     Tally,
 )
 from clickstream_lake.transform.rules.native import library
-from clickstream_lake.transform.rules.reasons import LineReason
 from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 
 # The same numbers as in native/kernel.h.
 _KINDS: Final = {"string": 0, "json": 1, "double": 2, "bigint": 3, "boolean": 4, "timestamp": 5}
 _EXTRA, _PROCESSED = 6, 7
 _UNDECLARED, _DROPPED, _REFUSED = -1, -2, -3
-_REASONS: Final = (
-    LineReason.NOT_JSON,
-    LineReason.NOT_OBJECT,
-    LineReason.NON_FINITE_NUMBER,
-    LineReason.NUMBER_OVERFLOW,
-    LineReason.INVALID_UTF8,
-    LineReason.TOO_DEEP,
-    LineReason.TOO_MANY_KEYS,
-    LineReason.KEY_TOO_LONG,
-    LineReason.LINE_TOO_LONG,
-)
 _MOST_ROWS: Final = 8_192 + 1_024 + 1
 _MOST_STAMP_BYTES: Final = 64
 # A field of six bytes may become a time of 26.
@@ -154,11 +142,11 @@ class Kernel:
             done.json.append(memoryview(self._json)[: scanned.json])
             done.batches.append(self._batch(scanned.rows, scanned.arrow))
         for found in self._rejects[: scanned.rejects]:
-            reason = _REASONS[found.reason]
+            reason = library.REASONS[found.reason]
             done.rejects.append(
                 RejectedLine(line + found.line, offset + found.offset, reason, found.events)
             )
-        for reason, found in zip(_REASONS, scanned.tallies, strict=True):
+        for reason, found in zip(library.REASONS, scanned.tallies, strict=True):
             if found.texts:
                 first = RejectedLine(line + found.first_line, offset + found.first, reason, None)
                 last = RejectedLine(line + found.last_line, offset + found.last, reason, None)

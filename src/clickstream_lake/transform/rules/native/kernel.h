@@ -90,7 +90,7 @@ enum { UNDECLARED = -1, DROPPED = -2, REFUSED = -3 };
 /* Longest key that is remembered, quotes included. */
 #define LONGEST_KEY 258
 
-/* Why a text is not published; the same numbers as in kernel.py. */
+/* Why a text is not published, in the order of `LineReason` in rules/reasons.py. */
 enum {
     NOT_JSON, NOT_OBJECT, NON_FINITE_NUMBER, NUMBER_OVERFLOW, INVALID_UTF8, TOO_DEEP,
     TOO_MANY_KEYS, KEY_TOO_LONG, LINE_TOO_LONG, REASONS, PUBLISHED = -1,

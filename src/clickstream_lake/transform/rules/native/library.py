@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from clickstream_lake.transform.rules.reasons import LineReason
+
 ABI: Final = 2
 """Version of this interface, as `KERNEL_ABI` in kernel.h: raise it when a declaration changes."""
 
@@ -49,8 +51,8 @@ class Tally(ctypes.Structure):
     )
 
 
-REASONS: Final = 9
-"""`REASONS` of kernel.h."""
+REASONS: Final = tuple(LineReason)
+"""Why a text is rejected, in the order of kernel.h."""
 
 
 class Scanned(ctypes.Structure):
@@ -68,7 +70,7 @@ class Scanned(ctypes.Structure):
         ("repaired", ctypes.c_uint32),
         ("careful", ctypes.c_uint32),
         ("unused", ctypes.c_uint32),
-        ("tallies", Tally * REASONS),
+        ("tallies", Tally * len(REASONS)),
     )
 
 

@@ -87,6 +87,11 @@ def test_both_sides_name_the_same_abi() -> None:
     assert re.findall(r"^#define KERNEL_ABI (\d+)$", HEADER, re.MULTILINE) == [str(library.ABI)]
 
 
+def test_both_sides_have_the_same_reasons_in_the_same_order() -> None:
+    (found,) = re.findall(r"enum \{\s*(NOT_JSON,[^}]*), REASONS, PUBLISHED", HEADER)
+    assert re.findall(r"\w+", found) == [reason.name for reason in library.REASONS]
+
+
 def test_the_interface_has_changed_only_with_its_number() -> None:
     """Where this fails: set the digest, and `ABI` and `KERNEL_ABI` one higher."""
     text = "".join(path.read_text(encoding="utf-8") for path in sorted(SOURCES.glob("*.[ch]")))
