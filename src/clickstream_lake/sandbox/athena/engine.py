@@ -13,7 +13,7 @@ from clickstream_lake.sandbox.athena import billing
 from clickstream_lake.sandbox.athena.create_table import check_free, read_create, store
 from clickstream_lake.sandbox.athena.dialect import connect, explain_failure, parse, to_duckdb
 from clickstream_lake.sandbox.athena.plan import SelectPlan, plan_select
-from clickstream_lake.sandbox.athena.scan import ScanPlan, ScanPlanner, load
+from clickstream_lake.sandbox.athena.scan import ScanPlan, ScanPlanner, count, load
 from clickstream_lake.sandbox.athena.statements import read_statement, run_metadata
 from clickstream_lake.sandbox.athena.storage import TableStorage
 from clickstream_lake.sandbox.athena.tables import GlueCatalog, result_type
@@ -60,7 +60,7 @@ class QueryResult:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a query would scan, found from Glue, listings and footers, without running it.
+    """What a query would scan, found from Glue, listings, footers and indexes, without running it.
 
     Attributes:
         scans: one for each reference to a table.
@@ -69,8 +69,13 @@ class Estimate:
     scans: list[ScanPlan]
 
     @property
+    def is_exact(self) -> bool:
+        """Whether running the query cannot show that it reads less."""
+        return all(scan.is_exact for scan in self.scans)
+
+    @property
     def bytes_scanned(self) -> int:
-        """`DataScannedInBytes`, as predicted."""
+        """`DataScannedInBytes`, at most."""
         return sum(scan.bytes_scanned for scan in self.scans)
 
     @property
@@ -134,15 +139,16 @@ class QueryEngine:
             for scan in scans:
                 connection.register(scan.scan.name, load(scan, self._storage))
             table = _run(connection, select)
-        scanned = Estimate(scans)
+            scanned = sum(count(scan, connection) for scan in scans)
+        billed = billing.billed_bytes(scanned) if scans else 0
         if new is not None:
             written = store(new, select.names, table, self._catalog, self._storage)
             return QueryResult(
                 [],
                 [],
                 pa.table({}),
-                scanned.bytes_scanned,
-                scanned.billed_bytes,
+                scanned,
+                billed,
                 _since(started),
                 tuple(written),
             )
@@ -150,13 +156,13 @@ class QueryEngine:
             columns=select.names,
             types=[result_type(column.type) for column in table.columns],
             table=table,
-            bytes_scanned=scanned.bytes_scanned,
-            billed_bytes=scanned.billed_bytes,
+            bytes_scanned=scanned,
+            billed_bytes=billed,
             engine_ms=_since(started),
         )
 
     def estimate(self, sql: str, database: str = "default") -> Estimate:
-        """Predict what a statement scans, reading no more than listings and Parquet footers.
+        """Predict what a statement scans, reading listings, and Parquet footers and indexes.
 
         Raises:
             QueryError: it is not supported or wrong.
