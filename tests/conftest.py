@@ -5,6 +5,13 @@ from typing import Any
 
 import pytest
 
+from tests import skips
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a whole check know what it skipped."""
+    skips.register(config)
+
 
 @pytest.fixture
 def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
