@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_s3 import S3Client
 
-    from clickstream_lake.sandbox.athena.engine import QueryEngine
+    from clickstream_lake.sandbox.athena.engines import Engine
 
 _PREFIX = "AmazonAthena."
 _MAX_ROWS = 1000
@@ -30,7 +30,7 @@ Payload = dict[str, Any]
 class AthenaApi:
     """Answers Athena's query operations; safe to use from several threads."""
 
-    def __init__(self, *, engine: "QueryEngine", s3: "S3Client", athena: "AthenaClient") -> None:
+    def __init__(self, *, engine: "Engine", s3: "S3Client", athena: "AthenaClient") -> None:
         """Serve one engine.
 
         Args:
@@ -155,7 +155,8 @@ class AthenaApi:
             )
         start = _position(payload.get("NextToken"))
         result_set, following = page(execution, start, _count(payload.get("MaxResults"), _MAX_ROWS))
-        answer: Payload = {"UpdateCount": 0, "ResultSet": result_set}
+        written = execution.result.update_count if execution.result else 0
+        answer: Payload = {"UpdateCount": written, "ResultSet": result_set}
         return answer | ({} if following is None else {"NextToken": str(following)})
 
     def _runtime_statistics(self, payload: Payload) -> Payload:
