@@ -3,7 +3,6 @@
 Most protocols say it. Of REST's, botocore's description of the service knows it by method and path.
 """
 
-import io
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -63,7 +62,7 @@ def operation_of(environ: "WSGIEnvironment") -> str:
         return f"{service}:{target.rpartition('.')[2]}"
     if found := _RPC_PATH.fullmatch(path):
         return f"{service}:{found[1]}"
-    if protocol_of(environ) == "query":
+    if protocol_of(environ) in {"query", "ec2"}:
         return f"{service}:{_action(environ)}"
     asked = _query(environ)
     for route in _routes(_DESCRIBED.get(service, service)):
@@ -97,8 +96,8 @@ def _query(environ: "WSGIEnvironment") -> set[str]:
 
 
 def _action(environ: "WSGIEnvironment") -> str:
-    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
+    environ["wsgi.input"].seek(0)  # who looked for an answer has read it
+    body: bytes = environ["wsgi.input"].read()
     return parse_qs(body.decode("utf-8", "replace")).get("Action", ["?"])[0]
 
 

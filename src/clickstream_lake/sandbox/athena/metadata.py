@@ -35,9 +35,6 @@ class Metadata:
             "GetDatabase": self._database,
             "ListTableMetadata": self._tables,
             "GetTableMetadata": self._table,
-            "CreateDataCatalog": _only_glue,
-            "UpdateDataCatalog": _only_glue,
-            "DeleteDataCatalog": _only_glue,
         }
 
     def _catalogs(self, payload: Payload) -> Payload:
@@ -94,11 +91,6 @@ class Metadata:
 def _known(catalog: str) -> None:
     if catalog.lower() != _CATALOG.lower():
         raise invalid(f"DataCatalog {catalog} was not found")
-
-
-def _only_glue(payload: Payload) -> Payload:
-    del payload
-    raise ApiError("NotImplemented", f"{_CATALOG} is the sandbox's one data catalog", 501)
 
 
 def _metadata(error: ClientError) -> ApiError:
