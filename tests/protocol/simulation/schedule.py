@@ -65,6 +65,7 @@ def run_schedule(
     compactors: int = 1,
     replaces: bool = False,
     parts: Mapping[str, Parts] = MappingProxyType({}),
+    beside: Parts | None = None,
 ) -> Figures:
     """Run one schedule to its end; the same arguments always give the same figures.
 
@@ -73,10 +74,17 @@ def run_schedule(
         compactors: how many work at once.
         replaces: whether raw objects are replaced.
         parts: what processes are given instead of the product's own parts, by their role.
+        beside: what every second process is given, as in a deployment, which ends with the
+            schedule.
     """
     with TemporaryDirectory() as folder:
         schedule = _Schedule(
-            seed, Path(folder), compactors=compactors, replaces=replaces, parts=parts
+            seed,
+            Path(folder),
+            compactors=compactors,
+            replaces=replaces,
+            parts=parts,
+            beside=beside,
         )
         return schedule.run()
 
@@ -90,6 +98,7 @@ class _Schedule:
         compactors: int,
         replaces: bool,
         parts: Mapping[str, Parts],
+        beside: Parts | None,
     ) -> None:
         self.random = random = Random(seed)  # noqa: S311 - to replay, not to keep secrets
         settings = CompactSettings(
@@ -109,6 +118,7 @@ class _Schedule:
         self.kinds: Counter[str] = Counter()
         self.calls = 0
         self.replaces = replaces
+        self.parts, self.beside = parts, beside
         check = self.world.check
         self.writers = [Actor("writer 1", check), Actor("writer 2", check)]
         self.compactors = [Actor(f"compactor {n}", check) for n in range(1, compactors + 1)]
@@ -176,6 +186,10 @@ class _Schedule:
 
     def _start(self, actor: Actor) -> None:
         world, random = self.world, self.random
+        if self.beside is not None:
+            # A process has its parts before its first call.
+            old = random.random() < 0.5
+            world.parts = {actor.role: self.beside} if old else self.parts
         if actor in self.writers:
             self._start_writer(actor)
         elif actor in self.compactors:
@@ -243,7 +257,7 @@ class _Schedule:
 
     def _drain(self) -> None:
         """Let all runs end without faults, deliver what is left, compact and clean up."""
-        self.fault_rate = 0.0
+        self.fault_rate, self.world.parts = 0.0, self.parts
         while busy := [actor for actor in self.actors if actor.busy]:
             self._burst(self.random.choice(busy))
         while self.raw:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from copy import copy, deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream_lake.compact.operations import Operations
+from clickstream_lake.compact.protocol.cleanup import Cleaner
 from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.objects import ObjectStore
@@ -66,6 +67,7 @@ class Parts:
     store: type[ObjectStore] = ObjectStore
     partitions: type[PartitionCatalog] = PartitionCatalog
     lake: type[Lake] = Lake
+    cleaner: type[Cleaner] = Cleaner
 
 
 PRODUCT = Parts()
@@ -147,7 +149,8 @@ class World:
 
     def operations(self, actor: Actor) -> Operations:
         sqs: Any = FakeSqs(actor, self.messages)
-        return wire(
+        parts = self.parts.get(actor.role, PRODUCT)
+        operations = wire(
             self.config,
             self.catalog,
             self.lake(actor),
@@ -157,6 +160,8 @@ class World:
             downloads=1,
             workdir=self.folder,
         )
+        cleaner = operations.cleaner
+        return replace(operations, cleaner=parts.cleaner(cleaner.lake, cleaner.grace, cleaner.now))
 
     def tick(self, actor: Actor, *, force: bool) -> None:
         """A schedule tick."""
