@@ -297,7 +297,6 @@ class _Provisioner:
             Tags=[{"Key": "Sandbox", "Value": "true"}],
         )
 
-
     def _save_queries(self) -> None:
         tables = {fmt: self._catalog.tables[fmt].name for fmt in TABLES}
         for file in sorted(QUERIES.glob("*.sql")):

@@ -107,7 +107,9 @@ def wrong(caller: Caller, operation: str, **more: Any) -> str:
     if status < 300:
         return ""
     ours = {"NotImplemented": "is not in the sandbox", "Internal": "the sandbox cannot answer"}
-    if status >= 500 and not any(code.startswith(k) and text in message for k, text in ours.items()):
+    if status >= 500 and not any(
+        code.startswith(k) and text in message for k, text in ours.items()
+    ):
         return f"{operation}: {status} {code} {message}"
     return "" if code and not code.isdecimal() else f"{operation}: {status} has no code: {message}"
 

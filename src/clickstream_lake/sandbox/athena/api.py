@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
-    from clickstream_lake.sandbox.athena.engine import QueryEngine
+    from clickstream_lake.sandbox.athena.engines import Engine
 
 _PREFIX = "AmazonAthena."
 _MAX_ROWS = 1000
@@ -41,7 +41,7 @@ _MAX_ROWS = 1000
 class AthenaApi:
     """Answers Athena's operations; safe to use from several threads."""
 
-    def __init__(self, *, engine: "QueryEngine", s3: "S3Client", glue: "GlueClient") -> None:
+    def __init__(self, *, engine: "Engine", s3: "S3Client", glue: "GlueClient") -> None:
         """Serve one engine.
 
         Args:
@@ -173,7 +173,8 @@ class AthenaApi:
         result_set, following = page_of_rows(
             execution, start, count(payload.get("MaxResults"), _MAX_ROWS)
         )
-        answer: Payload = {"UpdateCount": 0, "ResultSet": result_set}
+        written = execution.result.update_count if execution.result else 0
+        answer: Payload = {"UpdateCount": written, "ResultSet": result_set}
         return answer | ({} if following is None else {"NextToken": str(following)})
 
     def _runtime_statistics(self, payload: Payload) -> Payload:
