@@ -12,6 +12,12 @@ from clickstream_lake.engine.client import Client
 from clickstream_lake.engine.configuration import Storage
 from clickstream_lake.engine.errors import EngineError
 from clickstream_lake.engine.server import Trino, free_port
+from tests import skips
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a whole check know what it skipped."""
+    skips.register(config)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from moto.firehose.models import firehose_backends
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from clickstream_lake.engine.configuration import Storage
 from clickstream_lake.engine.server import Trino
@@ -27,7 +27,9 @@ from clickstream_lake.sandbox.door import Door
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.event_source import EventSources
 from clickstream_lake.sandbox.firehose import ACCOUNT, Firehose, Refuse
-from clickstream_lake.sandbox.moto_fixes import moto_fixes
+from clickstream_lake.sandbox.glue import GlueApi
+from clickstream_lake.sandbox.moto_fixes import moto_fixes, open_service
+from clickstream_lake.sandbox.redrive import MoveTasks
 from clickstream_lake.sandbox.resources import REGION, Credentials, make_private
 from clickstream_lake.sandbox.runtime.service import LambdaService
 from clickstream_lake.sandbox.scheduler import Scheduler, Tick
@@ -190,10 +192,10 @@ class Sandbox:
             _describe_stream, self.clients.s3, clock=self._clock, refuse=self._refuse
         )
         self._router = Router(
-            DomainDispatcherApplication(create_backend_app),
+            DomainDispatcherApplication(open_service),
             firehose=self.firehose,
             functions=self.functions,
-            apis=[self._athena(stack)],
+            apis=[self._athena(stack), GlueApi(self.clients.glue), self._move_tasks(stack)],
             admin=self._administer,
         )
         server.start()
@@ -234,9 +236,14 @@ class Sandbox:
                 client = stack.enter_context(Trino(storage, quick=True)).client
             engine = TrinoEngine(client, s3=self.clients.s3, glue=self.clients.glue)
             stack.callback(engine.close)
-        api = AthenaApi(engine=engine, s3=self.clients.s3, athena=self.clients.athena)
+        api = AthenaApi(engine=engine, s3=self.clients.s3, glue=self.clients.glue)
         stack.callback(api.close)
         return api
+
+    def _move_tasks(self, stack: ExitStack) -> MoveTasks:
+        tasks = MoveTasks(self.clients.sqs)
+        stack.callback(tasks.close)
+        return tasks
 
     @property
     def resources(self) -> "Resources":
