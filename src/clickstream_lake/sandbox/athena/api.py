@@ -6,9 +6,9 @@ rest stay with whatever serves the other operations.
 
 from typing import TYPE_CHECKING, Any
 
-from clickstream_lake.sandbox.athena.dialect import bind_parameters
 from clickstream_lake.sandbox.athena.executions import Execution, Executions
 from clickstream_lake.sandbox.athena.results import page, publish
+from clickstream_lake.sandbox.athena.statements.bind import bind_parameters
 from clickstream_lake.sandbox.errors import ApiError, QueryError
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ class AthenaApi:
             )
         start = _position(payload.get("NextToken"))
         result_set, following = page(execution, start, _count(payload.get("MaxResults"), _MAX_ROWS))
-        answer: Payload = {"UpdateCount": 0, "ResultSet": result_set}
+        written = execution.result.update_count if execution.result else 0
+        answer: Payload = {"UpdateCount": written, "ResultSet": result_set}
         return answer | ({} if following is None else {"NextToken": str(following)})
 
     def _runtime_statistics(self, payload: Payload) -> Payload:
