@@ -1,7 +1,6 @@
 """Runs Athena's statements over the tables that Glue describes, and says what Athena would bill."""
 
 import time
-from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from clickstream_lake.sandbox.athena import billing
 from clickstream_lake.sandbox.athena.answer import QueryResult
 from clickstream_lake.sandbox.athena.dialect import connect
 from clickstream_lake.sandbox.athena.engines import Stop
+from clickstream_lake.sandbox.athena.prepared import PreparedStatements
 from clickstream_lake.sandbox.athena.rows import EmbeddedRows
 from clickstream_lake.sandbox.athena.scan import ScanPlan
 from clickstream_lake.sandbox.athena.statements.model import (
@@ -23,10 +23,13 @@ from clickstream_lake.sandbox.athena.statements.run import Statements
 from clickstream_lake.sandbox.athena.statements.session import Session
 from clickstream_lake.sandbox.athena.storage import TableStorage
 from clickstream_lake.sandbox.athena.tables import GlueCatalog
+from clickstream_lake.sandbox.athena.workgroups import Workgroups
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
+
+    from clickstream_lake.sandbox.athena.statements.session import Prepared
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class QueryEngine:
     A query that reads no table is free here; every other SELECT is billed at least 10 MB.
     """
 
+    concurrency = 4  # each query has a processor for itself
+
     def __init__(
         self, *, s3: "S3Client", glue: "GlueClient", cache_dir: Path | None = None
     ) -> None:
@@ -73,7 +78,7 @@ class QueryEngine:
         """
         self._catalog = GlueCatalog(glue)
         self._storage = TableStorage(s3, cache_dir)
-        self._prepared: dict[str, str] = {}
+        self._prepared = PreparedStatements(Workgroups())
         self._rows = EmbeddedRows(self._catalog, self._storage)
         self._statements = Statements(self._catalog, self._storage, self._rows)
 
@@ -87,7 +92,8 @@ class QueryEngine:
         database: str = "default",
         *,
         new_table: str | None = None,
-        prepared: MutableMapping[str, str] | None = None,
+        workgroup: str = "primary",
+        prepared: "Prepared | None" = None,
         stop: Stop | None = None,
     ) -> QueryResult:
         """Run one statement.
@@ -96,15 +102,17 @@ class QueryEngine:
             sql: in Athena's dialect.
             database: the database of tables that the statement does not qualify.
             new_table: URI where CREATE TABLE … AS puts files if the statement does not say.
-            prepared: prepared statements, text by name; without it, the engine's own.
+            workgroup: whose prepared statements these are.
+            prepared: keeps them; without it, the engine does.
             stop: says when to end early.
 
         Raises:
             QueryError: it is not supported, is wrong, or the data fail it as in Athena.
         """
         started = time.perf_counter()
-        names = self._prepared if prepared is None else prepared
-        session = Session(database, new_table, names, stop or Stop())
+        session = Session(
+            prepared or self._prepared, database, new_table, workgroup, stop or Stop()
+        )
         answer = self._statements.run(sql, session)
         return replace(answer, engine_ms=_since(started))
 

@@ -3,13 +3,13 @@
 import threading
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from clickstream_lake.sandbox.athena.engines import Stop
 from clickstream_lake.sandbox.athena.results import as_text, column_info
 from clickstream_lake.sandbox.athena.statements.model import Statement
 from clickstream_lake.sandbox.athena.statements.read import read_statement
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from clickstream_lake.sandbox.athena.answer import QueryResult
-    from clickstream_lake.sandbox.athena.engine import QueryEngine
+    from clickstream_lake.sandbox.athena.engines import Engine
+    from clickstream_lake.sandbox.athena.prepared import PreparedStatements
 
-_CONCURRENT_QUERIES = 4
 _USER_ERROR, _SYSTEM_ERROR = 2, 1  # Athena's error categories
 _ENGINE = "Athena engine version 3"
 _FINAL = {"SUCCEEDED", "FAILED", "CANCELLED"}
@@ -46,6 +46,7 @@ class Execution:
     completed: float | None = None
     result: "QueryResult | None" = None
     manifest: str | None = None
+    stop: Stop = field(default_factory=Stop, repr=False)
 
     @property
     def is_final(self) -> bool:
@@ -140,15 +141,20 @@ class Execution:
 class Executions:
     """All executions of one API, newest last; safe to use from several threads."""
 
-    def __init__(self, engine: "QueryEngine", publish: Callable[[Execution], None]) -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        publish: Callable[[Execution], None],
+        prepared: "PreparedStatements",
+    ) -> None:
         """Run statements on `engine`, and let `publish` write the files of each result."""
         self._engine = engine
         self._publish = publish
-        self._pool = ThreadPoolExecutor(_CONCURRENT_QUERIES, thread_name_prefix="athena")
+        self._pool = ThreadPoolExecutor(engine.concurrency, thread_name_prefix="athena")
         self._all: dict[str, Execution] = {}
         self._futures: dict[str, Future[None]] = {}
         self._by_token: dict[str, str] = {}
-        self._prepared: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._prepared = prepared
         self._lock = threading.Lock()
 
     def start(self, execution: Execution, token: str | None, sql: str) -> str:
@@ -178,12 +184,14 @@ class Executions:
             return [one for one in reversed(self._all.values()) if one.workgroup == workgroup]
 
     def stop(self, execution: Execution) -> None:
-        """Cancel an execution; what it still computes is thrown away."""
+        """Cancel an execution, in the engine as well; what it still computes is thrown away."""
         with self._lock:
+            if execution.is_final:
+                return
             self._futures[execution.id].cancel()
-            if not execution.is_final:
-                execution.completed = time.time()
-                execution.state = "CANCELLED"
+            execution.completed = time.time()
+            execution.state = "CANCELLED"
+        execution.stop.request()
 
     def close(self) -> None:
         """Wait for running executions, and start no more."""
@@ -200,7 +208,9 @@ class Executions:
                 sql,
                 execution.database,
                 new_table=f"{execution.output}tables/{execution.id}/",
-                prepared=self._prepared[execution.workgroup],
+                workgroup=execution.workgroup,
+                prepared=self._prepared,
+                stop=execution.stop,
             )
             if not execution.is_final:
                 self._publish(execution)

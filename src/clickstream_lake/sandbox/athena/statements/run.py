@@ -70,14 +70,16 @@ class Statements:
         if self._show.handles(statement):
             return _text(*self._show.run(statement))
         if isinstance(statement, Prepare):
-            session.prepared[statement.name] = statement.sql
+            session.prepared.put(session.workgroup, statement.name, statement.sql)
             return QueryResult()
         if isinstance(statement, Deallocate):
-            self._prepared(session, statement.name)
-            del session.prepared[statement.name]
+            if not session.prepared.drop(session.workgroup, statement.name):
+                raise _not_prepared(statement.name)
             return QueryResult()
         if isinstance(statement, Execute):
-            text = self._prepared(session, statement.name)
+            text = session.prepared.query(session.workgroup, statement.name)
+            if text is None:
+                raise _not_prepared(statement.name)
             return self.run(bind_parameters(text, statement.arguments, all_given=True), session)
         return self._ask(statement, session)
 
@@ -111,11 +113,9 @@ class Statements:
         raw = self._ddl.catalog.raw(name.database, name.table)
         return raw is not None and is_iceberg(raw)
 
-    def _prepared(self, session: "Session", name: str) -> str:
-        try:
-            return session.prepared[name]
-        except KeyError:
-            raise QueryError("NOT_FOUND", f"Prepared statement not found: {name}") from None
+
+def _not_prepared(name: str) -> QueryError:
+    return QueryError("NOT_FOUND", f"Prepared statement not found: {name}")
 
 
 def _text(columns: list[str], rows: Sequence[Sequence[str]]) -> QueryResult:

@@ -1,6 +1,6 @@
 """What surrounds a statement, and what an engine has to do for it."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     )
 
 
+class Prepared(Protocol):
+    """Keeps prepared statements, by workgroup and name."""
+
+    def query(self, workgroup: str, name: str) -> str | None:
+        """Give a statement's text, or None if there is none of that name."""
+        ...
+
+    def put(self, workgroup: str, name: str, query: str) -> None:
+        """Keep a statement, in place of one of its name."""
+        ...
+
+    def drop(self, workgroup: str, name: str) -> bool:
+        """Forget a statement; tell whether it was there."""
+        ...
+
+
 @dataclass(frozen=True)
 class Session:
     """What surrounds a statement.
@@ -24,13 +40,14 @@ class Session:
     Attributes:
         database: where names that are not qualified belong.
         new_table: URI where a new table's files go unless the statement says.
-        prepared: the workgroup's prepared statements, text by name.
+        workgroup: whose prepared statements these are.
         stop: says when to end early.
     """
 
+    prepared: Prepared
     database: str = "default"
     new_table: str | None = None
-    prepared: MutableMapping[str, str] = field(default_factory=dict)
+    workgroup: str = "primary"
     stop: Stop = field(default_factory=Stop)
 
 
