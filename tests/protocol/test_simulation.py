@@ -56,6 +56,12 @@ def test_nothing_goes_wrong_while_an_older_version_works_beside(
     tell(capsys, run_all(range(50), beside=OLDER))
 
 
+def test_a_list_of_files_holds_every_row_once_whatever_happens_meanwhile(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell(capsys, run_all(range(40), by_files=True))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(8))
 def test_nothing_goes_wrong_in_hundreds_of_schedules(

@@ -66,6 +66,7 @@ def run_schedule(
     replaces: bool = False,
     parts: Mapping[str, Parts] = MappingProxyType({}),
     beside: Parts | None = None,
+    by_files: bool = False,
 ) -> Figures:
     """Run one schedule to its end; the same arguments always give the same figures.
 
@@ -76,6 +77,7 @@ def run_schedule(
         parts: what processes are given instead of the product's own parts, by their role.
         beside: what every second process is given, as in a deployment, which ends with the
             schedule.
+        by_files: whether the reader takes a list of files rather than being an engine.
     """
     with TemporaryDirectory() as folder:
         schedule = _Schedule(
@@ -85,6 +87,7 @@ def run_schedule(
             replaces=replaces,
             parts=parts,
             beside=beside,
+            by_files=by_files,
         )
         return schedule.run()
 
@@ -99,6 +102,7 @@ class _Schedule:
         replaces: bool,
         parts: Mapping[str, Parts],
         beside: Parts | None,
+        by_files: bool,
     ) -> None:
         self.random = random = Random(seed)  # noqa: S311 - to replay, not to keep secrets
         settings = CompactSettings(
@@ -119,6 +123,7 @@ class _Schedule:
         self.calls = 0
         self.replaces = replaces
         self.parts, self.beside = parts, beside
+        self.read = self.world.read_files if by_files else self.world.query
         check = self.world.check
         self.writers = [Actor("writer 1", check), Actor("writer 2", check)]
         self.compactors = [Actor(f"compactor {n}", check) for n in range(1, compactors + 1)]
@@ -204,7 +209,7 @@ class _Schedule:
             actor.start(lambda: world.clean_up(actor), world.now)
         else:
             fmt = random.choice(FORMATS)
-            actor.start(lambda: world.query(actor, fmt), world.now)
+            actor.start(lambda: self.read(actor, fmt), world.now)
 
     def _start_writer(self, actor: Actor) -> None:
         random, world = self.random, self.world

@@ -29,6 +29,7 @@ from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import FORMATS, Format, Layout, is_hidden
 from clickstream_lake.lake.publish import Publisher
+from clickstream_lake.operate.files import snapshot
 from clickstream_lake.transform.process import RawObjectProcessor, Report
 from tests.protocol.fakes import FakeGlue, FakeS3, FakeSqs, StoredObject
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, rows_of
@@ -208,6 +209,23 @@ class World:
                 rows += [row for row, _ in rows_of(key, body)]
         self.findings.queries += 1
         self._judge(fmt, Counter(rows), due, "a query")
+
+    def read_files(self, actor: Actor, fmt: Format) -> None:
+        """A reader that is no engine: it takes a list of files, and reads them one by one."""
+        due = self._due()
+        s3: Any = FakeS3(actor, lambda: self.now, 2, self.objects)
+        glue: Any = FakeGlue(actor, 100, self.tables, self.partitions)
+        rows = []
+        for file in snapshot(TABLES[fmt], database=DATABASE, glue=glue, s3=s3).files:
+            key = file.uri.removeprefix(f"s3://{BUCKET}/")
+            try:
+                body = s3.get_object(Key=key)["Body"].read()
+            except ClientError as error:
+                self.findings.note("broken_queries", 1, f"{fmt} {key}: {error}")
+                return
+            rows += [row for row, _ in rows_of(key, body)]
+        self.findings.queries += 1
+        self._judge(fmt, Counter(rows), due, "a list of files")
 
     # --- the world outside ---
 

@@ -77,7 +77,7 @@ class PartitionCatalog:
 
     def list(self, table: str) -> Iterator[tuple[Partition, PartitionState]]:
         """Every partition of a table, page by page, in Glue's order."""
-        names = [key["Name"] for key in self._table(table).get("PartitionKeys", [])]
+        names = self.keys(table)
         token: dict[str, Any] = {}
         while True:
             with _lake_errors("list", table):
@@ -92,6 +92,10 @@ class PartitionCatalog:
             if not page.get("NextToken"):
                 return
             token = {"NextToken": page["NextToken"]}
+
+    def keys(self, table: str) -> Sequence[str]:
+        """The names of a table's partition keys, in order."""
+        return [key["Name"] for key in self._table(table).get("PartitionKeys", [])]
 
     def columns(self, table: str, partition: Partition | None = None) -> Sequence[Any]:
         """The columns of a table, or those that a partition of it was written with.

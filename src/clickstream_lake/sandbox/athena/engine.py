@@ -1,8 +1,9 @@
 """Runs Athena's statements over the tables that Glue describes, and says what Athena would bill."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 from clickstream_lake.sandbox.athena import billing
 from clickstream_lake.sandbox.athena.create_table import check_free, read_create, store
 from clickstream_lake.sandbox.athena.dialect import connect, explain_failure, parse, to_duckdb
+from clickstream_lake.sandbox.athena.engines import Stop
 from clickstream_lake.sandbox.athena.plan import SelectPlan, plan_select
 from clickstream_lake.sandbox.athena.scan import ScanPlan, ScanPlanner, load
 from clickstream_lake.sandbox.athena.statements import read_statement, run_metadata
@@ -36,6 +38,7 @@ class QueryResult:
         billed_bytes: rounded up as Athena charges them; 0 for statements that are free.
         engine_ms: time spent, in milliseconds.
         written: URIs of the files of a table that the statement made.
+        update_count: rows that the statement wrote.
     """
 
     columns: list[str]
@@ -45,6 +48,7 @@ class QueryResult:
     billed_bytes: int
     engine_ms: int
     written: tuple[str, ...] = ()
+    update_count: int = 0
 
     @cached_property
     def rows(self) -> list[tuple[Any, ...]]:
@@ -90,6 +94,8 @@ class QueryEngine:
     A query that reads no table is free here; every other SELECT is billed at least 10 MB.
     """
 
+    concurrency = 4  # each query has a processor for itself
+
     def __init__(
         self, *, s3: "S3Client", glue: "GlueClient", cache_dir: Path | None = None
     ) -> None:
@@ -107,8 +113,21 @@ class QueryEngine:
         """Drop the temporary cache, if there is one."""
         self._storage.close()
 
+    def query(self, sql: str, database: str, stop: Stop) -> QueryResult:
+        """Run a query.
+
+        Raises:
+            QueryError: it is not supported, is wrong, or the data fail it as in Athena.
+        """
+        return self.execute(sql, database, stop=stop)
+
     def execute(
-        self, sql: str, database: str = "default", *, new_table: str | None = None
+        self,
+        sql: str,
+        database: str = "default",
+        *,
+        new_table: str | None = None,
+        stop: Stop | None = None,
     ) -> QueryResult:
         """Run one statement.
 
@@ -116,6 +135,7 @@ class QueryEngine:
             sql: in Athena's dialect.
             database: the database of tables that the statement does not qualify.
             new_table: URI where CREATE TABLE … AS puts files if the statement does not say.
+            stop: says when to end early.
 
         Raises:
             QueryError: it is not supported, is wrong, or the data fail it as in Athena.
@@ -133,6 +153,8 @@ class QueryEngine:
             select, scans = self._plan(connection, new.query if new else tree, database)
             for scan in scans:
                 connection.register(scan.scan.name, load(scan, self._storage))
+            if stop is not None:
+                stop.on_request(partial(_interrupt, connection))
             table = _run(connection, select)
         scanned = Estimate(scans)
         if new is not None:
@@ -189,6 +211,11 @@ def _run(connection: duckdb.DuckDBPyConnection, select: SelectPlan) -> pa.Table:
         return answer.project(outputs).to_arrow_table()
     except duckdb.Error as error:
         raise explain_failure(error) from error
+
+
+def _interrupt(connection: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.Error):  # it is closed once the query has ended
+        connection.interrupt()
 
 
 def _as_trino(name: str, kind: object) -> str:
