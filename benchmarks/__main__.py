@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.results import Results
+from clickstream_lake.engine.errors import EngineError
 from clickstream_lake.errors import ToolkitError
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         return max(main([name, *chosen[name]]) for name in BENCHMARKS)
     try:
         return int(options.run(options))
-    except ToolkitError as error:
+    except (ToolkitError, EngineError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -286,7 +287,7 @@ def _parser() -> argparse.ArgumentParser:
         default="embedded",
         help="who answers on the sandbox: its own Athena, or a Trino",
     )
-    add("--rounds", type=int, default=3, help="Trino: warm runs of each query, after a cold one")
+    add("--rounds", type=int, default=3, help="Trino: warm runs of each query on Parquet")
     add("--against", action="store_true", help="show prediction against engine, and judge it")
     add("--events", type=_at_least(1_000), default=2_200_000, help="click events to generate")
     add("--days", type=_at_least(1), default=1, help="days, one partition each")

@@ -1,6 +1,5 @@
 """Build, stage, predict, ask whether to pay, ask the questions, and compare the answers."""
 
-import functools
 import io
 import statistics
 import tempfile
@@ -80,8 +79,16 @@ class Asked:
     digest: digest.Digest | None
 
 
-Ask = Callable[[Query, str], Asked]
-"""Asks one query of one layout, with its statement."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One query of one layout, as a statement."""
+
+    query: Query
+    layout: Layout
+    sql: str
+
+
+Ask = Callable[[Question], Asked]
 
 
 @contextmanager
@@ -109,20 +116,22 @@ def trino_target(rounds: int) -> Iterator[tuple[Target, Ask]]:
         storage = Storage("us-east-1", f"http://127.0.0.1:{port}", environment)
         with (
             local_target(port=port, directory=Path(directory)) as target,
-            Trino(storage, heap="3G") as trino,
+            Trino(storage, heap="3G", start_seconds=900) as trino,
         ):
             yield replace(target, name="trino"), by_trino(trino.client, target, rounds)
 
 
 def by_trino(client: Client, target: Target, rounds: int) -> Ask:
-    """Ask a Trino. What SELECT * answers is read whole, but not sent: sending takes far longer."""
+    """Ask a Trino: Parquet once cold and `rounds` times warm, JSON once.
 
-    def ask(query: Query, sql: str) -> Asked:
-        sent = query.name != EXPORT
-        run = functools.partial(
-            client.run, sql if sent else f"EXPLAIN ANALYZE {sql}", schema=target.database
-        )
-        answers = [run() for _ in range(1 + rounds)]
+    What SELECT * answers is read whole, but not sent: sending takes far longer.
+    """
+
+    def ask(one: Question) -> Asked:
+        sent = one.query.name != EXPORT
+        sql = one.sql if sent else f"EXPLAIN ANALYZE {one.sql}"
+        times = 1 + (rounds if one.layout.format == "parquet" else 0)
+        answers = [client.run(sql, schema=target.database) for _ in range(times)]
         first = answers[0]
         columns = {
             column.name: pa.array([row[place] for row in first.rows]).cast(pa.string())
@@ -167,7 +176,7 @@ def run(
         say("uploading")
         with target.staged(layouts):
             questions = [
-                (query, layout, query.text(layout.name, layout.format, facts))
+                Question(query, layout, query.text(layout.name, layout.format, facts))
                 for query in SUITE
                 for layout in layouts
             ]
@@ -189,14 +198,14 @@ def run(
         facts={
             "layouts": figures,
             # Those of the last layout.
-            "statements": {query.name: sql for query, _, sql in questions},
+            "statements": {one.query.name: one.sql for one in questions},
         },
     )
 
 
 def _ask(
     target: Target,
-    questions: list[tuple[Query, Layout, str]],
+    questions: list[Question],
     ask: Ask,
     say: Callable[[str], None],
     confirm: Callable[[float, int], bool],
@@ -204,19 +213,19 @@ def _ask(
     """Predict everything, ask whether to pay for it, and then ask every question."""
     say(f"predicting {len(questions)} queries")
     with closing(QueryEngine(s3=target.s3, glue=target.glue)) as engine:
-        estimates = [engine.estimate(sql, target.database) for *_, sql in questions]
-        if not confirm(sum(one.dollars for one in estimates), len(questions)):
+        estimates = [engine.estimate(one.sql, target.database) for one in questions]
+        if not confirm(sum(estimate.dollars for estimate in estimates), len(questions)):
             raise BenchmarkError("stopped before any query was run")
         found = []
-        for (query, layout, sql), estimate in zip(questions, estimates, strict=True):
-            asked = ask(query, sql)
+        for one, estimate in zip(questions, estimates, strict=True):
+            asked = ask(one)
             predicted = estimate.bytes_scanned
             if not estimate.is_exact:  # then rows decide
-                predicted = engine.execute(sql, target.database).bytes_scanned
+                predicted = engine.execute(one.sql, target.database).bytes_scanned
             first, *warm = asked.times
             measurement = Measurement(
-                query=query.name,
-                layout=layout.name,
+                query=one.query.name,
+                layout=one.layout.name,
                 predicted=predicted,
                 scanned=asked.scanned,
                 requests=sum(file.requests for scan in estimate.scans for file in scan.files),
@@ -224,16 +233,16 @@ def _ask(
                 cold_milliseconds=first,
                 rows=asked.rows,
             )
-            say(f"  {query.name} on {layout.name}: {asked.scanned:,} bytes")
+            say(f"  {one.query.name} on {one.layout.name}: {asked.scanned:,} bytes")
             found.append((measurement, asked.digest))
     return found
 
 
 def _by_athena(target: Target) -> Ask:
-    def ask(query: Query, sql: str) -> Asked:
+    def ask(one: Question) -> Asked:
         done = athena.execute(
             target.athena,
-            sql,
+            one.sql,
             database=target.database,
             workgroup=target.workgroup,
             output=f"{target.root}results/",
@@ -241,7 +250,7 @@ def _by_athena(target: Target) -> Ask:
         # JSON has only the catalog's own columns.
         catalog = load_catalog()
         names = [column["Name"] for column in catalog.tables["json"].glue_columns()]
-        shared = [*names, *catalog.partition_keys] if query.name == EXPORT else None
+        shared = [*names, *catalog.partition_keys] if one.query.name == EXPORT else None
         rows = _rows(target, done["ResultConfiguration"]["OutputLocation"])
         return Asked(
             done["Statistics"].get("DataScannedInBytes", 0),
