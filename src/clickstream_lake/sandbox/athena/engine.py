@@ -11,6 +11,7 @@ from clickstream_lake.sandbox.athena.dialect import connect
 from clickstream_lake.sandbox.athena.engines import Stop
 from clickstream_lake.sandbox.athena.prepared import PreparedStatements
 from clickstream_lake.sandbox.athena.rows import EmbeddedRows
+from clickstream_lake.sandbox.athena.rules import trino_476 as rules
 from clickstream_lake.sandbox.athena.scan import ScanPlan
 from clickstream_lake.sandbox.athena.statements.model import (
     CreateTableAs,
@@ -38,9 +39,11 @@ class Estimate:
 
     Attributes:
         scans: one for each reference to a table.
+        rules: the engine that is counted after.
     """
 
     scans: list[ScanPlan]
+    rules: str = rules.NAME
 
     @property
     def is_exact(self) -> bool:
