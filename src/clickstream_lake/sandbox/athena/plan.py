@@ -51,6 +51,7 @@ class Scan:
             table's, and nothing else's.
         output: those of `columns` that are needed for more than a condition.
         is_plain: whether the query takes its columns as they are, into no expression.
+        may_end_early: whether a LIMIT or a join may have the engine read less of it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Scan:
     predicates: list[exp.Expr] = field(default_factory=list)
     output: "tuple[Column, ...]" = ()
     is_plain: bool = True
+    may_end_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,11 @@ def _name_outputs(tree: exp.Expr) -> None:
 
 def _note_columns(tree: exp.Expr, scans: dict[str, Scan]) -> None:
     """Note what each scan is asked for, after the projections have been pushed down."""
+    early = bool(tree.find(exp.Join)) or any(
+        limit.parent and not limit.parent.args.get("order") for limit in tree.find_all(exp.Limit)
+    )
+    for scan in scans.values():
+        scan.may_end_early = early
     for scope in traverse_scope(tree):
         for alias, source in scope.sources.items():
             if isinstance(source, exp.Table) and source.name in scans:

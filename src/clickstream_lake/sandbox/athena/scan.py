@@ -85,12 +85,14 @@ class ScanPlan:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the rows have no say in what is counted."""
-        return self._hands_on or not any(file.is_lazy for file in self.files)
+        """Whether the engine cannot read less."""
+        return not self.depends_on_rows and not self.scan.may_end_early
 
     @property
-    def _hands_on(self) -> bool:
-        return self.scan.is_plain and not self.conditions
+    def depends_on_rows(self) -> bool:
+        """Whether the rows have a say in what is counted."""
+        hands_on = self.scan.is_plain and not self.conditions
+        return not hands_on and any(file.is_lazy for file in self.files)
 
 
 class ScanPlanner:
@@ -216,7 +218,7 @@ def load(plan: ScanPlan, storage: "TableStorage") -> pa.Table:
 
 def count(plan: ScanPlan, connection: "duckdb.DuckDBPyConnection") -> int:
     """Count what the engine reads, now that the scan's rows are registered under its name."""
-    if plan.is_exact:
+    if not plan.depends_on_rows:
         return plan.bytes_scanned
     passed = _passed(plan, connection)
     stages = [[column.name for column in _columns(one)] for one in plan.conditions] + [

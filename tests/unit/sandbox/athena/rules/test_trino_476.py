@@ -52,6 +52,9 @@ def test_an_estimate_is_a_bound_and_says_whether_it_is_exact(engine: QueryEngine
     assert exact["long, export"]
     assert exact["small, by id"], "whole files"
     assert not exact["long, by id"]
+    for sql in ("SELECT n FROM small LIMIT 1", "SELECT a.n FROM small a JOIN long b ON a.n = b.n"):
+        assert not engine.estimate(sql, scanned.DATABASE).is_exact
+    assert engine.estimate("SELECT n FROM small ORDER BY n LIMIT 1", scanned.DATABASE).is_exact
 
 
 def file(groups: int = 2, rows: int = 30_000, **options: Any) -> rules.StoredFile:  # noqa: ANN401 - those of the writer
