@@ -97,6 +97,18 @@ class Domain:
         single = all(span.low is not None and span.low == span.high for span in self.spans)
         return [span.low for span in self.spans if span.low is not None] if single else None
 
+    def whole_numbers(self, limit: int) -> list[Value] | None:
+        """The values, if they are whole numbers, and at most so many."""
+        found: list[Value] = []
+        for span in self.spans:
+            if not isinstance(span.low, int) or not isinstance(span.high, int):
+                return None
+            first, last = span.low + span.past_low, span.high - span.before_high
+            if last - first >= limit - len(found):
+                return None
+            found += range(first, last + 1)
+        return found
+
     def cut(self, other: "Domain") -> "Domain":
         """What both let through."""
         spans = (mine.cut(theirs) for mine in self.spans for theirs in other.spans)

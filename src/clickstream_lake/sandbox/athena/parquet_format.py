@@ -108,6 +108,11 @@ class Kind:
     microseconds: float
     comparable: bool
 
+    @property
+    def is_whole_number(self) -> bool:
+        """Whether values are numbers that have a next one."""
+        return self.physical in {_INT32, _INT64} and self.comparable and not self.microseconds
+
     def value(self, raw: bytes) -> Value | None:
         """Read a value as statistics and dictionaries store it; None if it has no order here."""
         if not self.comparable or not raw:

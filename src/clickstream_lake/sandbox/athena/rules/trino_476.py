@@ -40,6 +40,7 @@ MAX_MERGE_DISTANCE: Final = 1 * _MB  # parquet.max-merge-distance
 MAX_BUFFER: Final = 8 * _MB  # parquet.max-buffer-size
 MAX_DICTIONARY_VALUES: Final = 8096  # PredicateUtils; of larger ones only the reading costs
 BLOOM_HEADER: Final = 64  # BloomFilterStore
+DOMAIN_COMPACTION: Final = 1_000  # hive.domain-compaction-threshold
 MAX_BATCH_ROWS: Final = 8 * _KB  # parquet.max-read-block-row-count
 MAX_SPLIT: Final = 64 * _MB  # hive.max-split-size
 MAX_INITIAL_SPLIT: Final = 32 * _MB  # hive.max-initial-split-size: half of the former
@@ -338,6 +339,8 @@ def _some_page_matches(domain: Domain, pages: Sequence[Statistics]) -> bool:
 
 def _bloom_may_match(domain: Domain, chunk: Chunk, opening: _Opening) -> bool:
     points = domain.points
+    if points is None and chunk.kind.is_whole_number:
+        points = domain.whole_numbers(DOMAIN_COMPACTION)
     if chunk.bloom_filter is None or domain.null or points is None:
         return True
     start = chunk.bloom_filter

@@ -173,6 +173,14 @@ def test_a_bloom_filter_is_read_to_rule_out_a_row_group() -> None:
     assert plan(stored, ["fat"], fat=Domain((Span(absent, absent + b"y"),))).opening == FOOTER
 
 
+def test_a_bloom_filter_is_asked_for_each_of_a_few_whole_numbers() -> None:
+    stored = file(bloom_filter_options={"n": {"ndv": 15_000, "fpp": 0.001}})
+    few = plan(stored, ["n"], n=Domain((Span(20_000, 20_999),)))
+    many = plan(stored, ["n"], n=Domain((Span(20_000, 21_000),)))
+    assert (few.requests, many.requests) == (3, 1)
+    assert few.opening - many.opening == 64 + (1 << 15), "a header and the filter"
+
+
 def test_a_column_is_read_once_a_row_passes_and_the_last_page_is_not_counted() -> None:
     stored = file(groups=1, rows=100_000)
     columns = plan(stored, ["n", "fat"])
