@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "query": "Run SQL over the lake's tables, through Athena.",
     "estimate": "Predict what Athena would scan and charge for a query.",
     "compact": "Merge small files: show the plan, and queue the work.",
-    "files": "Print the data files of a table, for readers that are no SQL engine.",
+    "files": "Print the files of a table, for readers that are no SQL engine.",
     "audit": "Compare raw objects with what both tables show.",
     "replay": "Send raw objects through the transform again.",
     "sandbox": "A local AWS with the lake in it.",

@@ -11,12 +11,10 @@ import os
 import zipfile
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from clickstream_lake import catalogs
-from clickstream_lake.lake.catalog import TableFormatName, load_catalog
+from clickstream_lake.lake.catalog import CATALOG_PATH, TableFormatName, load_catalog
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.sandbox.resources import Provision, Resources
 from clickstream_lake.sandbox.runtime.function import Function
@@ -42,7 +40,7 @@ RESULTS_PREFIX: Final = "athena-results/"
 FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
 
 TABLES: Final[tuple[TableFormatName, ...]] = ("json", "parquet", "rejects")
-QUERIES: Final = Path(catalogs.__file__).parent / "queries"
+QUERIES: Final = CATALOG_PATH.parent / "queries"
 """The saved queries, which Terraform reads, too."""
 
 _PASSED_ON = ("CLICKSTREAM_KERNEL",)
@@ -298,7 +296,7 @@ class _Provisioner:
         )
 
     def _save_queries(self) -> None:
-        tables = {fmt: self._catalog.tables[fmt].name for fmt in TABLES}
+        tables: dict[str, str] = {fmt: self._catalog.tables[fmt].name for fmt in TABLES}
         for file in sorted(QUERIES.glob("*.sql")):
             sql = Template(file.read_text(encoding="utf-8")).safe_substitute(tables)
             self._clients.athena.create_named_query(
