@@ -1,7 +1,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +68,9 @@ def test_rows_are_ordered_by_hour_type_and_time_over_the_whole_file(
         for at in range(0, 200, 40)
     ]
     result = merge(paths, tmp_path, row_group_rows=30)
+    hour = {"minute": 0, "second": 0, "microsecond": 0}
     keys = [
-        (
-            row["event_ts"].replace(minute=0, second=0, microsecond=0),
-            row["event_type"],
-            row["event_ts"],
-        )
+        (row["event_ts"].replace(**hour), row["event_type"], row["event_ts"])
         for row in rows_of(result)
     ]
     assert keys == sorted(keys)
@@ -126,7 +123,7 @@ def test_hours_stay_whole_when_files_overlap_and_the_buffer_is_emptied_in_betwee
     """Each file has the end of one hour and the beginning of the next."""
     rows = [event(n, event_ts=NOON + n * 300_000 - n % 3 * 500_000) for n in range(120)]
     paths = [write(rows[at : at + 8]) for at in range(0, 120, 8)]
-    path = merge(paths, tmp_path, row_group_rows=12).files[0].path
+    path = merge(paths, tmp_path, row_group_rows=16).files[0].path
     hours = [hour for group in _hours(path) for hour in group]
     assert len(hours) == len(set(hours))
 
@@ -365,11 +362,12 @@ def _columns(path: Path) -> dict[str, pq.ColumnChunkMetaData]:
 
 
 def _hours(path: Path) -> list[set[int]]:
+    """The hours that each row group has rows of, counted from midnight of the fixtures' day."""
     file = pq.ParquetFile(path)
     groups = [file.read_row_group(at, ["event_ts"]) for at in range(file.num_row_groups)]
-    return [
-        {at.hour + 24 * (at.day - 26) for at in group["event_ts"].to_pylist()} for group in groups
-    ]
+    midnight = datetime(2025, 11, 26, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    return [{(at - midnight) // hour for at in group["event_ts"].to_pylist()} for group in groups]
 
 
 def _groups(path: Path) -> list[int]:
