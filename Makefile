@@ -17,7 +17,7 @@ KERNEL := $(NATIVE)/kernel-$(shell uname -sm | tr 'A-Z ' 'a-z-' | sed 's/arm64/a
 TERRAFORM ?= terraform
 ARGS ?=
 
-.PHONY: help setup demo test test-all test-install test-nightly lint format package wheels lock deploy destroy bench clean
+.PHONY: help setup demo test test-all test-install test-engine test-nightly lint format package wheels lock deploy destroy bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,13 +70,17 @@ demo: $(DEMO) $(KERNEL) ## Watch events go producer -> Firehose -> transform -> 
 	@$(BIN)/clickstream demo $(ARGS)
 
 test: $(READY) $(KERNEL) ## Run the tests that take minutes at most
-	@$(BIN)/pytest -q -n 2 -m "not slow and not e2e and not soak and not install and not nightly" $(ARGS)
+	@$(BIN)/pytest -q -n 2 -m "not slow and not e2e and not soak and not install and not nightly and not engine" $(ARGS)
 
 test-all: $(READY) $(KERNEL) ## Run every test but the soak, Terraform and the whole pipeline included
-	@$(BIN)/pytest -q -n 2 -m "not soak and not install and not nightly" $(ARGS)
+	@$(BIN)/pytest -q -n 2 -m "not soak and not install and not nightly and not engine" $(ARGS)
 
 test-install: $(READY) $(KERNEL) ## Install the built package into fresh environments and run it there
 	@$(BIN)/pytest -q -n 2 -m "install and not nightly" $(ARGS)
+
+test-engine: $(READY) $(KERNEL) ## Bring a Trino (820 MB, once), and run what asks it
+	@$(BIN)/clickstream engine install
+	@$(BIN)/pytest -q -m "engine and not nightly" $(ARGS)
 
 test-nightly: $(READY) $(KERNEL) ## The rarer of these: each installer, the oldest dependencies
 	@$(BIN)/pytest -q -n 2 -m "nightly" $(ARGS)
@@ -152,7 +156,7 @@ search: $(READY) $(KERNEL) ## Search for objects that cost much per byte (ARGS='
 coverage: $(READY) $(KERNEL) $(DOCS) ## The default tests, and which lines and branches they reach
 	@rm -rf build/coverage
 	@$(BIN)/coverage run -m pytest -q -n 2 \
-		-m "not slow and not e2e and not soak and not install and not nightly" $(ARGS)
+		-m "not slow and not e2e and not soak and not install and not nightly and not engine" $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage html --quiet
 	@$(BIN)/coverage report

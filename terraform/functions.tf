@@ -74,6 +74,7 @@ locals {
       LAKE_RAW_PREFIX              = stream.raw_prefix
       LAKE_PROCESSED_PREFIX        = stream.processed_prefix
       LAKE_REJECTED_PREFIX         = stream.rejected_prefix
+      LAKE_MANIFESTS_PREFIX        = stream.manifests_prefix
       LAKE_JSON_COMPRESSION        = var.json_compression
       LAKE_PARQUET_COMPRESSION     = var.parquet_compression
       POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace

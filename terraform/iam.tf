@@ -127,13 +127,18 @@ locals {
           resources = ["${aws_s3_bucket.lake.arn}/${stream.raw_prefix}*"]
         },
         {
-          # Landing files and manifests are read back, and copied into generations; big files go in parts.
+          # Landing files are read back, and copied into generations; big files go in parts.
           sid     = "PublishFiles"
           actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
           resources = [
             "${aws_s3_bucket.lake.arn}/${stream.processed_prefix}*",
             "${aws_s3_bucket.lake.arn}/${stream.rejected_prefix}*",
           ]
+        },
+        {
+          sid       = "ReadManifests"
+          actions   = ["s3:GetObject"]
+          resources = ["${aws_s3_bucket.lake.arn}/${stream.manifests_prefix}*"]
         },
         {
           # Without it S3 answers 403 instead of 404 for a key that is not there. No prefix condition: a
@@ -161,6 +166,11 @@ locals {
           resources = ["${aws_s3_bucket.lake.arn}/${stream.processed_prefix}*"]
         },
         {
+          sid       = "KeepManifests"
+          actions   = ["s3:GetObject", "s3:PutObject"]
+          resources = ["${aws_s3_bucket.lake.arn}/${stream.manifests_prefix}*"]
+        },
+        {
           sid       = "ListFiles"
           actions   = ["s3:ListBucket"]
           resources = [aws_s3_bucket.lake.arn]
@@ -170,7 +180,8 @@ locals {
           sid     = "CleanUpReplacedFiles"
           actions = ["s3:DeleteObject"]
           resources = [
-            for format in ["json", "parquet"] : "${aws_s3_bucket.lake.arn}/${stream.tables[format].prefix}*"
+            for prefix in [stream.tables["json"].prefix, stream.tables["parquet"].prefix, stream.manifests_prefix] :
+            "${aws_s3_bucket.lake.arn}/${prefix}*"
           ]
         },
         {

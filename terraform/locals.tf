@@ -28,6 +28,7 @@ locals {
       raw_prefix       = "${stream.prefix}raw/"
       processed_prefix = "${stream.prefix}processed/"
       rejected_prefix  = "${stream.prefix}rejected/"
+      manifests_prefix = "${stream.prefix}manifests/"
       errors_prefix    = "${stream.prefix}errors/"
       tables = {
         for format, table in local.catalog.tables : format => {

@@ -1,5 +1,5 @@
-# The lake's one bucket: raw/, processed/, rejected/ and errors/ of every stream, athena-results/ and
-# artifacts/.
+# The lake's one bucket: raw/, processed/, rejected/, manifests/ and errors/ of every stream,
+# athena-results/ and artifacts/.
 
 resource "aws_s3_bucket" "lake" {
   #checkov:skip=CKV_AWS_18:Access logs need a bucket that outlives this one; CloudTrail data events, an account's own choice, tell the same
@@ -217,6 +217,7 @@ locals {
       for stream in local.streams : {
         (stream.processed_prefix) = var.noncurrent_version_days
         (stream.rejected_prefix)  = var.noncurrent_version_days
+        (stream.manifests_prefix) = var.noncurrent_version_days
         (stream.errors_prefix)    = var.noncurrent_version_days
       }
     ]...),

@@ -82,7 +82,7 @@ variable "package_dir" {
 variable "streams" {
   description = <<-EOT
     One Firehose stream, pair of functions and set of tables per family of events. The key names the
-    stream (`<name>-<key>`). `prefix` goes before `raw/`, `processed/` and `rejected/` in the bucket and
+    stream (`<name>-<key>`). `prefix` goes before `raw/`, `processed/`, `rejected/` and `manifests/` in the bucket and
     must differ from stream to stream; `table_prefix` goes before the catalog's table names and defaults
     to the key for every stream that has a `prefix`. Buffers fall back to `firehose_buffer_*`.
   EOT

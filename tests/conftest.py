@@ -1,9 +1,23 @@
 """What tests of several packages share."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from clickstream_lake.engine import distribution, java
+from clickstream_lake.engine.client import Client
+from clickstream_lake.engine.configuration import Storage
+from clickstream_lake.engine.errors import EngineError
+from clickstream_lake.engine.server import Trino, free_port
+from tests import skips
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a whole check know what it skipped."""
+    skips.register(config)
 
 
 @pytest.fixture
@@ -29,3 +43,37 @@ def spark() -> Iterator[Any]:
     )
     yield session
     session.stop()
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Trino, and the place where it expects a sandbox: any that is started with these two."""
+
+    client: Client
+    port: int
+    directory: Path
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The one Trino of all tests; each module starts and ends the sandbox that it looks at:
+
+    `Sandbox(…, port=engine.port, directory=engine.directory)`. Skipped where there is none.
+    """
+    server = distribution.installed()
+    if server is None:
+        pytest.skip("there is no Trino here: `clickstream engine install` brings it")
+    try:
+        java.find_java()
+    except EngineError as error:
+        pytest.skip(str(error))
+    # Imported here: not everybody who runs tests has the sandbox's extra.
+    from clickstream_lake.sandbox.resources import Credentials, make_private  # noqa: PLC0415
+
+    directory = tmp_path_factory.mktemp("engine-sandbox")
+    make_private(directory)
+    port = free_port()
+    environment = Credentials.kept_in(directory).environment()
+    storage = Storage("us-east-1", f"http://127.0.0.1:{port}", environment)
+    with Trino(storage, server=server, quick=True) as trino:
+        yield Engine(trino.client, port, directory)

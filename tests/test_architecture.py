@@ -14,7 +14,8 @@ ALLOWED = {
     f"{PACKAGE}.lake": {f"{PACKAGE}.lake"},
     f"{PACKAGE}.transform": {f"{PACKAGE}.lake", f"{PACKAGE}.transform"},
     f"{PACKAGE}.compact": {f"{PACKAGE}.lake", f"{PACKAGE}.compact"},
-    f"{PACKAGE}.sandbox": {f"{PACKAGE}.sandbox"},
+    f"{PACKAGE}.engine": {f"{PACKAGE}.engine"},
+    f"{PACKAGE}.sandbox": {f"{PACKAGE}.sandbox", f"{PACKAGE}.engine"},
     f"{PACKAGE}.generate": {f"{PACKAGE}.generate", f"{PACKAGE}.errors"},
     f"{PACKAGE}.operate": {
         f"{PACKAGE}.{name}" for name in ("operate", "errors", "lake", "transform", "compact")

@@ -197,7 +197,7 @@ run "legal_retention" {
   }
 
   assert {
-    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : rule.filter[0].prefix => rule.noncurrent_version_expiration[0].noncurrent_days if length(rule.noncurrent_version_expiration) > 0 } == { "raw/" = 300, "processed/" = 7, "rejected/" = 7, "errors/" = 7, "athena-results/" = 7, "artifacts/" = 7 }
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : rule.filter[0].prefix => rule.noncurrent_version_expiration[0].noncurrent_days if length(rule.noncurrent_version_expiration) > 0 } == { "raw/" = 300, "processed/" = 7, "rejected/" = 7, "manifests/" = 7, "errors/" = 7, "athena-results/" = 7, "artifacts/" = 7 }
     error_message = "No version of a raw object may expire before the law allows."
   }
 

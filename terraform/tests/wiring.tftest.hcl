@@ -255,7 +255,7 @@ run "functions" {
 
   assert {
     condition = {
-      for key in ["LAKE_DATABASE", "LAKE_JSON_TABLE", "LAKE_PARQUET_TABLE", "LAKE_REJECTS_TABLE", "LAKE_PARTITION_KEYS", "LAKE_RAW_PREFIX", "LAKE_PROCESSED_PREFIX", "LAKE_REJECTED_PREFIX", "POWERTOOLS_SERVICE_NAME"] :
+      for key in ["LAKE_DATABASE", "LAKE_JSON_TABLE", "LAKE_PARQUET_TABLE", "LAKE_REJECTS_TABLE", "LAKE_PARTITION_KEYS", "LAKE_RAW_PREFIX", "LAKE_PROCESSED_PREFIX", "LAKE_REJECTED_PREFIX", "LAKE_MANIFESTS_PREFIX", "POWERTOOLS_SERVICE_NAME"] :
       key => aws_lambda_function.function["events-transform"].environment[0].variables[key]
       } == {
       LAKE_DATABASE           = "clickstream"
@@ -266,9 +266,20 @@ run "functions" {
       LAKE_RAW_PREFIX         = "raw/"
       LAKE_PROCESSED_PREFIX   = "processed/"
       LAKE_REJECTED_PREFIX    = "rejected/"
+      LAKE_MANIFESTS_PREFIX   = "manifests/"
       POWERTOOLS_SERVICE_NAME = "clickstream-events-transform"
     }
     error_message = "The transform function must be told where everything is."
+  }
+
+  assert {
+    condition = alltrue([
+      for stream in local.streams : alltrue([
+        for other in [stream.raw_prefix, stream.processed_prefix, stream.rejected_prefix, stream.errors_prefix] :
+        !startswith(stream.manifests_prefix, other) && !startswith(other, stream.manifests_prefix)
+      ])
+    ])
+    error_message = "Manifests must lie apart from what queries read and from what starts a function."
   }
 
   assert {
@@ -352,8 +363,11 @@ run "lifecycle" {
   }
 
   assert {
-    condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : length(rule.expiration) == 0 || !startswith("processed/", rule.filter[0].prefix)])
-    error_message = "The lifecycle must never expire current files of the tables: that is the clean-up's business."
+    condition = alltrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
+      length(rule.expiration) == 0 || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix)])
+    ])
+    error_message = "The lifecycle must never expire current files of the tables or their manifests: that is the clean-up's business."
   }
 }
 

@@ -59,6 +59,8 @@ STATEMENTS_OF_LAMBDA = {"KeepFailedTicks"}
 FORBIDDEN = [
     ("transform", "s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/processed/json/{DAY}/x.json"),
     ("transform", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/raw/{DAY}/x.gz"),
+    ("transform", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/manifests/json/{DAY}/g/manifest.json"),
+    ("transform", "s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/manifests/json/{DAY}/g/manifest.json"),
     ("transform", "s3:GetObject", f"arn:aws:s3:::{BUCKET}/artifacts/layer.zip"),
     ("transform", "s3:GetObject", "arn:aws:s3:::another-bucket/raw/x.gz"),
     ("transform", "glue:UpdatePartition", f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"),
@@ -71,6 +73,7 @@ FORBIDDEN = [
     ("compact", "s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/raw/{DAY}/x.gz"),
     ("compact", "s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/rejected/{DAY}/x.json"),
     ("compact", "s3:DeleteObjectVersion", f"arn:aws:s3:::{BUCKET}/processed/json/{DAY}/x.json"),
+    ("compact", "s3:DeleteObjectVersion", f"arn:aws:s3:::{BUCKET}/manifests/json/{DAY}/g/m.json"),
     ("compact", "s3:GetObject", f"arn:aws:s3:::{BUCKET}/raw/{DAY}/x.gz"),
     ("compact", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/raw/{DAY}/x.gz"),
     ("compact", "glue:DeleteTable", f"arn:aws:glue:{REGION}:{ACCOUNT}:table/clickstream/t"),

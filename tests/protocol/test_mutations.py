@@ -3,7 +3,9 @@
 import pytest
 
 from tests.protocol.simulation.mutations import MUTATIONS
+from tests.protocol.simulation.older import OLDER, TRUSTING, NewPlaceOnly
 from tests.protocol.simulation.schedule import run_schedule
+from tests.protocol.simulation.world import Parts
 
 # A schedule that finds it moves with every call more or less: one in a hundred is likely to be
 # among so many.
@@ -33,3 +35,13 @@ def test_the_simulation_finds_a_missing_protection(name: str) -> None:
         run_schedule(seed, replaces=missing.replaces, parts=parts).findings.bad for seed in seeds
     )
     assert found, f"{SEEDS} schedules went well in spite of {name}: not needed, or not tested"
+
+
+def test_an_older_version_that_did_not_fail_on_a_missing_manifest_would_be_found() -> None:
+    assert any(run_schedule(seed, beside=TRUSTING).findings.bad for seed in range(SEEDS))
+
+
+def test_a_version_that_did_not_read_older_manifests_would_be_found() -> None:
+    parts = {role: Parts(lake=NewPlaceOnly) for role in ("writer", "compactor", "clean-up")}
+    found = (run_schedule(seed, parts=parts, beside=OLDER).findings for seed in range(SEEDS))
+    assert any(findings.lost for findings in found)

@@ -9,13 +9,15 @@ import os
 
 import pytest
 
+from tests.protocol.simulation.older import OLDER
 from tests.protocol.simulation.schedule import Figures, run_schedule
+from tests.protocol.simulation.world import Parts
 
 # Schedules of a block. More of them at length: CLICKSTREAM_SCHEDULES=250 runs 3,000.
 BLOCK = int(os.environ.get("CLICKSTREAM_SCHEDULES", "100"))
 
 
-def run_all(seeds: range, **options: int | bool) -> Figures:
+def run_all(seeds: range, **options: int | bool | Parts) -> Figures:
     total = Figures()
     for seed in seeds:
         figures = run_schedule(seed, **options)  # type: ignore[arg-type]  # passed through
@@ -48,6 +50,18 @@ def test_nothing_is_lost_unreported_when_raw_objects_are_replaced(
     tell(capsys, run_all(range(25), replaces=True))
 
 
+def test_nothing_goes_wrong_while_an_older_version_works_beside(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell(capsys, run_all(range(50), beside=OLDER))
+
+
+def test_a_list_of_files_holds_every_row_once_whatever_happens_meanwhile(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell(capsys, run_all(range(40), by_files=True))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(8))
 def test_nothing_goes_wrong_in_hundreds_of_schedules(
@@ -72,6 +86,16 @@ def test_nothing_is_lost_unreported_in_hundreds_of_replacements(
 ) -> None:
     seeds = range(1000 + block * 250, 1000 + block * 250 + BLOCK)
     tell(capsys, run_all(seeds, replaces=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(4))
+def test_nothing_goes_wrong_in_hundreds_of_deployments(
+    block: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seeds = range(1000 + block * 250, 1000 + block * 250 + BLOCK)
+    tell(capsys, run_all(seeds, beside=OLDER))
+    tell(capsys, run_all(seeds, beside=OLDER, compactors=2))
 
 
 @pytest.mark.parametrize("seed", [3, 8, 21])

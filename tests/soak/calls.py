@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _SERVICE: Final = re.compile(r"/(\w+)/aws4_request")
-_PROCESSED: Final = re.compile(r"processed/(json|parquet)/(?:compacted/)?((?:\w+=[^/]+/)*)")
+_OF_SLOT: Final = re.compile(
+    r"(?:processed|manifests)/(json|parquet)/(?:compacted/)?((?:\w+=[^/]+/)*)"
+)
 _POLLING: Final = frozenset({"ReceiveMessage", "DeleteMessageBatch"})
 
 EVENTS: Final = "events"
@@ -46,7 +48,7 @@ class Call:
     def partition(self) -> str:
         """Format and partition that it is about, as far as the call says so."""
         if self.service == "s3":
-            found = _PROCESSED.match(self.key)
+            found = _OF_SLOT.match(self.key)
             return f"{found[1]} {found[2].rstrip('/')}" if found else ""
         payload = self.payload
         values = payload.get("PartitionValues") or payload.get("PartitionValueList")

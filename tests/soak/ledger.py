@@ -85,7 +85,7 @@ class Ledger:
             return
         with self._lock:
             match call.operation:
-                case "PutObject" if call.key.endswith(MANIFEST_NAME):
+                case "PutObject" if call.key.endswith(f"/{MANIFEST_NAME}"):
                     self.generations.add(call.key.rpartition("/")[0])
                 case "UpdatePartition":
                     storage = call.payload["PartitionInput"]["StorageDescriptor"]

@@ -178,7 +178,7 @@ def test_streams_are_named_after_the_raw_object_that_a_process_works_on(bench: B
     get(client)
     client.put_object(Bucket="lake", Key="processed/json/year=2025/a.json", Body=b"{}")
     bench.client("compact 6").put_object(
-        Bucket="lake", Key="processed/json/compacted/year=2025/month=11/g/_manifest.json", Body=b""
+        Bucket="lake", Key="manifests/json/year=2025/month=11/g/manifest.json", Body=b""
     )
 
     assert [stream for stream in bench.decisions.journal() if stream.startswith("call")] == [
@@ -186,7 +186,7 @@ def test_streams_are_named_after_the_raw_object_that_a_process_works_on(bench: B
         "call transform source 0 s3.PutObject",
         "call compact json year=2025/month=11 s3.PutObject",
     ]
-    assert bench.ledger.generations == {"processed/json/compacted/year=2025/month=11/g"}
+    assert bench.ledger.generations == {"manifests/json/year=2025/month=11/g"}
 
 
 def test_personal_data_that_a_function_writes_is_found(bench: Bench) -> None:

@@ -81,6 +81,10 @@ class ManifestError(LakeError):
     """A generation's manifest is missing, unreadable, or contradicts itself."""
 
 
+class ManifestVersionError(ManifestError):
+    """A manifest is of a version that this software does not know."""
+
+
 class RawReplacedError(LakeError):
     """The raw object was replaced while its old content was processed: read it again."""
 

@@ -14,14 +14,15 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from clickstream_lake.lake.errors import LayoutError
+from clickstream_lake.lake.errors import ConfigError, LayoutError
 from clickstream_lake.lake.settings import Settings
 
 Format = Literal["json", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = ("json", "parquet")
 
-MANIFEST_NAME: Final = "_manifest.json"
-"""Athena skips files that start with `_`, so a manifest may stand among the data files."""
+MANIFEST_NAME: Final = "manifest.json"
+OLD_MANIFEST_NAME: Final = "_manifest.json"
+"""What a manifest was called while it stood among its generation's data files."""
 
 _COMPACTED: Final = "compacted"
 _HASH_LENGTH: Final = 12
@@ -127,6 +128,9 @@ class Layout(Settings, frozen=True):
     raw_prefix: Annotated[str, _prefix("where Firehose lands raw objects")] = "raw/"
     processed_prefix: Annotated[str, _prefix("where both tables are")] = "processed/"
     rejected_prefix: Annotated[str, _prefix("where the rejects are")] = "rejected/"
+    manifests_prefix: Annotated[
+        str, _prefix("where generations' manifests are, apart from everything that queries read")
+    ] = "manifests/"
     partition_keys: Annotated[
         tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")], ...],
         Meta(
@@ -134,6 +138,20 @@ class Layout(Settings, frozen=True):
             description="the keys that raw keys carry, in order; by default the catalog's",
         ),
     ] = ("year", "month", "day")
+
+    def __post_init__(self) -> None:
+        """Keep manifests apart from what queries read and from what starts the transform.
+
+        Raises:
+            ConfigError: one prefix lies within the other.
+        """
+        own = self.manifests_prefix
+        for other in (self.raw_prefix, self.processed_prefix, self.rejected_prefix):
+            if own.startswith(other) or other.startswith(own):
+                raise ConfigError(
+                    f"LAKE_MANIFESTS_PREFIX {own!r} and the prefix {other!r} may not lie within "
+                    "each other"
+                )
 
     def source(self, raw_key: str) -> Source:
         """Name the source of a raw key.
@@ -174,6 +192,18 @@ class Layout(Settings, frozen=True):
     def generation_dir(self, slot: Slot, generation_id: str) -> str:
         """The directory of one generation, with a trailing slash."""
         return f"{self.generations_dir(slot)}{generation_id}/"
+
+    def manifests_dir(self, slot: Slot) -> str:
+        """The directory of the manifests of all generations of a slot, with a trailing slash."""
+        return f"{self.manifests_prefix}{slot.path}/"
+
+    def manifest_key(self, slot: Slot, generation_id: str) -> str:
+        """Where a generation's manifest is; what else is known of it may stand beside."""
+        return f"{self.manifests_dir(slot)}{generation_id}/{MANIFEST_NAME}"
+
+    def old_manifest_key(self, slot: Slot, generation_id: str) -> str:
+        """Where the manifest is if an older version of this software built the generation."""
+        return self.generation_dir(slot, generation_id) + OLD_MANIFEST_NAME
 
     def generation_id(self, slot: Slot, location: str) -> str | None:
         """Tell which generation a location belongs to; None for the landing directory.
@@ -226,7 +256,7 @@ def landing_name(fmt: Format, name: str, *, gzip: bool = False) -> str:
 def source_id_of(key: str) -> str | None:
     """The source id that a landing file or loose copy carries in its name.
 
-    None for anything else: a merged file, a manifest, a foreign file.
+    None for anything else: a merged file, a foreign file.
     """
     name, found = _LANDING_SUFFIX.subn("", key.rsplit("/", 1)[-1])
     return name if found and _SOURCE_ID.match(name) else None

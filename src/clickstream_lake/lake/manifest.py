@@ -1,17 +1,19 @@
-"""`_manifest.json` of a generation: which sources are merged into it, and into which files.
+"""The manifest of a generation: which sources are merged into it, and into which files.
 
-It is written once, before the generation is announced, and never changed, so it may be cached
-for as long as the process lives.
+It stands apart from the data files, which readers that are no SQL engines list without a look at
+names. It is written once, before the generation is announced, and never changed, so it may be
+cached for as long as the process lives.
 """
 
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Annotated, Final
 
 import msgspec
 
 from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.errors import ManifestError, ObjectMissingError
-from clickstream_lake.lake.layout import MANIFEST_NAME, Layout, Slot
+from clickstream_lake.lake.errors import ManifestError, ManifestVersionError, ObjectMissingError
+from clickstream_lake.lake.layout import MANIFEST_NAME, OLD_MANIFEST_NAME, Layout, Slot
 
 MANIFEST_VERSION: Final = 1
 # A day of one-minute Firehose files is some 300 kB of manifest.
@@ -79,13 +81,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """Make sure that the manifest adds up.
 
         Raises:
-            ManifestError: says what does not.
+            ManifestVersionError: it has another version.
+            ManifestError: says what does not add up.
         """
-        if self.version != MANIFEST_VERSION:
-            raise ManifestError(
-                f"manifest of {self.generation_id} has version {self.version}; this software "
-                f"knows {MANIFEST_VERSION}: deploy the newer version everywhere"
-            )
+        _check_version(self.version, self.generation_id)
         if len({file.name for file in self.files}) != len(self.files):
             raise ManifestError(f"manifest of {self.generation_id} names a file twice")
         for source in self.sources.values():
@@ -114,14 +113,33 @@ def decode(text: bytes) -> Manifest:
     """Read and check a manifest.
 
     Raises:
+        ManifestVersionError: it has another version, whatever else that version may hold.
         ManifestError: it is not a manifest, or does not add up.
     """
     try:
         manifest = msgspec.json.decode(text, type=Manifest)
     except msgspec.DecodeError as error:
+        with suppress(msgspec.DecodeError):
+            found = msgspec.json.decode(text, type=_AnyManifest)
+            _check_version(found.version, found.generation_id)
         raise ManifestError(f"this is not a manifest: {error}") from error
     manifest.check()
     return manifest
+
+
+class _AnyManifest(msgspec.Struct):
+    """What a manifest of every version tells."""
+
+    version: int
+    generation_id: str = "a generation"
+
+
+def _check_version(version: int, generation_id: str) -> None:
+    if version != MANIFEST_VERSION:
+        raise ManifestVersionError(
+            f"manifest of {generation_id} has version {version}; this software "
+            f"knows {MANIFEST_VERSION}: deploy the newer version everywhere"
+        )
 
 
 class Manifests:
@@ -139,10 +157,10 @@ class Manifests:
         Raises:
             ManifestError: it is missing, unreadable, or another generation's.
         """
-        key = self._key(slot, generation_id)
+        key = self._layout.manifest_key(slot, generation_id)
         manifest = self._cache.get(key)
         if manifest is None:
-            manifest = self._load(key)
+            manifest = self._load(slot, generation_id)
             named = (manifest.format, manifest.partition, manifest.generation_id)
             if named != (slot.format, slot.partition.path, generation_id):
                 raise ManifestError(f"{key!r} belongs to {'/'.join(named)}")
@@ -150,24 +168,37 @@ class Manifests:
         self._cache.move_to_end(key)
         return manifest
 
+    def names(self, slot: Slot) -> list[str]:
+        """The ids of all generations that have a manifest, in order."""
+        found = set()
+        for base, file in (
+            (self._layout.manifests_dir(slot), MANIFEST_NAME),
+            (self._layout.generations_dir(slot), OLD_MANIFEST_NAME),
+        ):
+            for info in self._store.list(base):
+                name, _, rest = info.key.removeprefix(base).partition("/")
+                if rest == file:
+                    found.add(name)
+        return sorted(found)
+
     def write(self, slot: Slot, manifest: Manifest) -> None:
         """Write a new generation's manifest.
 
         Raises:
             ManifestError: it does not add up.
         """
-        key = self._key(slot, manifest.generation_id)
+        key = self._layout.manifest_key(slot, manifest.generation_id)
         self._store.put_bytes(key, encode(manifest), content_type="application/json")
         self._remember(key, manifest)
 
-    def _key(self, slot: Slot, generation_id: str) -> str:
-        return self._layout.generation_dir(slot, generation_id) + MANIFEST_NAME
-
-    def _load(self, key: str) -> Manifest:
-        try:
-            return decode(self._store.read(key))
-        except ObjectMissingError as error:
-            raise ManifestError(f"the manifest {key!r} is missing") from error
+    def _load(self, slot: Slot, generation_id: str) -> Manifest:
+        key = self._layout.manifest_key(slot, generation_id)
+        # An older version's generation lives until it is replaced: the second look costs a call
+        # once a process, and none where all generations are new.
+        for place in (key, self._layout.old_manifest_key(slot, generation_id)):
+            with suppress(ObjectMissingError):
+                return decode(self._store.read(place))
+        raise ManifestError(f"the manifest {key!r} is missing")
 
     def _remember(self, key: str, manifest: Manifest) -> None:
         self._cache[key] = manifest

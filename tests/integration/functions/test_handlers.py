@@ -134,11 +134,11 @@ def objects() -> dict[str, Any]:
 def content(key: str, body: bytes) -> Any:  # noqa: ANN401 - JSON and rows
     if key.endswith(".parquet"):
         rows = pq.read_table(io.BytesIO(body)).to_pylist()
-    elif key.endswith(".json") and "_manifest" not in key:
+    elif key.endswith(".json") and not key.startswith("manifests/"):
         rows = [json.loads(line) for line in body.splitlines()]
     else:
         # A raw object as it is; of a manifest, that it is there.
-        return body if "_manifest" not in key else None
+        return body if not key.startswith("manifests/") else None
     return [{name: value for name, value in row.items() if name != "processed_ts"} for row in rows]
 
 

@@ -5,6 +5,9 @@ redeliveries, also both the same one at once. A compactor runs again and again a
 any step. A reader queries again and again. The clean-up deletes. Each of them does one step at a
 time, one request each, and any order of steps is possible.
 
+During a deployment each run is of the older or of the present version. The older one finds no
+manifest of a generation that the present one built; the present one finds all.
+
 Sets of sources are bit masks: 1, 2, 3.
 """
 
@@ -26,12 +29,17 @@ class Protections:
     manifest_check: bool = True
     grace_period: bool = True
     grace_for_young_generations: bool = True
+    # An older version fails where it finds no manifest, rather than take nothing for merged.
+    stop_without_manifest: bool = True
 
 
 class Generation(NamedTuple):
+    """`older`: built by the older version, so that both find its manifest."""
+
     merged: int
     loose: int = 0
     alive: bool = True
+    older: bool = False
 
 
 class Writer(NamedTuple):
@@ -42,6 +50,7 @@ class Writer(NamedTuple):
     targets: tuple[int, ...] = ()
     # It began before the present generation became current: no clean-up until it has ended.
     old: bool = False
+    older: bool = False
 
 
 class Compactor(NamedTuple):
@@ -53,6 +62,7 @@ class Compactor(NamedTuple):
     inputs: int = 0
     copies: int = 0
     old: bool = False
+    older: bool = False
 
 
 class Reader(NamedTuple):
@@ -94,9 +104,12 @@ CompactorStep = tuple[str, Compactor, State]
 class Model:
     """All steps that are possible in a state."""
 
-    def __init__(self, protections: Protections, *, generations: int) -> None:
+    def __init__(
+        self, protections: Protections, *, generations: int, deploying: bool = False
+    ) -> None:
         self.with_ = protections
         self.most_generations = generations
+        self.versions = (False, True) if deploying else (False,)
 
     def steps(self, state: State) -> Iterator[Step]:
         for number, writer in enumerate(state.writers):
@@ -115,15 +128,18 @@ class Model:
         match writer.step:
             case "idle":
                 for chosen in SOURCES:
-                    yield from self._look(state, chosen, old=False)
+                    for older in self.versions:
+                        yield from self._look(state, Writer(source=chosen, older=older))
             case "put":
                 landed = state._replace(landing=state.landing | source)
                 yield f"{source} lands", writer._replace(step="choose"), landed
+            case "choose" if self._stopped(state, writer.older):
+                yield f"{source} meets a newer generation", Writer(), state
             case "choose":
                 targets = tuple(
                     at
                     for at in (state.location, state.announced)
-                    if at >= 0 and not self._names(state, at, source)
+                    if at >= 0 and not self._names(state, at, source, older=writer.older)
                 )
                 after = writer._replace(step="copy", targets=targets)
                 yield f"{source} looks where", *self._acknowledged(state, after)
@@ -133,14 +149,18 @@ class Model:
                 yield f"{source} is copied", *self._acknowledged(copied, after)
             case "copy":
                 # Cleaned up, so it is merged in what is current now: start over.
-                yield from self._look(state, source, old=writer.old)
+                yield from self._look(state, writer)
 
-    def _look(self, state: State, source: int, *, old: bool) -> Iterator[tuple[str, Writer, State]]:
-        if self._names(state, state.location, source):
+    def _look(self, state: State, writer: Writer) -> Iterator[tuple[str, Writer, State]]:
+        source = writer.source
+        if self.with_.stop_without_manifest and self._unknown(state, state.location, writer.older):
+            yield f"{source} meets a newer generation", Writer(), state
+        elif self._names(state, state.location, source, older=writer.older):
             done = state._replace(acknowledged=state.acknowledged | source)
             yield f"{source} is merged already", Writer(), done
         else:
-            yield f"{source} is not merged yet", Writer("put", source, old=old), state
+            after = writer._replace(step="put", targets=())
+            yield f"{source} is not merged yet", after, state
 
     @staticmethod
     def _acknowledged(state: State, writer: Writer) -> tuple[Writer, State]:
@@ -162,7 +182,10 @@ class Model:
     def _heal_and_choose(self, state: State, mine: Compactor) -> Iterator[CompactorStep]:
         match mine.step:
             case "idle":
-                yield "1 compactor begins", Compactor("heal", state.location), state
+                for older in self.versions:
+                    if not self._unknown(state, state.location, older):
+                        begun = Compactor("heal", state.location, older=older)
+                        yield "1 compactor begins", begun, state
             case "heal":
                 missing = self._missing(state, mine.current)
                 yield "1 looks what to heal", mine._replace(step="healing", copies=missing), state
@@ -181,7 +204,8 @@ class Model:
                     yield "3 misses an input", Compactor(), state
                 else:
                     merged = self._merged(state, mine.current) | mine.inputs
-                    built = state._replace(generations=(*state.generations, Generation(merged)))
+                    generation = Generation(merged, older=mine.older)
+                    built = state._replace(generations=(*state.generations, generation))
                     after = mine._replace(step="announce", built=len(state.generations))
                     yield "3 builds a generation", after, built
             case "announce":
@@ -306,9 +330,21 @@ class Model:
     def _merged(state: State, location: int) -> int:
         return state.generations[location].merged if location >= 0 else 0
 
-    def _names(self, state: State, location: int, source: int) -> bool:
-        """Whether a manifest names a source."""
-        return self.with_.manifest_check and bool(self._merged(state, location) & source)
+    def _names(self, state: State, location: int, source: int, *, older: bool) -> bool:
+        """Whether a manifest that this version finds names a source."""
+        found = self.with_.manifest_check and not self._unknown(state, location, older)
+        return found and bool(self._merged(state, location) & source)
+
+    @staticmethod
+    def _unknown(state: State, location: int, older: bool) -> bool:  # noqa: FBT001 - a version
+        """Whether a version cannot find the manifest of what is at a location."""
+        return older and location >= 0 and not state.generations[location].older
+
+    def _stopped(self, state: State, older: bool) -> bool:  # noqa: FBT001 - a version
+        """Whether a writer of that version fails at what is current or announced."""
+        return self.with_.stop_without_manifest and any(
+            self._unknown(state, at, older) for at in (state.location, state.announced)
+        )
 
     def _missing(self, state: State, location: int) -> int:
         """Landing files that a generation neither merged nor holds."""

@@ -30,6 +30,19 @@ def test_every_interleaving_of_two_compactions_is_right(
     tell(capsys, result)
 
 
+@pytest.mark.slow
+def test_every_interleaving_of_two_versions_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    result = search(Model(Protections(), generations=1, deploying=True))
+    assert (result.fault, result.trace) == ("", ())
+    tell(capsys, result)
+
+
+def test_an_older_version_that_takes_no_manifest_for_an_empty_one_doubles_rows() -> None:
+    protections = Protections(stop_without_manifest=False)
+    result = search(Model(protections, generations=1, deploying=True))
+    assert result.fault == "a row is visible twice"
+
+
 def test_without_the_announcement_acknowledged_rows_turn_invisible() -> None:
     result = without("announcement")
     assert result.fault == "an acknowledged row is invisible"

@@ -65,6 +65,8 @@ def run_schedule(
     compactors: int = 1,
     replaces: bool = False,
     parts: Mapping[str, Parts] = MappingProxyType({}),
+    beside: Parts | None = None,
+    by_files: bool = False,
 ) -> Figures:
     """Run one schedule to its end; the same arguments always give the same figures.
 
@@ -73,10 +75,19 @@ def run_schedule(
         compactors: how many work at once.
         replaces: whether raw objects are replaced.
         parts: what processes are given instead of the product's own parts, by their role.
+        beside: what every second process is given, as in a deployment, which ends with the
+            schedule.
+        by_files: whether the reader takes a list of files rather than being an engine.
     """
     with TemporaryDirectory() as folder:
         schedule = _Schedule(
-            seed, Path(folder), compactors=compactors, replaces=replaces, parts=parts
+            seed,
+            Path(folder),
+            compactors=compactors,
+            replaces=replaces,
+            parts=parts,
+            beside=beside,
+            by_files=by_files,
         )
         return schedule.run()
 
@@ -90,6 +101,8 @@ class _Schedule:
         compactors: int,
         replaces: bool,
         parts: Mapping[str, Parts],
+        beside: Parts | None,
+        by_files: bool,
     ) -> None:
         self.random = random = Random(seed)  # noqa: S311 - to replay, not to keep secrets
         settings = CompactSettings(
@@ -109,6 +122,8 @@ class _Schedule:
         self.kinds: Counter[str] = Counter()
         self.calls = 0
         self.replaces = replaces
+        self.parts, self.beside = parts, beside
+        self.read = self.world.read_files if by_files else self.world.query
         check = self.world.check
         self.writers = [Actor("writer 1", check), Actor("writer 2", check)]
         self.compactors = [Actor(f"compactor {n}", check) for n in range(1, compactors + 1)]
@@ -176,6 +191,10 @@ class _Schedule:
 
     def _start(self, actor: Actor) -> None:
         world, random = self.world, self.random
+        if self.beside is not None:
+            # A process has its parts before its first call.
+            old = random.random() < 0.5
+            world.parts = {actor.role: self.beside} if old else self.parts
         if actor in self.writers:
             self._start_writer(actor)
         elif actor in self.compactors:
@@ -190,7 +209,7 @@ class _Schedule:
             actor.start(lambda: world.clean_up(actor), world.now)
         else:
             fmt = random.choice(FORMATS)
-            actor.start(lambda: world.query(actor, fmt), world.now)
+            actor.start(lambda: self.read(actor, fmt), world.now)
 
     def _start_writer(self, actor: Actor) -> None:
         random, world = self.random, self.world
@@ -243,7 +262,7 @@ class _Schedule:
 
     def _drain(self) -> None:
         """Let all runs end without faults, deliver what is left, compact and clean up."""
-        self.fault_rate = 0.0
+        self.fault_rate, self.world.parts = 0.0, self.parts
         while busy := [actor for actor in self.actors if actor.busy]:
             self._burst(self.random.choice(busy))
         while self.raw:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from copy import copy, deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream_lake.compact.operations import Operations
+from clickstream_lake.compact.protocol.cleanup import Cleaner
 from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.objects import ObjectStore
@@ -28,6 +29,7 @@ from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import FORMATS, Format, Layout, is_hidden
 from clickstream_lake.lake.publish import Publisher
+from clickstream_lake.operate.files import snapshot
 from clickstream_lake.transform.process import RawObjectProcessor, Report
 from tests.protocol.fakes import FakeGlue, FakeS3, FakeSqs, StoredObject
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, rows_of
@@ -66,6 +68,7 @@ class Parts:
     store: type[ObjectStore] = ObjectStore
     partitions: type[PartitionCatalog] = PartitionCatalog
     lake: type[Lake] = Lake
+    cleaner: type[Cleaner] = Cleaner
 
 
 PRODUCT = Parts()
@@ -147,7 +150,8 @@ class World:
 
     def operations(self, actor: Actor) -> Operations:
         sqs: Any = FakeSqs(actor, self.messages)
-        return wire(
+        parts = self.parts.get(actor.role, PRODUCT)
+        operations = wire(
             self.config,
             self.catalog,
             self.lake(actor),
@@ -157,6 +161,8 @@ class World:
             downloads=1,
             workdir=self.folder,
         )
+        cleaner = operations.cleaner
+        return replace(operations, cleaner=parts.cleaner(cleaner.lake, cleaner.grace, cleaner.now))
 
     def tick(self, actor: Actor, *, force: bool) -> None:
         """A schedule tick."""
@@ -203,6 +209,23 @@ class World:
                 rows += [row for row, _ in rows_of(key, body)]
         self.findings.queries += 1
         self._judge(fmt, Counter(rows), due, "a query")
+
+    def read_files(self, actor: Actor, fmt: Format) -> None:
+        """A reader that is no engine: it takes a list of files, and reads them one by one."""
+        due = self._due()
+        s3: Any = FakeS3(actor, lambda: self.now, 2, self.objects)
+        glue: Any = FakeGlue(actor, 100, self.tables, self.partitions)
+        rows = []
+        for file in snapshot(TABLES[fmt], database=DATABASE, glue=glue, s3=s3).files:
+            key = file.uri.removeprefix(f"s3://{BUCKET}/")
+            try:
+                body = s3.get_object(Key=key)["Body"].read()
+            except ClientError as error:
+                self.findings.note("broken_queries", 1, f"{fmt} {key}: {error}")
+                return
+            rows += [row for row, _ in rows_of(key, body)]
+        self.findings.queries += 1
+        self._judge(fmt, Counter(rows), due, "a list of files")
 
     # --- the world outside ---
 

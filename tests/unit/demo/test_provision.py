@@ -9,6 +9,7 @@ from clickstream_lake.demo.provision import (
     FIREHOSE_LETTERS,
     FUNCTIONS,
     HANDLER,
+    QUERIES,
     RESULTS_PREFIX,
     entry_point,
 )
@@ -53,3 +54,5 @@ def test_what_terraform_alone_says_too_is_said_alike() -> None:
     assert dict(re.findall(r'(\w+) = "(\w+)"', letters[0])) == FIREHOSE_LETTERS
     assert re.findall(r'errors_prefix *= "\$\{stream.prefix\}(.*)"', text) == [ERRORS_PREFIX]
     assert re.findall(r'athena_results_prefix *= "(.*)"', text) == [RESULTS_PREFIX]
+    (queries,) = re.findall(r'queries_dir *= "\$\{path.module\}/\.\./(.*)"', text)
+    assert ROOT / queries == QUERIES

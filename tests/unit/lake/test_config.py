@@ -36,6 +36,7 @@ GOOD: dict[str, tuple[str, object]] = {
     "LAKE_RAW_PREFIX": ("in/coming/", "in/coming/"),
     "LAKE_PROCESSED_PREFIX": ("out/", "out/"),
     "LAKE_REJECTED_PREFIX": ("bad/", "bad/"),
+    "LAKE_MANIFESTS_PREFIX": ("known/", "known/"),
     "LAKE_PARTITION_KEYS": ("year,month,day,hour", ("year", "month", "day", "hour")),
 }
 BAD = {
@@ -62,6 +63,7 @@ BAD = {
     "LAKE_RAW_PREFIX": ["raw", "/raw/", "a//b/", "a b/"],
     "LAKE_PROCESSED_PREFIX": ["processed"],
     "LAKE_REJECTED_PREFIX": ["/"],
+    "LAKE_MANIFESTS_PREFIX": ["manifests", "/m/"],
     "LAKE_PARTITION_KEYS": ["year,year", "Year", "year,", "1st"],
 }
 

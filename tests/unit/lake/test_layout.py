@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream_lake.lake.errors import LayoutError
+from clickstream_lake.lake.errors import ConfigError, LayoutError
 from clickstream_lake.lake.layout import (
     FORMATS,
     Format,
@@ -92,6 +92,32 @@ def test_everything_of_a_source_lies_under_its_partition(fmt: Format) -> None:
     assert LAYOUT.generation_dir(Slot(fmt, DAY), "g1") == base + "g1/"
     assert not LAYOUT.landing_dir(Slot(fmt, DAY)).startswith(base)
     assert not base.startswith(LAYOUT.landing_dir(Slot(fmt, DAY)))
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_nothing_but_data_lies_in_a_tables_directory(fmt: Format) -> None:
+    slot = Slot(fmt, DAY)
+    base = f"manifests/{fmt}/year=2025/month=11/day=26/"
+    assert LAYOUT.manifests_dir(slot) == base
+    assert LAYOUT.manifest_key(slot, "g1") == base + "g1/manifest.json"
+    assert LAYOUT.old_manifest_key(slot, "g1") == (
+        LAYOUT.generation_dir(slot, "g1") + "_manifest.json"
+    )
+
+
+@pytest.mark.parametrize(
+    "prefixes",
+    [
+        {"manifests_prefix": "processed/"},
+        {"manifests_prefix": "processed/parquet/"},
+        {"manifests_prefix": "raw/known/"},
+        {"manifests_prefix": "rejected/"},
+        {"manifests_prefix": "web/", "processed_prefix": "web/out/"},
+    ],
+)
+def test_manifests_lie_apart_from_what_queries_read(prefixes: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="LAKE_MANIFESTS_PREFIX"):
+        Layout(**prefixes)  # type: ignore[arg-type]  # names and texts only
 
 
 def test_gzip_shows_in_the_name_of_json_only() -> None:

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.errors import ManifestError
+from clickstream_lake.lake.errors import ManifestError, ManifestVersionError
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.lake.manifest import (
     Manifest,
@@ -95,7 +95,7 @@ def test_a_manifest_is_read_once(store: ObjectStore) -> None:
     Manifests(store, Layout()).write(JSON_DAY, manifest())
     manifests = Manifests(store, Layout())
     first = manifests.read(JSON_DAY, "g1")
-    store.delete(["processed/json/compacted/year=2025/month=11/day=26/g1/_manifest.json"])
+    store.delete(["manifests/json/year=2025/month=11/day=26/g1/manifest.json"])
     assert manifests.read(JSON_DAY, "g1") is first
 
 
@@ -103,7 +103,7 @@ def test_only_so_many_manifests_are_kept(store: ObjectStore) -> None:
     manifests = Manifests(store, Layout())
     for number in range(65):
         manifests.write(JSON_DAY, manifest(f"g{number}"))
-    store.delete([found.key for found in store.list("processed/")])
+    store.delete([found.key for found in store.list("manifests/")])
     for number in range(1, 65):
         assert manifests.read(JSON_DAY, f"g{number}") == manifest(f"g{number}")
     with pytest.raises(ManifestError, match="missing"):
@@ -115,8 +115,35 @@ def test_a_missing_manifest_is_an_error(store: ObjectStore) -> None:
         Manifests(store, Layout()).read(JSON_DAY, "g1")
 
 
+def test_an_older_versions_manifest_is_found_at_its_old_place(store: ObjectStore) -> None:
+    key = "processed/json/compacted/year=2025/month=11/day=26/g1/_manifest.json"
+    store.put_bytes(key, encode(manifest()))
+    manifests = Manifests(store, Layout())
+    assert manifests.read(JSON_DAY, "g1") == manifest()
+    manifests.write(JSON_DAY, manifest("g2"))
+    assert manifests.names(JSON_DAY) == ["g1", "g2"]
+
+
+def test_a_manifest_costs_one_call_where_all_generations_are_new(store: ObjectStore) -> None:
+    Manifests(store, Layout()).write(JSON_DAY, manifest())
+    reads = []
+    read = store.read
+    store.read = lambda key: reads.append(key) or read(key)  # type: ignore[func-returns-value,method-assign]  # to count
+    Manifests(store, Layout()).read(JSON_DAY, "g1")
+    assert reads == [Layout().manifest_key(JSON_DAY, "g1")]
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"version": 2, "segments": ["a"]}, {"version": 3, "sources": None}]
+)
+def test_a_newer_version_is_named_whatever_it_holds(change: dict[str, Any]) -> None:
+    text = json.dumps(json.loads(encode(manifest())) | change).encode()
+    with pytest.raises(ManifestVersionError, match="deploy the newer version everywhere"):
+        decode(text)
+
+
 def test_another_generations_manifest_is_an_error(store: ObjectStore) -> None:
-    key = "processed/json/compacted/year=2025/month=11/day=26/g2/_manifest.json"
+    key = Layout().manifest_key(JSON_DAY, "g2")
     store.put_bytes(key, encode(manifest("g1")))
     with pytest.raises(ManifestError, match="belongs to"):
         Manifests(store, Layout()).read(JSON_DAY, "g2")

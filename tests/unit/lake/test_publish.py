@@ -254,7 +254,7 @@ def test_a_source_merged_in_another_content_by_the_announced_generation_is_stale
 def test_a_damaged_generation_acknowledges_nothing(lake: LakeUnderTest) -> None:
     location = build_generation(lake, "json", "g1", {})
     point(lake, "json", location)
-    lake.store.delete(["processed/json/compacted/year=2025/month=11/day=26/g1/_manifest.json"])
+    lake.store.delete([lake.layout.manifest_key(JSON_DAY, "g1")])
     forget_manifests(lake)
     with pytest.raises(ManifestError, match="missing"):
         lake.publish("json", lake.put_raw("one"))

@@ -52,7 +52,7 @@ class CleanupResult:
 
 @dataclass(frozen=True, slots=True)
 class _Obsolete:
-    """What may be deleted: landing files, and the files of each generation."""
+    """What may be deleted: landing files, and the files of each generation, its manifest last."""
 
     landing: Sequence[ObjectInfo]
     generations: dict[str, list[ObjectInfo]]
@@ -138,13 +138,17 @@ class Cleaner:
         return _Obsolete(merged, generations, tuple(kept))
 
     def _unused(self, slot: Slot, state: PartitionState) -> dict[str, list[ObjectInfo]]:
-        """The files of every generation that is neither current nor announced, by its id."""
-        base = self.lake.layout.generations_dir(slot)
+        """The files of every generation that is neither current nor announced, by its id.
+
+        A manifest without data files counts, too: a clean-up may have ended half-way.
+        """
+        layout = self.lake.layout
         found: dict[str, list[ObjectInfo]] = {}
-        for file in self.lake.store.list(base):
-            name, slash, _ = file.key.removeprefix(base).partition("/")
-            if slash:
-                found.setdefault(name, []).append(file)
+        for base in (layout.generations_dir(slot), layout.manifests_dir(slot)):
+            for file in self.lake.store.list(base):
+                name, slash, _ = file.key.removeprefix(base).partition("/")
+                if slash:
+                    found.setdefault(name, []).append(file)
         for location in (state.location, state.next_location):
             if location is not None:
                 used = self.lake.layout.generation_id(slot, parse_uri(location)[1])
@@ -161,7 +165,9 @@ class Cleaner:
         # A compactor may be building it right now, or be about to announce it.
         if self.now() - max(found.last_modified for found in files) < self.grace:
             return "written to within the grace period"
-        if not any(found.key.endswith(f"/{name}/{MANIFEST_NAME}") for found in files):
+        layout = self.lake.layout
+        manifests = {layout.manifest_key(slot, name), layout.old_manifest_key(slot, name)}
+        if manifests.isdisjoint(found.key for found in files):
             return ""  # abandoned before it was complete
         try:
             manifest = self.lake.manifests.read(slot, name)

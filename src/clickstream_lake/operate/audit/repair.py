@@ -1,12 +1,11 @@
 """Repair what needs no decision: show what has landed, and queue gaps again."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-from clickstream_lake.lake.errors import ManifestError
+from clickstream_lake.lake.errors import ManifestError, ManifestVersionError
 from clickstream_lake.lake.lake import Generation, Lake
-from clickstream_lake.lake.layout import FORMATS, MANIFEST_NAME, Partition, Slot, uri
+from clickstream_lake.lake.layout import FORMATS, Partition, Slot, uri
 from clickstream_lake.operate.audit.judge import Breach, Kind
 
 
@@ -76,14 +75,16 @@ class Repairer:
 
         What it does not name is in the landing directory, or in the raw zone and queued again.
         """
-        base = self.lake.layout.generations_dir(slot)
         found = []
-        for info in self.lake.store.list(base):
-            name, _, file = info.key.removeprefix(base).partition("/")
-            if file == MANIFEST_NAME:
-                with suppress(ManifestError):
-                    manifest = self.lake.manifests.read(slot, name)
-                    found.append(Generation(name, base + name + "/", manifest))
+        for name in self.lake.manifests.names(slot):
+            try:
+                manifest = self.lake.manifests.read(slot, name)
+            except ManifestVersionError:
+                raise  # an older generation does not have what this one has
+            except ManifestError:
+                continue
+            directory = self.lake.layout.generation_dir(slot, name)
+            found.append(Generation(name, directory, manifest))
         key = lambda generation: (len(generation.manifest.sources), generation.generation_id)  # noqa: E731 - shorter than a function
         return max(filter(self._is_whole, found), key=key, default=None)
 

@@ -21,7 +21,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
 from clickstream_lake.sandbox.athena.prune import conjuncts
-from clickstream_lake.sandbox.athena.tables import trino_type
+from clickstream_lake.sandbox.athena.tables import HIDDEN, trino_type
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Scan:
         name: what the statement calls it after planning.
         columns: data columns that the query reads.
         keys: partition keys that the query reads.
+        hidden: columns that no table declares, such as `$path`, that the query reads.
         predicates: conditions that every row of this scan must meet; their columns are this
             table's, and nothing else's.
     """
@@ -51,6 +52,7 @@ class Scan:
     table: "Table"
     columns: "tuple[Column, ...]" = ()
     keys: "tuple[Column, ...]" = ()
+    hidden: tuple[str, ...] = ()
     predicates: list[exp.Expr] = field(default_factory=list)
 
 
@@ -74,17 +76,20 @@ def plan_select(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
     Raises:
         QueryError: a table or column does not exist, or types do not fit.
     """
-    tree = _inline_common_tables(tree)
+    tree = inline_common_tables(tree)
     scans = _take_scans(tree, database, lookup)
     _name_outputs(tree)
+    declared = {
+        scan.name: {
+            column.name: trino_type(column.type)
+            for column in (*scan.table.columns, *scan.table.partition_keys)
+        }
+        for scan in scans
+    }
+    hidden = {scan.name: _hidden(scan.table) for scan in scans}
     schema = MappingSchema(
-        {
-            scan.name: {
-                column.name: trino_type(column.type)
-                for column in (*scan.table.columns, *scan.table.partition_keys)
-            }
-            for scan in scans
-        },
+        {name: columns | hidden[name] for name, columns in declared.items()},
+        visible={name: list(columns) for name, columns in declared.items()},
         dialect="trino",
     )
     try:
@@ -104,7 +109,7 @@ def plan_select(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
     return SelectPlan(tree, scans, names)
 
 
-def _inline_common_tables(tree: exp.Expr) -> exp.Expr:
+def inline_common_tables(tree: exp.Expr) -> exp.Expr:
     """Replace each reference to a WITH query by its body, innermost first."""
     for with_ in reversed(list(tree.find_all(exp.With))):
         if with_.recursive:
@@ -152,6 +157,16 @@ def _take_scans(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
     return scans
 
 
+def _hidden(table: "Table") -> dict[str, str]:
+    if table.rows is not None:
+        return {}
+    return {
+        name: trino_type(kind)
+        for name, kind in HIDDEN.items()
+        if name != "$partition" or table.partition_keys
+    }
+
+
 def _name_outputs(tree: exp.Expr) -> None:
     """Mark outputs without a name, which Trino calls `_colN` after their place."""
     query = tree
@@ -174,6 +189,7 @@ def _note_columns(tree: exp.Expr, scans: dict[str, Scan]) -> None:
                 used = {column.name for column in scope.source_columns(alias)}
                 scan.columns = tuple(c for c in scan.table.columns if c.name in used)
                 scan.keys = tuple(c for c in scan.table.partition_keys if c.name in used)
+                scan.hidden = tuple(name for name in HIDDEN if name in used)
 
 
 def _check_comparisons(tree: exp.Expr) -> None:

@@ -27,7 +27,7 @@ from clickstream_lake.sandbox.athena.prune import (
     null_rows,
 )
 from clickstream_lake.sandbox.athena.storage import in_parallel
-from clickstream_lake.sandbox.athena.tables import arrow_type, is_nested
+from clickstream_lake.sandbox.athena.tables import DEFAULT_PARTITION, arrow_type, is_nested
 from clickstream_lake.sandbox.errors import bad_data
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class ScanPlanner:
 
     def plan(self, scan: "Scan") -> ScanPlan:
         """Choose partitions, list their files, and choose row groups by the files' footers."""
+        if scan.table.rows is not None:
+            return ScanPlan(scan, 0, ())
         partitions = self._surviving(scan, list(self._catalog.partitions(scan.table)))
         listings = in_parallel(lambda one: list(self._storage.list(one.location)), partitions)
         files = [
@@ -181,8 +183,10 @@ class ScanPlanner:
 def load(plan: ScanPlan, storage: "TableStorage") -> pa.Table:
     """Read all rows of a planned scan: its data columns, and its partition keys as text."""
     scan = plan.scan
+    if scan.table.rows is not None:
+        return scan.table.rows
     parts = [
-        _with_keys(rows, scan, file.values)
+        _with_keys(rows, scan, file)
         for file, rows in zip(plan.files, _file_rows(plan, storage), strict=True)
     ]
     return pa.concat_tables([_empty(scan), *parts], promote_options="permissive")
@@ -215,17 +219,36 @@ def _uncompressed(file: "DataFile", body: bytes) -> bytes:
         raise bad_data(f"{file.uri} is not a valid gzip file: {error}") from error
 
 
-def _with_keys(rows: pa.Table, scan: "Scan", values: Sequence[str]) -> pa.Table:
+def _with_keys(rows: pa.Table, scan: "Scan", file: FileScan) -> pa.Table:
     places = {key.name: key.ordinal for key in scan.table.partition_keys}
     count = rows.num_rows
     for key in scan.keys:
-        constant = pa.repeat(pa.scalar(values[places[key.name]], pa.string()), count)
-        rows = rows.append_column(key.name, constant.cast(arrow_type(key.type)))
+        value = file.values[places[key.name]]
+        held = pa.scalar(None if value == DEFAULT_PARTITION else value, pa.string())
+        rows = rows.append_column(key.name, pa.repeat(held, count).cast(arrow_type(key.type)))
+    for name in scan.hidden:
+        rows = rows.append_column(name, pa.repeat(_hidden_value(name, scan, file), count))
     if not rows.column_names:
         return pa.table({_NOTHING: pa.nulls(count, pa.bool_())})
     return rows
 
 
+def _hidden_value(name: str, scan: "Scan", file: FileScan) -> pa.Scalar:
+    values: dict[str, object] = {
+        "$path": file.file.uri,
+        "$file_size": file.file.size,
+        "$file_modified_time": file.file.modified,
+        "$partition": scan.table.partition_name(file.values),
+    }
+    return pa.scalar(values[name], _HIDDEN_TYPES[name])
+
+
+_HIDDEN_TYPES = {
+    "$path": pa.string(),
+    "$file_size": pa.int64(),
+    "$file_modified_time": pa.timestamp("us", "UTC"),
+    "$partition": pa.string(),
+}
 _NOTHING = "no column"  # carries the number of rows where a query reads no column at all
 
 
@@ -235,6 +258,7 @@ def _empty(scan: "Scan") -> pa.Table:
         (column.name, pa.null() if is_nested(column.type) else arrow_type(column.type))
         for column in columns
     ]
+    fields += [(name, _HIDDEN_TYPES[name]) for name in scan.hidden]
     return pa.schema(fields or [(_NOTHING, pa.bool_())]).empty_table()
 
 

@@ -6,10 +6,12 @@ import pytest
 from clickstream_lake.compact.protocol.cleanup import CleanupResult
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
+from clickstream_lake.lake.manifest import Manifests
 from tests.protocol.lake import BUCKET, DATABASE, DAY, JSON_DAY, PARQUET_DAY, TABLES, LakeUnderTest
 
 DAYS = timedelta(days=1)
 GENERATIONS = "processed/json/compacted/"
+MANIFESTS = "manifests/json/"
 LANDING = f"processed/json/{DAY.path}/"
 
 
@@ -93,7 +95,8 @@ def test_replaced_generations_go(lake: LakeUnderTest) -> None:
     compact_again(lake, "c")
     result = clean(lake, after=2 * DAYS)
     assert len(result.generations) == 1
-    assert len(lake.keys(GENERATIONS)) == 2  # the current one's manifest and merged file
+    assert len(lake.keys(GENERATIONS)) == 1  # the current one's merged file
+    assert len(lake.keys(MANIFESTS)) == 1
     assert lake.visible("json") == ["a", "b", "c"]
 
 
@@ -182,3 +185,67 @@ def test_a_generation_with_a_damaged_manifest_stays(lake: LakeUnderTest) -> None
     result = clean(lake, after=2 * DAYS)
     assert result.generations == ()
     assert result.kept[0].startswith("odd: this is not a manifest")
+
+
+def as_before(lake: LakeUnderTest) -> None:
+    """Put every manifest where an older version wrote it."""
+    for key in lake.keys(MANIFESTS):
+        generation_id = key.split("/")[-2]
+        lake.store.put_bytes(
+            lake.layout.old_manifest_key(JSON_DAY, generation_id), lake.store.read(key)
+        )
+        lake.store.delete([key])
+    lake.manifests = Manifests(lake.store, lake.layout)
+
+
+def test_a_replaced_generation_of_an_older_version_goes_with_its_manifest(
+    lake: LakeUnderTest,
+) -> None:
+    as_before(lake)
+    compact_again(lake, "c")
+    assert len(clean(lake, after=2 * DAYS).generations) == 1
+    assert [key.rsplit("/", 1)[-1] for key in lake.keys(MANIFESTS)] == ["manifest.json"]
+    assert not [key for key in lake.keys(GENERATIONS) if key.endswith("_manifest.json")]
+    assert lake.visible("json") == ["a", "b", "c"]
+
+
+def test_an_older_versions_generation_that_holds_the_only_copy_stays(lake: LakeUnderTest) -> None:
+    clean(lake, after=2 * DAYS)
+    as_before(lake)
+    change_by_hand(lake, location=f"s3://{BUCKET}/{LANDING}", parameters={})
+    result = clean(lake, after=5 * DAYS)
+    assert result.generations == ()
+    assert "2 sources that are nowhere else" in result.kept[0]
+
+
+def test_a_manifest_whose_data_files_are_gone_goes_too(lake: LakeUnderTest) -> None:
+    """The clean-up before ended half-way, or an older version deleted the data files alone."""
+    compact_again(lake, "c")
+    old = next(name for name in lake.manifests.names(JSON_DAY) if name not in current(lake))
+    lake.store.delete(lake.keys(lake.layout.generation_dir(JSON_DAY, old)))
+    assert clean(lake, after=timedelta(hours=1)).generations == ()
+    assert clean(lake, after=2 * DAYS).generations == (old,)
+    assert [key.split("/")[-2] in current(lake) for key in lake.keys(MANIFESTS)] == [True]
+
+
+def test_the_data_files_go_before_the_manifest(
+    lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compact_again(lake, "c")
+    deleted: list[str] = []
+    delete = lake.store.delete
+    monkeypatch.setattr(lake.store, "delete", lambda keys: (deleted.extend(keys), delete(keys)))
+    clean(lake, after=2 * DAYS)
+    assert deleted[-1].startswith(MANIFESTS)
+    assert any(key.startswith(GENERATIONS) for key in deleted)
+
+
+def test_a_generation_of_a_newer_version_stays(lake: LakeUnderTest) -> None:
+    key = lake.layout.manifest_key(JSON_DAY, "newer")
+    lake.store.put_bytes(key, b'{"version": 2, "segments": []}')
+    assert "deploy the newer version" in clean(lake, after=2 * DAYS).kept[0]
+    assert key in lake.keys(MANIFESTS)
+
+
+def current(lake: LakeUnderTest) -> str:
+    return str(lake.location("json"))

@@ -9,6 +9,7 @@ import pytest
 
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.errors import ManifestVersionError
 from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.operate.audit import AuditReader, Repairer, Repairs, Verdict, judge
 from clickstream_lake.transform.process import RawObjectProcessor
@@ -199,6 +200,18 @@ def test_a_missing_partition_is_registered_where_its_rows_are(
     assert "missing partition json" in kinds(verdict)
     repair(lake, verdict)
     assert audit(lake).breaches == ()
+
+
+def test_a_partition_is_not_registered_at_an_older_generation_than_a_newer_versions(
+    lake: LakeUnderTest,
+) -> None:
+    slot = Slot("json", DAY)
+    lake.store.put_bytes(lake.layout.manifest_key(slot, "newer"), b'{"version": 2}')
+    drop_partition(lake, "json")
+    verdict = audit(lake)
+    with pytest.raises(ManifestVersionError, match="deploy the newer version"):
+        repair(lake, verdict)
+    assert lake.state(slot) is None
 
 
 def test_a_missing_partition_of_the_rejects_is_registered(lake: LakeUnderTest) -> None:

@@ -1,0 +1,102 @@
+"""`clickstream files`: the data files of one snapshot of a table."""
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from clickstream_lake.cli import connection
+from clickstream_lake.cli.errors import UsageError
+from clickstream_lake.console import counted, examples, print_json, size, stderr
+
+if TYPE_CHECKING:
+    from clickstream_lake.operate.files import Snapshot
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(
+    epilog=examples(
+        "clickstream files --since 2025-11-20",
+        "clickstream files --partition year=2025/month=11/day=26 --format json",
+        "clickstream files --rejects --json | jq '.files[].uri'",
+        "clickstream files > files.txt",
+    )
+)
+def files(
+    *,
+    fmt: Annotated[
+        Literal["parquet", "json"] | None,
+        typer.Option("--format", help="Which of the two tables of events; by default parquet."),
+    ] = None,
+    rejects: Annotated[bool, typer.Option("--rejects", help="The table of rejects.")] = False,
+    table: Annotated[
+        str | None, typer.Option(help="The Glue table, where it has another name.")
+    ] = None,
+    partition: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this one, as year=2025/month=11/day=26. Can be given again."),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(help="Only partitions from this day on.", formats=["%Y-%m-%d"]),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(help="Only partitions up to this day, inclusive.", formats=["%Y-%m-%d"]),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object with sizes and partitions instead.")
+    ] = False,
+    database: connection.Database = connection.DATABASE,
+    profile: connection.Profile = None,
+    region: connection.Region = None,
+) -> None:
+    """Print the files of a table, for readers that are no SQL engine.
+
+    They are one consistent snapshot: every row once, whatever compaction does. They stay for the
+    grace period (24 hours by default). Listing a table's prefix instead finds rows twice, or none.
+    """
+    from clickstream_lake.lake.layout import Partition
+    from clickstream_lake.operate.files import snapshot
+
+    connection.connect(profile, region)
+    taken = snapshot(
+        _table(fmt, table, rejects=rejects),
+        database=database,
+        partitions=[Partition.parse(path) for path in partition] if partition else None,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+    )
+    if as_json:
+        print_json(_plain(taken))
+    else:
+        sys.stdout.writelines(f"{file.uri}\n" for file in taken.files)
+    total = size(sum(file.bytes for file in taken.files))
+    stderr.print(
+        f"{counted(len(taken.files), 'file')} of {taken.table}, {total}, "
+        f"as of {taken.taken_at:%Y-%m-%d %H:%M:%S} UTC",
+        style="dim",
+        highlight=False,
+    )
+
+
+def _table(fmt: Literal["parquet", "json"] | None, table: str | None, *, rejects: bool) -> str:
+    from clickstream_lake.lake.catalog import load_catalog
+
+    if sum((fmt is not None, table is not None, rejects)) > 1:
+        raise UsageError("choose one of --format, --rejects and --table")
+    return table or load_catalog().tables["rejects" if rejects else fmt or "parquet"].name
+
+
+def _plain(taken: "Snapshot") -> dict[str, Any]:
+    return {
+        "database": taken.database,
+        "table": taken.table,
+        "taken_at": taken.taken_at.isoformat(),
+        "files": [
+            {"uri": file.uri, "partition": dict(file.partition.keys), "bytes": file.bytes}
+            for file in taken.files
+        ],
+    }
