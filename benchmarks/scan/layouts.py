@@ -227,15 +227,16 @@ def _concatenate(inputs: list[Path], target: Path, options: ParquetOptions) -> P
     """Merge without clustering: rows stay in the order in which they arrived."""
     schema = load_catalog().arrow_schema()
     level = options.level if options.compression == "zstd" else None
+    rows = options.row_group_rows or load_catalog().row_group_rows
     with pq.ParquetWriter(
         target, schema, compression=options.compression, compression_level=level
     ) as writer:
         waiting: list[pa.Table] = []
         for path in inputs:
             waiting.append(pq.read_table(path, partitioning=None).cast(schema))
-            if sum(table.num_rows for table in waiting) >= options.row_group_rows:
-                writer.write_table(pa.concat_tables(waiting), options.row_group_rows)
+            if sum(table.num_rows for table in waiting) >= rows:
+                writer.write_table(pa.concat_tables(waiting), rows)
                 waiting = []
         if waiting:
-            writer.write_table(pa.concat_tables(waiting), options.row_group_rows)
+            writer.write_table(pa.concat_tables(waiting), rows)
     return target
