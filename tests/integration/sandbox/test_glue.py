@@ -73,7 +73,8 @@ def test_statistics_are_a_tables_own(bench: "Bench", glue: Any) -> None:  # noqa
     }
     glue.update_column_statistics_for_table(**name, ColumnStatisticsList=[one])
     assert known() == ["n"]
-    glue.delete_column_statistics_for_table(**name, ColumnName="n")
+    for _ in range(2):  # Trino clears those of new tables, which have none
+        glue.delete_column_statistics_for_table(**name, ColumnName="n")
     assert known() == []
     glue.update_column_statistics_for_table(**name, ColumnStatisticsList=[one])
     glue.delete_table(DatabaseName=name["DatabaseName"], Name="counted")
