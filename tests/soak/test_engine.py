@@ -1,4 +1,4 @@
-"""The engine that Athena is made of, queried all along while the lake changes under it."""
+"""A real engine, queried all along while the lake changes under it."""
 
 import os
 import shutil
