@@ -53,10 +53,10 @@ def files(
     profile: connection.Profile = None,
     region: connection.Region = None,
 ) -> None:
-    """Print the data files of one consistent snapshot of a table.
+    """Print the files of a table, for readers that are no SQL engine.
 
-    They hold every row once, whatever compaction does meanwhile, and stay for the grace period
-    (24 hours by default). Listing a table's prefix instead finds rows twice, or not at all.
+    They are one consistent snapshot: every row once, whatever compaction does. They stay for the
+    grace period (24 hours by default). Listing a table's prefix instead finds rows twice, or none.
     """
     from clickstream_lake.lake.layout import Partition
     from clickstream_lake.operate.files import snapshot

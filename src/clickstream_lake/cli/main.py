@@ -21,10 +21,11 @@ COMMANDS: Final = {
     "query": "Run SQL over the lake's tables, through Athena.",
     "estimate": "Predict what Athena would scan and charge for a query.",
     "compact": "Merge small files: show the plan, and queue the work.",
-    "files": "Print the data files of a table, for readers that are no SQL engine.",
+    "files": "Print the files of a table, for readers that are no SQL engine.",
     "audit": "Compare raw objects with what both tables show.",
     "replay": "Send raw objects through the transform again.",
     "sandbox": "A local AWS with the lake in it.",
+    "engine": "A Trino of your own over the lake: the engine that Athena is a relative of.",
 }
 """Each is the `app` of the module of its name; a test holds the line to its help."""
 

@@ -233,7 +233,7 @@ class Sandbox:
             client = self._athena_by
             if client == "trino":
                 storage = Storage(REGION, self.endpoint, self.credentials())
-                client = stack.enter_context(Trino(storage)).client
+                client = stack.enter_context(Trino(storage, quick=True)).client
             engine = TrinoEngine(client, s3=self.clients.s3, glue=self.clients.glue)
             stack.callback(engine.close)
         api = AthenaApi(engine=engine, s3=self.clients.s3, glue=self.clients.glue)

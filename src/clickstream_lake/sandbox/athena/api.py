@@ -7,7 +7,6 @@ own. Nothing else answers for Athena: what none of them knows is in no sandbox.
 import threading
 from typing import TYPE_CHECKING
 
-from clickstream_lake.sandbox.athena.dialect import bind_parameters
 from clickstream_lake.sandbox.athena.executions import Execution, Executions
 from clickstream_lake.sandbox.athena.metadata import Metadata
 from clickstream_lake.sandbox.athena.named_queries import NamedQueries
@@ -23,6 +22,7 @@ from clickstream_lake.sandbox.athena.requests import (
 )
 from clickstream_lake.sandbox.athena.results import page as page_of_rows
 from clickstream_lake.sandbox.athena.results import publish
+from clickstream_lake.sandbox.athena.statements.bind import bind_parameters
 from clickstream_lake.sandbox.athena.workgroups import PRIMARY, Workgroups
 from clickstream_lake.sandbox.errors import QueryError
 
@@ -50,12 +50,13 @@ class AthenaApi:
             glue: knows the databases and tables.
         """
         self._workgroups = Workgroups()
-        self._executions = Executions(engine, lambda execution: publish(execution, s3))
+        prepared = PreparedStatements(self._workgroups)
+        self._executions = Executions(engine, lambda execution: publish(execution, s3), prepared)
         self._lock = threading.Lock()
         parts = (
             self._workgroups,
             NamedQueries(self._workgroups),
-            PreparedStatements(self._workgroups),
+            prepared,
             Metadata(glue),
         )
         self._operations: Operations = {
@@ -96,7 +97,7 @@ class AthenaApi:
         return alone
 
     def close(self) -> None:
-        """Wait for the queries that run."""
+        """Stop the queries that run."""
         self._executions.close()
 
     def _start(self, payload: Payload) -> Payload:

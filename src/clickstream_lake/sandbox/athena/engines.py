@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from clickstream_lake.sandbox.athena.engine import QueryResult
+    from clickstream_lake.sandbox.athena.answer import QueryResult
+    from clickstream_lake.sandbox.athena.statements.session import Prepared
 
 
 class Stop:
@@ -45,25 +46,14 @@ class Engine(Protocol):
         """How many queries run at the same time; others wait."""
         ...
 
-    def query(self, sql: str, database: str, stop: Stop) -> "QueryResult":
-        """Run what the engine itself understands: queries; on Trino, each of its statements.
-
-        Args:
-            sql: one statement, without a final semicolon.
-            database: the database of tables that the statement does not qualify.
-            stop: says when to end early.
-
-        Raises:
-            QueryError: it is wrong, the data fail it, or it was stopped.
-        """
-        ...
-
     def execute(
         self,
         sql: str,
         database: str = "default",
         *,
         new_table: str | None = None,
+        workgroup: str = "primary",
+        prepared: "Prepared | None" = None,
         stop: Stop | None = None,
     ) -> "QueryResult":
         """Run one of Athena's statements.
@@ -72,6 +62,8 @@ class Engine(Protocol):
             sql: in Athena's dialect.
             database: the database of tables that the statement does not qualify.
             new_table: URI where CREATE TABLE … AS puts files if the statement does not say.
+            workgroup: whose prepared statements these are.
+            prepared: keeps them; without it, the engine does.
             stop: says when to end early.
 
         Raises:

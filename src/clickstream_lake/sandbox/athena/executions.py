@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_lake.sandbox.athena.engines import Stop
 from clickstream_lake.sandbox.athena.results import as_text, column_info
-from clickstream_lake.sandbox.athena.statements import read_statement
+from clickstream_lake.sandbox.athena.statements.model import Statement
+from clickstream_lake.sandbox.athena.statements.read import read_statement
 from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from clickstream_lake.sandbox.athena.engine import QueryResult
+    from clickstream_lake.sandbox.athena.answer import QueryResult
     from clickstream_lake.sandbox.athena.engines import Engine
+    from clickstream_lake.sandbox.athena.prepared import PreparedStatements
 
 _USER_ERROR, _SYSTEM_ERROR = 2, 1  # Athena's error categories
 _ENGINE = "Athena engine version 3"
@@ -52,15 +54,17 @@ class Execution:
         return self.state in _FINAL
 
     @cached_property
+    def statement(self) -> Statement | None:
+        """What it asks for; None if nobody can tell."""
+        try:
+            return read_statement(self.query, self.database)
+        except QueryError:
+            return None
+
+    @property
     def kind(self) -> str:
         """`DDL`, `UTILITY` or `DML`, by which Athena chooses the result's format."""
-        try:
-            statement = read_statement(self.query)
-        except QueryError:
-            return "DML"
-        if statement is None:
-            return "DDL" if self.query.lstrip().upper().startswith("CREATE") else "DML"
-        return "DDL" if statement.kind == "repair" else "UTILITY"
+        return self.statement.kind if self.statement else "DML"
 
     @property
     def location(self) -> str:
@@ -109,9 +113,14 @@ class Execution:
                 "SelectedEngineVersion": "AUTO",
                 "EffectiveEngineVersion": _ENGINE,
             },
-            "SubstatementType": self.query.split(maxsplit=1)[0].upper() if self.query else "",
+            "SubstatementType": self._substatement(),
         }
         return described | ({"ExecutionParameters": self.parameters} if self.parameters else {})
+
+    def _substatement(self) -> str:
+        if self.statement is None:
+            return ""
+        return self.statement.substatement or getattr(self.statement, "verb", "")
 
     def _statistics(self) -> dict[str, Any]:
         now = self.completed or time.time()
@@ -132,7 +141,12 @@ class Execution:
 class Executions:
     """All executions of one API, newest last; safe to use from several threads."""
 
-    def __init__(self, engine: "Engine", publish: Callable[[Execution], None]) -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        publish: Callable[[Execution], None],
+        prepared: "PreparedStatements",
+    ) -> None:
         """Run statements on `engine`, and let `publish` write the files of each result."""
         self._engine = engine
         self._publish = publish
@@ -140,6 +154,7 @@ class Executions:
         self._all: dict[str, Execution] = {}
         self._futures: dict[str, Future[None]] = {}
         self._by_token: dict[str, str] = {}
+        self._prepared = prepared
         self._lock = threading.Lock()
 
     def start(self, execution: Execution, token: str | None, sql: str) -> str:
@@ -179,7 +194,9 @@ class Executions:
         execution.stop.request()
 
     def close(self) -> None:
-        """Wait for running executions, and start no more."""
+        """Stop what runs or waits, and start no more."""
+        for execution in [*self._all.values()]:
+            self.stop(execution)
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, execution: Execution, sql: str) -> None:
@@ -193,6 +210,8 @@ class Executions:
                 sql,
                 execution.database,
                 new_table=f"{execution.output}tables/{execution.id}/",
+                workgroup=execution.workgroup,
+                prepared=self._prepared,
                 stop=execution.stop,
             )
             if not execution.is_final:

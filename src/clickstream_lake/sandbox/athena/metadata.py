@@ -95,8 +95,12 @@ def _known(catalog: str) -> None:
 
 def _metadata(error: ClientError) -> ApiError:
     said = error.response["Error"]
-    reason = f"{said['Message']} (Service: AmazonDataCatalog; Error Code: {said['Code']})"
-    return ApiError("MetadataException", reason)
+    # Clients look for Glue's code in Athena's message, by all of this.
+    service = (
+        f"Service: AmazonDataCatalog; Status Code: 400; Error Code: {said['Code']}; "
+        f"Request ID: {error.response['ResponseMetadata']['RequestId']}; Proxy: null"
+    )
+    return ApiError("MetadataException", f"{said['Message']} ({service})")
 
 
 def _describe_database(raw: Any) -> Payload:  # noqa: ANN401 - Glue's shape

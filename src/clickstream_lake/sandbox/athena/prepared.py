@@ -112,6 +112,6 @@ class PreparedStatements:
 
     def _leave(self, workgroup: str, *, recursive: bool) -> bool:
         del recursive  # they are no contents that keep a workgroup
-        for key in [key for key in self._all if key[0] == workgroup]:
+        for key in [key for key in list(self._all) if key[0] == workgroup]:
             del self._all[key]
         return True

@@ -1,17 +1,23 @@
 """Athena's queries answered by a Trino: the same statements, what they read and cost included."""
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from clickstream_lake.engine.errors import EngineError, StatementError
 from clickstream_lake.sandbox.athena import billing
-from clickstream_lake.sandbox.athena.engine import QueryResult
+from clickstream_lake.sandbox.athena.answer import QueryResult
 from clickstream_lake.sandbox.athena.engines import Stop
-from clickstream_lake.sandbox.athena.statements import read_statement, run_metadata
+from clickstream_lake.sandbox.athena.prepared import PreparedStatements
+from clickstream_lake.sandbox.athena.statements.run import Statements
+from clickstream_lake.sandbox.athena.statements.session import Session
+from clickstream_lake.sandbox.athena.statements.trino import TrinoRows
 from clickstream_lake.sandbox.athena.storage import TableStorage
 from clickstream_lake.sandbox.athena.tables import GlueCatalog
 from clickstream_lake.sandbox.athena.trino_values import printed, shown_type
+from clickstream_lake.sandbox.athena.workgroups import Workgroups
 from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
@@ -19,9 +25,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from clickstream_lake.engine.client import Answer, Client
+    from clickstream_lake.sandbox.athena.statements.session import Prepared
 
-# As Athena's default quota of active queries; each takes a thread that waits.
-_CONCURRENT_QUERIES: Final = 25
+# One node does no more at once; what waits here cannot run into Trino's own time limits.
+_CONCURRENT_QUERIES: Final = max(4, 2 * (os.cpu_count() or 1))
 
 
 class TrinoEngine:
@@ -40,26 +47,13 @@ class TrinoEngine:
         self._client = client
         self._catalog = GlueCatalog(glue)
         self._storage = TableStorage(s3)
+        self._prepared = PreparedStatements(Workgroups())
+        rows = TrinoRows(self._catalog, self._storage, self._ask, _result)
+        self._statements = Statements(self._catalog, self._storage, rows)
 
     def close(self) -> None:
         """Drop what is kept on disk."""
         self._storage.close()
-
-    def query(self, sql: str, database: str, stop: Stop) -> QueryResult:
-        """Run a statement of Trino's.
-
-        Raises:
-            QueryError: Trino refuses it, or fails in it, or it was stopped.
-        """
-        statement = self._client.statement(sql, schema=database)
-        stop.on_request(statement.cancel)
-        try:
-            answer = statement.run()
-        except StatementError as error:
-            raise QueryError(error.name, error.message, user=error.kind == "USER_ERROR") from error
-        except EngineError as error:
-            raise QueryError("GENERIC_INTERNAL_ERROR", str(error), user=False) from error
-        return _result(answer)
 
     def execute(
         self,
@@ -67,22 +61,31 @@ class TrinoEngine:
         database: str = "default",
         *,
         new_table: str | None = None,
+        workgroup: str = "primary",
+        prepared: "Prepared | None" = None,
         stop: Stop | None = None,
     ) -> QueryResult:
-        """Run one of Athena's statements.
+        """Run one of Athena's statements; the arguments are those of `engines.Engine`.
 
         Raises:
             QueryError: it is wrong, the data fail it, or it was stopped.
         """
-        del new_table
+        session = Session(
+            prepared or self._prepared, database, new_table, workgroup, stop or Stop()
+        )
+        return self._statements.run(sql, session)
+
+    def _ask(self, sql: str, session: Session, properties: Mapping[str, str]) -> "Answer":
+        statement = self._client.statement(
+            sql, schema=session.database, session=dict(properties) or None
+        )
+        session.stop.on_request(statement.cancel)
         try:
-            statement = read_statement(sql)
-        except QueryError:
-            statement = None  # what only Trino knows
-        if statement is not None:
-            columns, table = run_metadata(statement, self._catalog, self._storage, database)
-            return QueryResult(columns, ["string"] * len(columns), table, 0, 0, 0)
-        return self.query(sql.rstrip().rstrip(";"), database, stop or Stop())
+            return statement.run()
+        except StatementError as error:
+            raise QueryError(error.name, error.message, user=error.kind == "USER_ERROR") from error
+        except EngineError as error:
+            raise QueryError("GENERIC_INTERNAL_ERROR", str(error), user=False) from error
 
 
 def _result(answer: "Answer") -> QueryResult:

@@ -6,6 +6,7 @@ file with the process's own standard output and error.
 """
 
 import importlib
+import io
 import json
 import os
 import pickle
@@ -122,4 +123,6 @@ def _printing_to(log: str) -> Iterator[None]:
 if __name__ == "__main__":
     # Ctrl-C ends the sandbox, and the sandbox ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a crash does not take the log along
     serve(Connection(int(sys.argv[1])))
