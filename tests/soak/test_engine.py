@@ -69,7 +69,6 @@ def test_no_query_of_the_engine_sees_the_lake_change(
     assert len(reader.kinds) == 8
 
 
-@pytest.mark.engine
 @pytest.mark.soak
 def test_no_query_of_the_engine_sees_a_lake_under_load_change(
     engine: Engine, tmp_path: Path, say: Callable[[str], None]
