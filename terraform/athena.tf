@@ -3,11 +3,14 @@
 locals {
   athena_results_prefix = "athena-results/"
 
+  # Beside the catalogs: the sandbox saves the same.
+  queries_dir = "${path.module}/../src/clickstream_lake/catalogs/queries"
+
   saved_queries = merge([
     for key, stream in local.streams : {
-      for file in fileset("${path.module}/queries", "*.sql") : "${key}-${trimsuffix(file, ".sql")}" => {
+      for file in fileset(local.queries_dir, "*.sql") : "${key}-${trimsuffix(file, ".sql")}" => {
         name = "${stream.name}: ${replace(trimsuffix(file, ".sql"), "_", " ")}"
-        sql = templatefile("${path.module}/queries/${file}", {
+        sql = templatefile("${local.queries_dir}/${file}", {
           json    = stream.tables["json"].name
           parquet = stream.tables["parquet"].name
           rejects = stream.tables["rejects"].name

@@ -75,5 +75,5 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     port = free_port()
     environment = Credentials.kept_in(directory).environment()
     storage = Storage("us-east-1", f"http://127.0.0.1:{port}", environment)
-    with Trino(storage, server=server) as trino:
+    with Trino(storage, server=server, quick=True) as trino:
         yield Engine(trino.client, port, directory)

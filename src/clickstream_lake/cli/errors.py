@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from clickstream_lake.console import command_name, stderr
+from clickstream_lake.engine.errors import EngineError
 from clickstream_lake.errors import ToolkitError
 from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.sandbox.errors import QueryError, SandboxError
@@ -25,7 +26,7 @@ _CREDENTIALS_REFUSED = {
     "InvalidClientTokenId",
     "UnrecognizedClientException",
 }
-_KNOWN = (ToolkitError, LakeError, QueryError, SandboxError)
+_KNOWN = (ToolkitError, EngineError, LakeError, QueryError, SandboxError)
 
 
 def report(error: Exception) -> int | None:

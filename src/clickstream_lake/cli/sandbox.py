@@ -4,11 +4,12 @@ import signal
 import threading
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
+from clickstream_lake.cli.engine import install_engine
 from clickstream_lake.cli.errors import complain, sandbox_extra, warn_without_kernel
 from clickstream_lake.console import command_name, examples, print_json, stderr, stdout
 
@@ -32,6 +33,7 @@ def _sandbox() -> None:
         "clickstream sandbox up",
         "clickstream sandbox up --port 0 --json",
         "clickstream sandbox up --dir .clickstream/lake",
+        "clickstream sandbox up --athena trino",
     )
 )
 def up(
@@ -55,6 +57,13 @@ def up(
     workers: Annotated[
         int, typer.Option(min=1, help="Invocations of each function at the same time.")
     ] = 2,
+    athena: Annotated[
+        Literal["embedded", "trino"],
+        typer.Option(
+            help="What answers Athena's queries: the embedded engine, or a real Trino, which "
+            "`clickstream engine install` brings."
+        ),
+    ] = "embedded",
 ) -> None:
     """Run the local AWS until Ctrl-C: S3, SQS, Firehose, Lambda, Glue, Athena, schedules."""
     stderr.print("Starting the local AWS …", style="dim")
@@ -62,6 +71,8 @@ def up(
         from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
         from clickstream_lake.sandbox.state import held, restore
 
+    if athena == "trino":
+        install_engine()
     warn_without_kernel()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -70,7 +81,11 @@ def up(
     with (
         held(directory) if directory else nullcontext(),
         lake_sandbox(
-            provision=by_catalog(settings), port=port, directory=directory, concurrency=workers
+            provision=by_catalog(settings),
+            port=port,
+            directory=directory,
+            concurrency=workers,
+            athena=athena,
         ) as sandbox,
     ):
         kept = restore(sandbox.clients, sandbox.resources, directory) if directory else 0

@@ -11,9 +11,10 @@ import os
 import zipfile
 from dataclasses import dataclass
 from functools import partial
+from string import Template
 from typing import TYPE_CHECKING, Final
 
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog import CATALOG_PATH, TableFormatName, load_catalog
 from clickstream_lake.lake.layout import FORMATS, Layout
 from clickstream_lake.sandbox.resources import Provision, Resources
 from clickstream_lake.sandbox.runtime.function import Function
@@ -38,6 +39,10 @@ ERRORS_PREFIX: Final = "errors/"
 RESULTS_PREFIX: Final = "athena-results/"
 GUARD_NAME: Final = "READ-BY-GLUE-PARTITIONS"
 FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
+
+TABLES: Final[tuple[TableFormatName, ...]] = ("json", "parquet", "rejects")
+QUERIES: Final = CATALOG_PATH.parent / "queries"
+"""The saved queries, which Terraform reads, too."""
 
 _PASSED_ON = ("CLICKSTREAM_KERNEL",)
 _VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
@@ -134,6 +139,7 @@ class _Provisioner:
             "cleanup", settings.cleanup_schedule, "cleanup", compact_arn_of_function, role
         )
         self._create_workgroup()
+        self._save_queries()
         return Resources(
             bucket=self._bucket,
             stream=self._stream,
@@ -158,7 +164,7 @@ class _Provisioner:
     def _create_tables(self) -> None:
         glue = self._clients.glue
         glue.create_database(DatabaseInput={"Name": self._database})
-        for fmt in ("json", "parquet", "rejects"):
+        for fmt in TABLES:
             table = self._catalog.glue_table_input(fmt, self._bucket, self._layout)
             # The catalog's own type is looser than the client's.
             glue.create_table(DatabaseName=self._database, TableInput=table)  # type: ignore[arg-type]
@@ -296,6 +302,18 @@ class _Provisioner:
             },
             Tags=[{"Key": "Sandbox", "Value": "true"}],
         )
+
+    def _save_queries(self) -> None:
+        tables: dict[str, str] = {fmt: self._catalog.tables[fmt].name for fmt in TABLES}
+        for file in sorted(QUERIES.glob("*.sql")):
+            sql = Template(file.read_text(encoding="utf-8")).safe_substitute(tables)
+            self._clients.athena.create_named_query(
+                Name=f"{self._stream}: {file.stem.replace('_', ' ')}",
+                Description=sql.splitlines()[0].removeprefix("--").strip(),
+                Database=self._database,
+                QueryString=sql,
+                WorkGroup=self._settings.name,
+            )
 
 
 def _empty_archive() -> bytes:

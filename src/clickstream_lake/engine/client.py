@@ -6,7 +6,7 @@ Trino's own client for Python would turn values into Python's; here they stay as
 import threading
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import urllib3
 
@@ -33,11 +33,18 @@ class Column:
     """A column of an answer.
 
     Attributes:
-        type: as Trino spells it: `timestamp(3) with time zone`, `array(row(x integer))`.
+        type: as Trino spells it: `timestamp(3) with time zone`, `array(row("x" integer))`.
+        signature: the same as a tree: `rawType`, and `arguments`, each with `kind` and `value`.
     """
 
     name: str
     type: str
+    signature: dict[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def read(cls, described: dict[str, Any]) -> Self:
+        """Read a column of an answer."""
+        return cls(described["name"], described["type"], described["typeSignature"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +209,9 @@ class Statement:
         rows: list[list[Any]] = []
         while True:
             if described := answer.get("columns"):
-                columns = [Column(one["name"], one["type"]) for one in described]
+                columns = [
+                    Column(one["name"], one["type"], one["typeSignature"]) for one in described
+                ]
             rows += answer.get("data") or []
             if error := answer.get("error"):
                 raise StatementError.read(error)

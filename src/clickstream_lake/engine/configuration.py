@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from clickstream_lake.engine.client import CATALOG
 
@@ -28,7 +27,9 @@ class Storage:
     environment: dict[str, str] = field(default_factory=dict, repr=False)
 
 
-def write(directory: Path, storage: Storage, *, port: int, heap: str, plugins: Path) -> None:
+def write(
+    directory: Path, storage: Storage, *, port: int, heap: str, quick: bool, plugins: Path
+) -> None:
     """Write all files of `etc`.
 
     Args:
@@ -36,6 +37,7 @@ def write(directory: Path, storage: Storage, *, port: int, heap: str, plugins: P
         storage: what the catalogs are over.
         port: of the loopback interface.
         heap: Java's heap at most, as its option `-Xmx` has it: `2G`.
+        quick: compile less: it starts in half the processor time, and long queries take longer.
         plugins: the directory of the plug-ins to load.
     """
     catalogs = directory / "etc" / "catalog"
@@ -45,7 +47,7 @@ def write(directory: Path, storage: Storage, *, port: int, heap: str, plugins: P
     _properties(etc / "log.properties", {"": "WARN"})
     _properties(catalogs / f"{CATALOG}.properties", _hive(storage))
     _properties(catalogs / f"{ICEBERG}.properties", _iceberg(storage))
-    options = "".join(f'"{option}"\n' for option in _java(heap, etc))
+    options = "".join(f'"{option}"\n' for option in _java(heap, etc, quick=quick))
     (etc / "jvm.options").write_text(options, encoding="utf-8")
 
 
@@ -73,6 +75,11 @@ def _server(port: int) -> dict[str, str]:
         "http-server.http.port": str(port),
         "discovery.uri": f"http://127.0.0.1:{port}",
         "http-server.log.enabled": "false",
+        # The only worker is the server itself: one that is slow to answer is busy, and not lost.
+        "query.remote-task.max-error-duration": "10m",
+        "exchange.max-error-duration": "10m",
+        "exchange.http-client.request-timeout": "60s",
+        "exchange.http-client.idle-timeout": "60s",
         # As in Athena: a name without catalog is one of Glue's, times without zone are UTC, a
         # statement has at most 262,144 bytes, and runs for at most half an hour.
         "sql.default-catalog": CATALOG,
@@ -141,10 +148,10 @@ def _common(storage: Storage) -> dict[str, str]:
     }
 
 
-def _java(heap: str, etc: Path) -> list[str]:
+def _java(heap: str, etc: Path, *, quick: bool) -> list[str]:
     return [
-        "-server",
         f"-Xmx{heap}",
+        *(["-XX:TieredStopAtLevel=1"] if quick else []),
         # Of many small queries on a small machine; the others are for many cores.
         "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
@@ -161,15 +168,3 @@ def _java(heap: str, etc: Path) -> list[str]:
         f"-Dconfig={etc / 'config.properties'}",
         f"-Dlog.levels-file={etc / 'log.properties'}",
     ]
-
-
-def check_endpoint(endpoint: str) -> str:
-    """The endpoint, without a slash at its end.
-
-    Raises:
-        ValueError: it is no URL.
-    """
-    parts = urlsplit(endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{endpoint} is no endpoint, such as http://127.0.0.1:4577")
-    return endpoint.rstrip("/")

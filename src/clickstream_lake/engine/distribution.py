@@ -6,11 +6,12 @@ It is kept in a cache outside any checkout, for all of them: `$CLICKSTREAM_CACHE
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +33,8 @@ Report = Callable[[str, int, int], None]
 
 _CHUNK: Final = 1 << 20
 _TAIL: Final = 15  # lines of Maven's words that are shown
+_MB: Final = 1_000_000
+_PROGRESS: Final = re.compile(r"Progress \(1\): (?P<done>\d+)(?:\.\d+)?/(?P<total>\d+) MB")
 
 
 def cache_directory() -> Path:
@@ -161,19 +164,25 @@ def _by_maven(directory: Path, report: Report) -> Path:
             f"Maven, or get {FILE_NAME} (820 MB; {ARTIFACT} on Maven Central) and name it with "
             "--archive"
         )
-    report("Downloading by Maven", 0, 0)
     # As a copy, because where Maven keeps its own is Maven's affair.
-    command = [maven, "--batch-mode", "dependency:copy", f"-Dartifact={ARTIFACT}"]
-    command += [f"-DoutputDirectory={directory}"]
-    done = subprocess.run(  # noqa: S603 - Maven, with arguments of ours
+    command = [maven, "dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={directory}"]
+    with subprocess.Popen(  # noqa: S603 - Maven, with arguments of ours
         command,
         cwd=directory,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = "\n".join(done.stdout.splitlines()[-_TAIL:])
-        raise EngineError(f"Maven could not get {ARTIFACT}:\n{said}")
+        text=True,  # which makes a line's end of the carriage return after each of its progress
+        errors="replace",
+    ) as running:
+        assert running.stdout is not None  # noqa: S101 - it was made with a pipe
+        said: deque[str] = deque(maxlen=_TAIL)
+        report("Downloading", 0, 0)
+        for line in running.stdout:
+            if match := _PROGRESS.match(line):
+                report("Downloading", int(match["done"]) * _MB, int(match["total"]) * _MB)
+            else:
+                said.append(line.rstrip())
+    if running.returncode != 0:
+        raise EngineError(f"Maven could not get {ARTIFACT}:\n" + "\n".join(said))
     return directory / FILE_NAME

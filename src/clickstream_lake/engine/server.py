@@ -50,7 +50,8 @@ class Trino:
         java: Path | None = None,
         port: int = 0,
         heap: str = HEAP,
-        start_seconds: float = 180.0,
+        quick: bool = False,
+        start_seconds: float = 300.0,
     ) -> None:
         """Describe it; entering the context starts it.
 
@@ -60,6 +61,7 @@ class Trino:
             java: the program; by default it is looked for.
             port: of the loopback interface; 0 takes a free one.
             heap: Java's heap at most, as its option `-Xmx` has it.
+            quick: compile less: it starts in half the processor time, and long queries take longer.
             start_seconds: how long it may take to answer.
         """
         self._storage = storage
@@ -67,6 +69,7 @@ class Trino:
         self._java = java
         self._port = port
         self._heap = heap
+        self._quick = quick
         self._start_seconds = start_seconds
         self._stack = ExitStack()
 
@@ -90,6 +93,15 @@ class Trino:
         """Stop it, and remove its files."""
         self._stack.__exit__(kind, error, trace)
 
+    def check(self) -> None:
+        """Raise an error if it has ended by itself.
+
+        Raises:
+            EngineError: with its last words.
+        """
+        if self._process.poll() is not None:
+            raise EngineError(f"the engine has ended by itself:\n{_tail(self._log)}")
+
     def _start(self, stack: ExitStack) -> None:
         server = self._server or install()
         java = self._java or find_java()
@@ -102,11 +114,12 @@ class Trino:
             self._storage,
             port=self.port,
             heap=self._heap,
+            quick=self._quick,
             plugins=server / "plugin",
         )
         self.log = directory / "server.log"
-        log = stack.enter_context(self.log.open("w+b"))
-        process = subprocess.Popen(  # noqa: S603 - a Java that was found, with arguments of ours
+        self._log = stack.enter_context(self.log.open("w+b"))
+        self._process = subprocess.Popen(  # noqa: S603 - a Java that was found, with arguments of ours
             [
                 *(sys.executable, "-I", supervise.__file__, directory, java),
                 f"@{directory / 'etc' / 'jvm.options'}",
@@ -115,15 +128,15 @@ class Trino:
             cwd=directory,
             env=self._environment(),
             stdin=subprocess.PIPE,
-            stdout=log,
+            stdout=self._log,
             stderr=subprocess.STDOUT,
             # Ctrl-C in a terminal is for this process, which stops the other.
             start_new_session=True,
         )
-        stack.callback(_stop, process)
+        stack.callback(_stop, self._process)
         self.client = Client(self.endpoint)
         stack.callback(self.client.close)
-        self._wait(process, log)
+        self._wait()
 
     def _environment(self) -> dict[str, str]:
         own = self._storage.environment
@@ -131,7 +144,7 @@ class Trino:
         inherited = {k: v for k, v in os.environ.items() if not own or k not in _CREDENTIALS}
         return inherited | own
 
-    def _wait(self, process: "subprocess.Popen[bytes]", log: BinaryIO) -> None:
+    def _wait(self) -> None:
         deadline = time.monotonic() + self._start_seconds
         last: Exception | None = None
         while True:
@@ -140,12 +153,11 @@ class Trino:
                     return
             except (EngineError, StatementError) as error:
                 last = error
-            if process.poll() is not None:
-                raise EngineError(f"the engine did not start:\n{_tail(log)}")
+            self.check()
             if time.monotonic() > deadline:
                 seconds = f"{self._start_seconds:.0f} s"
                 raise EngineError(
-                    f"the engine did not answer within {seconds} ({last}):\n{_tail(log)}"
+                    f"the engine did not answer within {seconds} ({last}):\n{_tail(self._log)}"
                 )
             time.sleep(_POLL_SECONDS)
 

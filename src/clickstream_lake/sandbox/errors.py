@@ -12,13 +12,15 @@ class ApiError(Exception):
         code: AWS's error code, for instance `ResourceNotFoundException`.
         message: for people.
         status: the HTTP status.
+        request_id: by which the log knows the request; empty for one that it does not name.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(self, code: str, message: str, status: int = 400, request_id: str = "") -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.request_id = request_id
 
 
 class QueryError(Exception):

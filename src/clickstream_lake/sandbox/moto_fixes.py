@@ -10,7 +10,9 @@ notices:
   a Lambda container. The sandbox has pollers of its own (`event_source.py`).
 - Queue policies. moto drops a queue's policy whenever another attribute is set: a client that set
   it, such as Terraform, waits for it forever.
+- Alarms. moto says of a new one that all is well; AWS, that it knows nothing yet.
 - Speed. moto lists its own directory with every request.
+- HTML. moto says that its JSON is HTML, and answers with pages where it has no answer.
 - Other origins. moto lets the pages of any of them read its answers (CORS).
 - S3 keys with a line feed, which moto's routes do not see.
 - S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), but moto encodes it.
@@ -21,7 +23,6 @@ What only Terraform notices:
   `RedrivePolicy` with spaces: the provider waits forever, or sees drift.
 - S3 reads a statement that denies plain HTTP as one that denies everything. The sandbox speaks
   plain HTTP inside one machine; here that counts as TLS.
-- Athena cannot delete a saved query.
 """
 
 import json
@@ -33,12 +34,14 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote_plus
 
+from flask import Flask, Response
 from moto import backends
-from moto.athena.responses import AthenaResponse
+from moto.cloudwatch.models import Alarm
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.moto_server import werkzeug_app
 from moto.moto_server.utilities import RegexConverter
+from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3 import notifications
 from moto.sqs.models import Queue, SQSBackend, sqs_backends
 
@@ -80,6 +83,13 @@ def messages_of(url: str, region: str) -> list[tuple[str, str | None]]:
         return [(message.body, message.group_id) for message in waiting]
 
 
+def open_service(name: Any) -> Flask:  # noqa: ANN401 - moto's own literal
+    """The application of one of moto's services, which raises what it would make HTML of."""
+    app = create_backend_app(name)
+    app.config["TRAP_HTTP_EXCEPTIONS"] = True
+    return app
+
+
 def _for_pipelines(ending: threading.Event) -> Iterator[AbstractContextManager[object]]:
     for name in _SQS_OPERATIONS:
         yield patch.object(SQSBackend, name, _locked(getattr(SQSBackend, name), _QUEUES))
@@ -91,7 +101,9 @@ def _for_pipelines(ending: threading.Event) -> Iterator[AbstractContextManager[o
     set_attributes = _keep_policy(Queue._set_attributes)  # noqa: SLF001 - no other access
     yield patch.object(Queue, "_set_attributes", set_attributes)
     yield patch.object(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
+    yield patch.object(Response, "default_mimetype", None)
     yield patch.object(werkzeug_app, "RegexConverter", _AnyCharacter)
+    yield patch.object(Alarm, "__init__", _not_yet_known(Alarm.__init__))
     modules = tuple(backends.list_of_moto_modules())
     yield patch.object(backends, "list_of_moto_modules", lambda: modules)
 
@@ -105,7 +117,6 @@ def _for_terraform() -> Iterator[AbstractContextManager[object]]:
     )
     permitted = _over_tls(IAMPolicyStatement.is_action_permitted)
     yield patch.object(IAMPolicyStatement, "is_action_permitted", permitted)
-    yield patch.object(AthenaResponse, "delete_named_query", _delete_named_query, create=True)
 
 
 class _AnyCharacter(RegexConverter):
@@ -154,6 +165,14 @@ def _keep_policy(set_attributes: Callable[..., None]) -> Callable[..., None]:
     return keeping
 
 
+def _not_yet_known(initialise: Callable[..., None]) -> Callable[..., None]:
+    def initialised(alarm: Alarm, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passes moto's own types through
+        initialise(alarm, *args, **kwargs)
+        alarm.state_value = "INSUFFICIENT_DATA"
+
+    return initialised
+
+
 def _no_mappings(queue: Queue) -> dict[str, Any]:
     del queue
     return {}
@@ -187,8 +206,3 @@ def _over_tls(is_action_permitted: Callable[..., Any]) -> Callable[..., Any]:
         return is_action_permitted(statement, *args, **kwargs)
 
     return permitted
-
-
-def _delete_named_query(response: Any) -> str:  # noqa: ANN401 - moto's types
-    response.athena_backend.named_queries.pop(response._get_param("NamedQueryId"), None)  # noqa: SLF001 - no other access
-    return "{}"

@@ -11,21 +11,26 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from moto.firehose.models import firehose_backends
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
+from clickstream_lake.engine.configuration import Storage
+from clickstream_lake.engine.server import Trino
 from clickstream_lake.sandbox.athena.api import AthenaApi
 from clickstream_lake.sandbox.athena.engine import QueryEngine
+from clickstream_lake.sandbox.athena.trino_engine import TrinoEngine
 from clickstream_lake.sandbox.clients import Clients
 from clickstream_lake.sandbox.door import Door
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.event_source import EventSources
 from clickstream_lake.sandbox.firehose import ACCOUNT, Firehose, Refuse
-from clickstream_lake.sandbox.moto_fixes import moto_fixes
-from clickstream_lake.sandbox.resources import Credentials, make_private
+from clickstream_lake.sandbox.glue import GlueApi
+from clickstream_lake.sandbox.moto_fixes import moto_fixes, open_service
+from clickstream_lake.sandbox.redrive import MoveTasks
+from clickstream_lake.sandbox.resources import REGION, Credentials, make_private
 from clickstream_lake.sandbox.runtime.service import LambdaService
 from clickstream_lake.sandbox.scheduler import Scheduler, Tick
 from clickstream_lake.sandbox.server import Router, Server
@@ -33,6 +38,8 @@ from clickstream_lake.sandbox.server import Router, Server
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from clickstream_lake.engine.client import Client
+    from clickstream_lake.sandbox.athena.engines import Engine
     from clickstream_lake.sandbox.resources import Provision, Resources
     from clickstream_lake.sandbox.runtime.service import EntryPoint
     from clickstream_lake.sandbox.runtime.worker import Handler
@@ -73,6 +80,7 @@ class Sandbox:
         handlers: "Mapping[str, Handler] | None" = None,
         environment: Mapping[str, str] | None = None,
         middleware: "Callable[[WSGIApplication], WSGIApplication] | None" = None,
+        athena: "Literal['embedded', 'trino'] | Client" = "embedded",
     ) -> None:
         """Describe a sandbox; entering the context starts it.
 
@@ -92,6 +100,8 @@ class Sandbox:
                 no worker is started before it has something to do.
             environment: further variables for every function.
             middleware: wraps the HTTP application, for tests that break calls.
+            athena: what answers Athena's queries: the embedded engine, a Trino of its own, or one
+                that runs already, over this sandbox's endpoint and with its credentials.
         """
         self._provision = provision
         self._entry_point = entry_point
@@ -104,6 +114,7 @@ class Sandbox:
         self._handlers = handlers
         self._environment = dict(environment or {})
         self._middleware = middleware
+        self._athena_by = athena
         self._stack = ExitStack()
         self._resources: Resources | None = None
         self._ready = False
@@ -112,6 +123,7 @@ class Sandbox:
         """Start everything, provision the lake, and start a worker for each of its functions.
 
         Raises:
+            EngineError: the Trino of its own cannot be had or started.
             SandboxError: another sandbox runs in this process, the port is taken, or a function
                 cannot start.
         """
@@ -180,10 +192,10 @@ class Sandbox:
             _describe_stream, self.clients.s3, clock=self._clock, refuse=self._refuse
         )
         self._router = Router(
-            DomainDispatcherApplication(create_backend_app),
+            DomainDispatcherApplication(open_service),
             firehose=self.firehose,
             functions=self.functions,
-            apis=[self._athena(stack)],
+            apis=[self._athena(stack), GlueApi(self.clients.glue), self._move_tasks(stack)],
             admin=self._administer,
         )
         server.start()
@@ -216,9 +228,22 @@ class Sandbox:
     def _athena(self, stack: ExitStack) -> AthenaApi:
         self.engine = QueryEngine(s3=self.clients.s3, glue=self.clients.glue)
         stack.callback(self.engine.close)
-        api = AthenaApi(engine=self.engine, s3=self.clients.s3, athena=self.clients.athena)
+        engine: Engine = self.engine
+        if self._athena_by != "embedded":
+            client = self._athena_by
+            if client == "trino":
+                storage = Storage(REGION, self.endpoint, self.credentials())
+                client = stack.enter_context(Trino(storage, quick=True)).client
+            engine = TrinoEngine(client, s3=self.clients.s3, glue=self.clients.glue)
+            stack.callback(engine.close)
+        api = AthenaApi(engine=engine, s3=self.clients.s3, glue=self.clients.glue)
         stack.callback(api.close)
         return api
+
+    def _move_tasks(self, stack: ExitStack) -> MoveTasks:
+        tasks = MoveTasks(self.clients.sqs)
+        stack.callback(tasks.close)
+        return tasks
 
     @property
     def resources(self) -> "Resources":

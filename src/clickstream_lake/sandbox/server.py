@@ -6,14 +6,15 @@ such as `sandbox.athena.api.AthenaApi`. Firehose's data plane and Lambda's Invok
 their own: the first because its bodies are large, the second because it is a REST API.
 """
 
+import base64
 import io
 import json
 import logging
 import re
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 from xml.parsers.expat import ExpatError
@@ -21,17 +22,19 @@ from xml.parsers.expat import ExpatError
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.serving import make_server
 
 from clickstream_lake.sandbox.errors import ApiError, SandboxError
 from clickstream_lake.sandbox.firehose import FIREHOSE_TARGET, Firehose
+from clickstream_lake.sandbox.operations import mistaken_by_moto, operation_of
 from clickstream_lake.sandbox.protocol import (
     answer_error,
     protocol_of,
     region_of,
     send,
-    send_error,
     send_json,
+    service_of,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +48,10 @@ _SHUTDOWN_POLL_SECONDS = 0.05
 ADMIN_PATH = "/_sandbox/"
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 _ASKS = ("Get", "BatchGet", "List", "Describe", "Search")
+# A status that clients take for an answer: they would send any other one of a server's again, and
+# wait some seconds, to no end.
+_NEVER_RETRIED = 501
+_LOG_TAIL = 4096  # bytes of a log that Invoke gives back
 # A client that sends nothing for so long is given up, as S3 does.
 _SILENCE_SECONDS = 60
 _LOG = logging.getLogger(__name__)
@@ -77,15 +84,13 @@ class Router:
         admin: Admin,
     ) -> None:
         """Put the parts in front of `moto`."""
-        self._moto = moto
+        self._moto = _Moto(moto)
         self._firehose = firehose
         self._functions = functions
         self._apis = apis
         self._admin = admin
-        # moto checks a condition and then acts on it. Without this, two conditional puts to one
-        # key could both succeed, as could two creations of one Glue partition.
         # Who holds it sees all of moto's state as of one moment.
-        self.writes = threading.Lock()
+        self.writes = self._moto.writes
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -93,19 +98,12 @@ class Router:
         """Answer one request."""
         try:
             return self._answer(environ, start_response)
-        except ApiError as error:
-            return answer_error(environ, start_response, error)
-        except ExpatError as error:
-            reason = f"The XML you provided is not well-formed: {error}"
-            return send_error(environ, start_response, "MalformedXML", reason, 400)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            return send_error(environ, start_response, "SerializationException", str(error), 400)
+        except HTTPException as error:
+            if not isinstance(error, NotFound | MethodNotAllowed):
+                return error.get_response()(environ, start_response)  # moto's own
+            return answer_error(environ, start_response, _as_aws(error, environ))
         except Exception as error:  # noqa: BLE001 - a client is to hear of it in its own protocol
-            # Clients take it for a temporary fault and ask again.
-            _LOG.exception("%s %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO"))
-            code = "InternalError" if protocol_of(environ) == "s3" else "InternalFailure"
-            reason = f"the sandbox cannot answer this: {type(error).__name__}: {error}"
-            return send_error(environ, start_response, code, reason, 500)
+            return answer_error(environ, start_response, _as_aws(error, environ))
 
     def _answer(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -124,12 +122,7 @@ class Router:
         invoked = _INVOKE.fullmatch(path)
         if invoked and environ["REQUEST_METHOD"] == "POST":
             return self._invoke(unquote(invoked[1]), environ, start_response)
-        if target:
-            body = _body(environ)
-            _json_object(body)
-            environ["wsgi.input"] = io.BytesIO(body)
-        with self.writes if _changes_state(environ) else nullcontext():
-            return self._moto(environ, start_response)
+        return self._moto(environ, start_response)
 
     def _administer(self, name: str, start_response: "StartResponse") -> Iterable[bytes]:
         try:
@@ -161,11 +154,88 @@ class Router:
             )
             work.start()
             return send_json(start_response, 202, None)
-        outcome = self._functions.invoke(name, payload)
+        tail = environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail"
+        outcome = self._functions.invoke(name, payload, tail=tail)
         headers = [("X-Amz-Executed-Version", "$LATEST")]
+        if tail:
+            last = base64.b64encode(outcome.log[-_LOG_TAIL:]).decode()
+            headers.append(("X-Amz-Log-Result", last))
         if outcome.failed:
             headers.append(("X-Amz-Function-Error", "Unhandled"))
         return send(start_response, 200, outcome.payload, "application/json", headers)
+
+
+class _Moto:
+    """moto, asked for what it knows, and by one client at a time where it could mix them up."""
+
+    def __init__(self, application: "WSGIApplication") -> None:
+        self._application = application
+        # moto checks a condition and then acts on it. Without this, two conditional puts to one
+        # key could both succeed, as could two creations of one Glue partition.
+        self.writes = threading.Lock()
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one request, or raise NotImplementedError if moto has no answer to it."""
+        if mistaken_by_moto(environ):
+            raise NotImplementedError
+        if "HTTP_X_AMZ_TARGET" in environ:
+            body = _body(environ)
+            _json_object(body)
+            environ["wsgi.input"] = io.BytesIO(body)
+        if _changes_state(environ):
+            with self.writes:
+                return self._ask(environ, start_response)
+        if service_of(environ) == "sqs":  # receiving waits for messages; SQS has a lock of its own
+            return self._ask(environ, start_response)
+        again = environ.copy()
+        try:
+            return self._ask(environ, start_response)
+        except (NotImplementedError, ImportError, HTTPException):
+            raise
+        except Exception:  # noqa: BLE001 - whatever comes of a state that is changed meanwhile
+            again["wsgi.input"].seek(0)
+            with self.writes:
+                return self._ask(again, start_response)
+
+    def _ask(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        answer: tuple[Any, ...] = ()
+
+        def hear(*given: Any) -> Any:  # noqa: ANN401 - WSGI's own
+            nonlocal answer
+            answer = given
+            return _never_written
+
+        body = self._application(environ, hear)
+        status, headers = answer[:2]
+        is_empty = dict(headers).get("Content-Length") == "0"
+        if status.startswith("404") and is_empty and environ["REQUEST_METHOD"] != "HEAD":
+            raise NotImplementedError  # what it says of a path that it does not know
+        start_response(*answer)
+        return body
+
+
+def _never_written(data: bytes) -> None:
+    """WSGI's old way to send a body, which moto does not use."""
+
+
+def _as_aws(error: Exception, environ: "WSGIEnvironment") -> ApiError:
+    """What a client sees of an error; one that nobody expected is logged, too."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, ExpatError):
+        return ApiError("MalformedXML", f"The XML you provided is not well-formed: {error}")
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return ApiError("SerializationException", str(error))
+    operation = operation_of(environ)
+    if isinstance(error, NotImplementedError | ImportError | HTTPException):
+        return ApiError("NotImplemented", f"{operation} is not in the sandbox", _NEVER_RETRIED)
+    request_id = str(uuid.uuid4())
+    _LOG.error("%s failed, request %s", operation, request_id, exc_info=error)
+    code = "InternalError" if protocol_of(environ) == "s3" else "InternalFailure"
+    reason = f"the sandbox cannot answer {operation}: {type(error).__name__}: {error}"
+    return ApiError(code, reason, _NEVER_RETRIED, request_id)
 
 
 def _changes_state(environ: "WSGIEnvironment") -> bool:
@@ -176,9 +246,7 @@ def _changes_state(environ: "WSGIEnvironment") -> bool:
     if environ["REQUEST_METHOD"] not in {"PUT", "POST", "DELETE", "PATCH"}:
         return False
     operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-    if operation.startswith(_ASKS):
-        return False
-    return "/sqs/aws4_request" not in environ.get("HTTP_AUTHORIZATION", "")
+    return not operation.startswith(_ASKS) and service_of(environ) != "sqs"
 
 
 def _body(environ: "WSGIEnvironment") -> bytes:

@@ -108,6 +108,10 @@ class Bench:
         )
         return name
 
+    def answers(self, function: str, answer: Answer) -> None:
+        """Have a function that is there already answer so."""
+        self._stand_in.answers[function] = answer
+
     def map(self, queue_arn: str, function: str, **more: Any) -> str:  # noqa: ANN401 - CreateEventSourceMapping's own
         answer = self.client("lambda").create_event_source_mapping(
             EventSourceArn=queue_arn, FunctionName=function, **more

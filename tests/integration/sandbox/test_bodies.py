@@ -290,7 +290,7 @@ def test_what_nothing_answers_is_an_error_in_the_client_s_own_protocol(bench: "B
 
     answer = ask(bench.sandbox, "POST /", headers | {"Content-Length": "2"}, b"{}")
 
-    assert (answer.status, error(answer)) == (500, "InternalFailure")
+    assert (answer.status, error(answer)) == (501, "NotImplemented")
 
 
 @pytest.fixture

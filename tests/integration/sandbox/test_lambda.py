@@ -1,3 +1,4 @@
+import base64
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,12 @@ def sleep(event, context):
     time.sleep(60)
 
 def crash(event, context):
+    print("before")
     os._exit(3)
+
+def talk(event, context):
+    print("x" * event["bytes"])
+    os.write(2, b"to the end\\n")
 """
 
 
@@ -193,3 +199,26 @@ def test_a_function_s_name_is_no_path_of_its_log(bench: "Bench", tmp_path: "Path
 
     assert log.parent == bench.sandbox.log_dir
     assert not log.name.startswith("/")
+
+
+@pytest.mark.parametrize("size", [3, 10_000])
+def test_the_end_of_the_log_comes_with_the_answer_if_it_is_asked_for(
+    bench: "Bench", size: int
+) -> None:
+    name = bench.function(handler=f"{OWN_CODE}talk")
+    client = bench.client("lambda")
+    payload = json.dumps({"bytes": size}).encode()
+    answer = client.invoke(FunctionName=name, Payload=payload, LogType="Tail")
+    log = base64.b64decode(answer["LogResult"]).decode()
+    assert len(log) == 4096 if size > 4096 else log.startswith("START RequestId: ")
+    assert "xxx\nto the end\nEND RequestId: " in log
+    assert "\tBilled Duration: " in log
+    assert "to the end" in (bench.sandbox.log_dir / f"{name}.log").read_text()
+    assert "LogResult" not in client.invoke(FunctionName=name, Payload=payload)
+
+
+def test_a_crash_leaves_its_log(bench: "Bench") -> None:
+    name = bench.function(handler=f"{OWN_CODE}crash")
+    answer = bench.client("lambda").invoke(FunctionName=name, LogType="Tail")
+    assert answer["FunctionError"] == "Unhandled"
+    assert "before\nEND RequestId" in base64.b64decode(answer["LogResult"]).decode()

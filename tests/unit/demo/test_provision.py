@@ -10,6 +10,7 @@ from clickstream_lake.demo.provision import (
     FUNCTIONS,
     GUARD_NAME,
     HANDLER,
+    QUERIES,
     RESULTS_PREFIX,
     entry_point,
 )
@@ -55,3 +56,5 @@ def test_what_terraform_alone_says_too_is_said_alike() -> None:
     assert re.findall(r'errors_prefix *= "\$\{stream.prefix\}(.*)"', text) == [ERRORS_PREFIX]
     assert re.findall(r'key *= "\$\{each.value.prefix\}(.*)\.\$\{', text) == [GUARD_NAME]
     assert re.findall(r'athena_results_prefix *= "(.*)"', text) == [RESULTS_PREFIX]
+    (queries,) = re.findall(r'queries_dir *= "\$\{path.module\}/\.\./(.*)"', text)
+    assert ROOT / queries == QUERIES

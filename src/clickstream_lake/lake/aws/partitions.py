@@ -71,13 +71,9 @@ class PartitionCatalog:
     def get(self, table: str, partition: Partition) -> PartitionState | None:
         """The present state of a partition; None if it is not registered."""
         try:
-            with _lake_errors("read", table, partition):
-                answer = self._client.get_partition(
-                    DatabaseName=self._database, TableName=table, PartitionValues=partition.values
-                )
+            return _state(self._read(table, partition))
         except _NotFoundError:
             return None
-        return _state(answer["Partition"])
 
     def list(self, table: str) -> Iterator[tuple[Partition, PartitionState]]:
         """Every partition of a table, page by page, in Glue's order."""
@@ -110,13 +106,10 @@ class PartitionCatalog:
         if partition is None:
             return list(self._table(table)["StorageDescriptor"]["Columns"])
         try:
-            with _lake_errors("read", table, partition):
-                answer = self._client.get_partition(
-                    DatabaseName=self._database, TableName=table, PartitionValues=partition.values
-                )
+            found = self._read(table, partition)
         except _NotFoundError as error:
             raise PartitionMovedError(str(error)) from error
-        return list(answer["Partition"]["StorageDescriptor"]["Columns"])
+        return list(found["StorageDescriptor"]["Columns"])
 
     def create(self, table: str, partition: Partition, location: str) -> bool:
         """Register a partition; False, and no change, if it was already registered."""
@@ -125,7 +118,7 @@ class PartitionCatalog:
                 self._client.create_partition(
                     DatabaseName=self._database,
                     TableName=table,
-                    PartitionInput=self._input(table, partition, location, {}),
+                    PartitionInput=_input(partition, self._storage(table), location, {}),
                 )
         except _ExistsError:
             return False
@@ -177,36 +170,42 @@ class PartitionCatalog:
         change: Callable[[PartitionState], tuple[str, dict[str, str]]],
     ) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
-            state = self.get(table, partition)
-            if state is None:
-                raise PartitionMovedError(f"{table} has no partition {partition.path} any more")
-            location, parameters = change(state)
             try:
+                found = self._read(table, partition)
+                state = _state(found)
+                location, parameters = change(state)
+                # An engine reads each file by what its partition declares, so the columns change
+                # together with the files: at the swap, not when it is announced.
+                moves = location != state.location
+                storage = self._storage(table) if moves else found["StorageDescriptor"]
                 with _lake_errors("update", table, partition):
                     self._client.update_partition(
                         DatabaseName=self._database,
                         TableName=table,
                         PartitionValueList=partition.values,
-                        PartitionInput=self._input(table, partition, location, parameters),
+                        PartitionInput=_input(partition, storage, location, parameters),
                     )
             except _ConcurrentError:
                 if attempt == _ATTEMPTS:
                     raise
             except _NotFoundError as error:
-                raise PartitionMovedError(str(error)) from error
+                raise PartitionMovedError(
+                    f"{table} has no partition {partition.path} any more"
+                ) from error
             else:
                 return
 
-    def _input(
-        self, table: str, partition: Partition, location: str, parameters: dict[str, str]
-    ) -> Any:  # noqa: ANN401 - PartitionInput, which the stubs make a TypedDict of options
-        """A partition with the table's present columns and SerDe."""
-        storage = self._table(table)["StorageDescriptor"]
-        return {
-            "Values": partition.values,
-            "StorageDescriptor": {**storage, "Location": _directory(location)},
-            "Parameters": parameters,
-        }
+    def _read(self, table: str, partition: Partition) -> Any:  # noqa: ANN401 - the stubs' TypedDict of options
+        with _lake_errors("read", table, partition):
+            answer = self._client.get_partition(
+                DatabaseName=self._database, TableName=table, PartitionValues=partition.values
+            )
+        return answer["Partition"]
+
+    def _storage(self, table: str) -> dict[str, Any]:
+        """The table's present columns and SerDe."""
+        storage: dict[str, Any] = self._table(table)["StorageDescriptor"]
+        return storage
 
     def _table(self, name: str) -> dict[str, Any]:
         read_at, table = self._tables.get(name, (0.0, {}))
@@ -254,6 +253,16 @@ def _lake_errors(verb: str, table: str, partition: Partition | None = None) -> I
         raise kind(f"cannot {verb} {what} in Glue: {error}") from error
     except BotoCoreError as error:
         raise PartitionCatalogError(f"cannot {verb} {what} in Glue: {error}") from error
+
+
+def _input(
+    partition: Partition, storage: Mapping[str, Any], location: str, parameters: dict[str, str]
+) -> Any:  # noqa: ANN401 - PartitionInput, which the stubs make a TypedDict of options
+    return {
+        "Values": partition.values,
+        "StorageDescriptor": {**storage, "Location": _directory(location)},
+        "Parameters": parameters,
+    }
 
 
 def _directory(location: str) -> str:

@@ -4,7 +4,7 @@ Approximate functions are computed exactly, so that equal data gives equal answe
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 
 import duckdb
@@ -94,27 +94,6 @@ def parse(sql: str) -> exp.Expr:
     if len(statements) > 1:
         raise QueryError("INVALID_INPUT", "Only one sql statement is allowed")
     return statements[0]
-
-
-def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
-    """Fill execution parameters, which are SQL literals, into the `?` of a statement.
-
-    Raises:
-        QueryError: there are more or fewer parameters than places, or one is not a literal.
-    """
-    if not parameters:
-        return sql
-    tree = parse(sql)
-    places = list(tree.find_all(exp.Placeholder, bfs=False))
-    if len(places) != len(parameters):
-        raise QueryError(
-            "INVALID_PARAMETER_USAGE",
-            f"Incorrect number of parameters: expected {len(places)} but found {len(parameters)}",
-        )
-    for place, text in zip(places, parameters, strict=True):
-        literal = parse(f"SELECT {text}")
-        place.replace(literal.expressions[0])
-    return tree.sql(dialect="trino")
 
 
 @cache

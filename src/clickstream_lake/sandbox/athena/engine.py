@@ -1,76 +1,58 @@
 """Runs Athena's statements over the tables that Glue describes, and says what Athena would bill."""
 
 import time
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import duckdb
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from clickstream_lake.sandbox.athena import billing
-from clickstream_lake.sandbox.athena.create_table import check_free, read_create, store
-from clickstream_lake.sandbox.athena.dialect import connect, explain_failure, parse, to_duckdb
-from clickstream_lake.sandbox.athena.plan import SelectPlan, plan_select
-from clickstream_lake.sandbox.athena.scan import ScanPlan, ScanPlanner, load
-from clickstream_lake.sandbox.athena.statements import read_statement, run_metadata
+from clickstream_lake.sandbox.athena.answer import QueryResult
+from clickstream_lake.sandbox.athena.dialect import connect
+from clickstream_lake.sandbox.athena.engines import Stop
+from clickstream_lake.sandbox.athena.prepared import PreparedStatements
+from clickstream_lake.sandbox.athena.rows import EmbeddedRows
+from clickstream_lake.sandbox.athena.rules import trino_476 as rules
+from clickstream_lake.sandbox.athena.scan import ScanPlan
+from clickstream_lake.sandbox.athena.statements.model import (
+    CreateTableAs,
+    Insert,
+    Query,
+    Unload,
+)
+from clickstream_lake.sandbox.athena.statements.read import read_statement
+from clickstream_lake.sandbox.athena.statements.run import Statements
+from clickstream_lake.sandbox.athena.statements.session import Session
 from clickstream_lake.sandbox.athena.storage import TableStorage
-from clickstream_lake.sandbox.athena.tables import GlueCatalog, result_type
+from clickstream_lake.sandbox.athena.tables import GlueCatalog
+from clickstream_lake.sandbox.athena.workgroups import Workgroups
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
-    from sqlglot import exp
 
-
-@dataclass(frozen=True)
-class QueryResult:
-    """The answer to a statement.
-
-    Attributes:
-        columns: output names, lower case, `_colN` where the statement gives none.
-        types: their types, as Athena's `ColumnInfo.Type` spells them.
-        table: the rows, as Arrow holds them; its own column names mean nothing.
-        bytes_scanned: `DataScannedInBytes`.
-        billed_bytes: rounded up as Athena charges them; 0 for statements that are free.
-        engine_ms: time spent, in milliseconds.
-        written: URIs of the files of a table that the statement made.
-    """
-
-    columns: list[str]
-    types: list[str]
-    table: pa.Table
-    bytes_scanned: int
-    billed_bytes: int
-    engine_ms: int
-    written: tuple[str, ...] = ()
-
-    @cached_property
-    def rows(self) -> list[tuple[Any, ...]]:
-        """The rows as Python values; a timestamp with time zone is an aware datetime."""
-        columns = [column.to_pylist() for column in self.table.columns]
-        return list(zip(*columns, strict=True))
-
-    @property
-    def dollars(self) -> float:
-        """The price of this query on AWS, in US dollars."""
-        return billing.dollars(self.billed_bytes)
+    from clickstream_lake.sandbox.athena.statements.session import Prepared
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a query would scan, found from Glue, listings and footers, without running it.
+    """What a query would scan, found from Glue, listings, footers and indexes, without running it.
 
     Attributes:
         scans: one for each reference to a table.
+        rules: the engine that is counted after.
     """
 
     scans: list[ScanPlan]
+    rules: str = rules.NAME
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether running the query cannot show that it reads less."""
+        return all(scan.is_exact for scan in self.scans)
 
     @property
     def bytes_scanned(self) -> int:
-        """`DataScannedInBytes`, as predicted."""
+        """`DataScannedInBytes`, at most."""
         return sum(scan.bytes_scanned for scan in self.scans)
 
     @property
@@ -90,6 +72,8 @@ class QueryEngine:
     A query that reads no table is free here; every other SELECT is billed at least 10 MB.
     """
 
+    concurrency = 4  # each query has a processor for itself
+
     def __init__(
         self, *, s3: "S3Client", glue: "GlueClient", cache_dir: Path | None = None
     ) -> None:
@@ -102,13 +86,23 @@ class QueryEngine:
         """
         self._catalog = GlueCatalog(glue)
         self._storage = TableStorage(s3, cache_dir)
+        self._prepared = PreparedStatements(Workgroups())
+        self._rows = EmbeddedRows(self._catalog, self._storage)
+        self._statements = Statements(self._catalog, self._storage, self._rows)
 
     def close(self) -> None:
         """Drop the temporary cache, if there is one."""
         self._storage.close()
 
     def execute(
-        self, sql: str, database: str = "default", *, new_table: str | None = None
+        self,
+        sql: str,
+        database: str = "default",
+        *,
+        new_table: str | None = None,
+        workgroup: str = "primary",
+        prepared: "Prepared | None" = None,
+        stop: Stop | None = None,
     ) -> QueryResult:
         """Run one statement.
 
@@ -116,84 +110,32 @@ class QueryEngine:
             sql: in Athena's dialect.
             database: the database of tables that the statement does not qualify.
             new_table: URI where CREATE TABLE … AS puts files if the statement does not say.
+            workgroup: whose prepared statements these are.
+            prepared: keeps them; without it, the engine does.
+            stop: says when to end early.
 
         Raises:
             QueryError: it is not supported, is wrong, or the data fail it as in Athena.
         """
         started = time.perf_counter()
-        statement = read_statement(sql)
-        if statement is not None:
-            columns, table = run_metadata(statement, self._catalog, self._storage, database)
-            return QueryResult(columns, ["string"] * len(columns), table, 0, 0, _since(started))
-        tree = parse(sql)
-        new = read_create(tree, database, new_table)
-        if new is not None:
-            check_free(new, self._catalog, self._storage)
-        with connect() as connection:
-            select, scans = self._plan(connection, new.query if new else tree, database)
-            for scan in scans:
-                connection.register(scan.scan.name, load(scan, self._storage))
-            table = _run(connection, select)
-        scanned = Estimate(scans)
-        if new is not None:
-            written = store(new, select.names, table, self._catalog, self._storage)
-            return QueryResult(
-                [],
-                [],
-                pa.table({}),
-                scanned.bytes_scanned,
-                scanned.billed_bytes,
-                _since(started),
-                tuple(written),
-            )
-        return QueryResult(
-            columns=select.names,
-            types=[result_type(column.type) for column in table.columns],
-            table=table,
-            bytes_scanned=scanned.bytes_scanned,
-            billed_bytes=scanned.billed_bytes,
-            engine_ms=_since(started),
+        session = Session(
+            prepared or self._prepared, database, new_table, workgroup, stop or Stop()
         )
+        answer = self._statements.run(sql, session)
+        return replace(answer, engine_ms=_since(started))
 
     def estimate(self, sql: str, database: str = "default") -> Estimate:
-        """Predict what a statement scans, reading no more than listings and Parquet footers.
+        """Predict what a statement scans, reading listings, and Parquet footers and indexes.
 
         Raises:
             QueryError: it is not supported or wrong.
         """
-        if read_statement(sql) is not None:
+        statement = read_statement(sql, database)
+        if not isinstance(statement, (Query, CreateTableAs, Insert, Unload)):
             return Estimate([])
-        tree = parse(sql)
-        new = read_create(tree, database, "s3://unused/")
         with connect() as connection:
-            _, scans = self._plan(connection, new.query if new else tree, database)
-        return Estimate(scans)
-
-    def _plan(
-        self, connection: duckdb.DuckDBPyConnection, tree: "exp.Expr", database: str
-    ) -> tuple[SelectPlan, list[ScanPlan]]:
-        select = plan_select(tree, database, self._catalog.table)
-        planner = ScanPlanner(self._catalog, self._storage, connection)
-        try:
-            return select, [planner.plan(scan) for scan in select.scans]
-        except duckdb.Error as error:
-            raise explain_failure(error) from error
-
-
-def _run(connection: duckdb.DuckDBPyConnection, select: SelectPlan) -> pa.Table:
-    names = [f"c{index}" for index in range(len(select.names))]
-    sql = f"SELECT * FROM ({to_duckdb(select.tree)}) AS answer({', '.join(names)})"  # noqa: S608 - built from a parsed tree
-    try:
-        answer = connection.sql(sql)
-        outputs = ", ".join(map(_as_trino, names, answer.types))
-        return answer.project(outputs).to_arrow_table()
-    except duckdb.Error as error:
-        raise explain_failure(error) from error
-
-
-def _as_trino(name: str, kind: object) -> str:
-    """Give a result column the type Trino has for it: no integer is wider than bigint."""
-    return f"CAST({name} AS BIGINT)" if str(kind) in {"HUGEINT", "UBIGINT", "UHUGEINT"} else name
+            _, scans = self._rows.plan(connection, statement.sql, database)
+        return Estimate([scan for scan in scans if scan.scan.table.rows is None])
 
 
 def _since(started: float) -> int:

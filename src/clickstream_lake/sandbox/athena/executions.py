@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from clickstream_lake.sandbox.athena.engines import Stop
 from clickstream_lake.sandbox.athena.results import as_text, column_info
-from clickstream_lake.sandbox.athena.statements import read_statement
+from clickstream_lake.sandbox.athena.statements.model import Statement
+from clickstream_lake.sandbox.athena.statements.read import read_statement
 from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from clickstream_lake.sandbox.athena.engine import QueryEngine, QueryResult
+    from clickstream_lake.sandbox.athena.answer import QueryResult
+    from clickstream_lake.sandbox.athena.engines import Engine
+    from clickstream_lake.sandbox.athena.prepared import PreparedStatements
 
-_CONCURRENT_QUERIES = 4
 _USER_ERROR, _SYSTEM_ERROR = 2, 1  # Athena's error categories
 _ENGINE = "Athena engine version 3"
 _FINAL = {"SUCCEEDED", "FAILED", "CANCELLED"}
@@ -43,6 +46,7 @@ class Execution:
     completed: float | None = None
     result: "QueryResult | None" = None
     manifest: str | None = None
+    stop: Stop = field(default_factory=Stop, repr=False)
 
     @property
     def is_final(self) -> bool:
@@ -50,15 +54,17 @@ class Execution:
         return self.state in _FINAL
 
     @cached_property
+    def statement(self) -> Statement | None:
+        """What it asks for; None if nobody can tell."""
+        try:
+            return read_statement(self.query, self.database)
+        except QueryError:
+            return None
+
+    @property
     def kind(self) -> str:
         """`DDL`, `UTILITY` or `DML`, by which Athena chooses the result's format."""
-        try:
-            statement = read_statement(self.query)
-        except QueryError:
-            return "DML"
-        if statement is None:
-            return "DDL" if self.query.lstrip().upper().startswith("CREATE") else "DML"
-        return "DDL" if statement.kind == "repair" else "UTILITY"
+        return self.statement.kind if self.statement else "DML"
 
     @property
     def location(self) -> str:
@@ -107,9 +113,14 @@ class Execution:
                 "SelectedEngineVersion": "AUTO",
                 "EffectiveEngineVersion": _ENGINE,
             },
-            "SubstatementType": self.query.split(maxsplit=1)[0].upper() if self.query else "",
+            "SubstatementType": self._substatement(),
         }
         return described | ({"ExecutionParameters": self.parameters} if self.parameters else {})
+
+    def _substatement(self) -> str:
+        if self.statement is None:
+            return ""
+        return self.statement.substatement or getattr(self.statement, "verb", "")
 
     def _statistics(self) -> dict[str, Any]:
         now = self.completed or time.time()
@@ -130,14 +141,20 @@ class Execution:
 class Executions:
     """All executions of one API, newest last; safe to use from several threads."""
 
-    def __init__(self, engine: "QueryEngine", publish: Callable[[Execution], None]) -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        publish: Callable[[Execution], None],
+        prepared: "PreparedStatements",
+    ) -> None:
         """Run statements on `engine`, and let `publish` write the files of each result."""
         self._engine = engine
         self._publish = publish
-        self._pool = ThreadPoolExecutor(_CONCURRENT_QUERIES, thread_name_prefix="athena")
+        self._pool = ThreadPoolExecutor(engine.concurrency, thread_name_prefix="athena")
         self._all: dict[str, Execution] = {}
         self._futures: dict[str, Future[None]] = {}
         self._by_token: dict[str, str] = {}
+        self._prepared = prepared
         self._lock = threading.Lock()
 
     def start(self, execution: Execution, token: str | None, sql: str) -> str:
@@ -167,15 +184,19 @@ class Executions:
             return [one for one in reversed(self._all.values()) if one.workgroup == workgroup]
 
     def stop(self, execution: Execution) -> None:
-        """Cancel an execution; what it still computes is thrown away."""
+        """Cancel an execution, in the engine as well; what it still computes is thrown away."""
         with self._lock:
+            if execution.is_final:
+                return
             self._futures[execution.id].cancel()
-            if not execution.is_final:
-                execution.completed = time.time()
-                execution.state = "CANCELLED"
+            execution.completed = time.time()
+            execution.state = "CANCELLED"
+        execution.stop.request()
 
     def close(self) -> None:
-        """Wait for running executions, and start no more."""
+        """Stop what runs or waits, and start no more."""
+        for execution in [*self._all.values()]:
+            self.stop(execution)
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, execution: Execution, sql: str) -> None:
@@ -189,6 +210,9 @@ class Executions:
                 sql,
                 execution.database,
                 new_table=f"{execution.output}tables/{execution.id}/",
+                workgroup=execution.workgroup,
+                prepared=self._prepared,
+                stop=execution.stop,
             )
             if not execution.is_final:
                 self._publish(execution)

@@ -21,7 +21,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
 from clickstream_lake.sandbox.athena.prune import conjuncts
-from clickstream_lake.sandbox.athena.tables import trino_type
+from clickstream_lake.sandbox.athena.tables import HIDDEN, trino_type
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 
 _Found = dict[str, list[exp.Expr]]
+
+# What a column stands in where the engine hands it on without computing anything.
+_PLAIN = (exp.Select, exp.Alias, exp.Group, exp.Ordered, exp.AggFunc, exp.Distinct)
 
 _UNNAMED = "__unnamed"
 _UNRESOLVED = re.compile(r"Column '([^']+)' could not be resolved(?:.*?Line: (\d+), Col: (\d+))?")
@@ -43,15 +46,23 @@ class Scan:
         name: what the statement calls it after planning.
         columns: data columns that the query reads.
         keys: partition keys that the query reads.
+        hidden: columns that no table declares, such as `$path`, that the query reads.
         predicates: conditions that every row of this scan must meet; their columns are this
             table's, and nothing else's.
+        output: those of `columns` that are needed for more than a condition.
+        is_plain: whether the query takes its columns as they are, into no expression.
+        may_end_early: whether a LIMIT or a join may have the engine read less of it.
     """
 
     name: str
     table: "Table"
     columns: "tuple[Column, ...]" = ()
     keys: "tuple[Column, ...]" = ()
+    hidden: tuple[str, ...] = ()
     predicates: list[exp.Expr] = field(default_factory=list)
+    output: "tuple[Column, ...]" = ()
+    is_plain: bool = True
+    may_end_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,17 +85,20 @@ def plan_select(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
     Raises:
         QueryError: a table or column does not exist, or types do not fit.
     """
-    tree = _inline_common_tables(tree)
+    tree = inline_common_tables(tree)
     scans = _take_scans(tree, database, lookup)
     _name_outputs(tree)
+    declared = {
+        scan.name: {
+            column.name: trino_type(column.type)
+            for column in (*scan.table.columns, *scan.table.partition_keys)
+        }
+        for scan in scans
+    }
+    hidden = {scan.name: _hidden(scan.table) for scan in scans}
     schema = MappingSchema(
-        {
-            scan.name: {
-                column.name: trino_type(column.type)
-                for column in (*scan.table.columns, *scan.table.partition_keys)
-            }
-            for scan in scans
-        },
+        {name: columns | hidden[name] for name, columns in declared.items()},
+        visible={name: list(columns) for name, columns in declared.items()},
         dialect="trino",
     )
     try:
@@ -104,7 +118,7 @@ def plan_select(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
     return SelectPlan(tree, scans, names)
 
 
-def _inline_common_tables(tree: exp.Expr) -> exp.Expr:
+def inline_common_tables(tree: exp.Expr) -> exp.Expr:
     """Replace each reference to a WITH query by its body, innermost first."""
     for with_ in reversed(list(tree.find_all(exp.With))):
         if with_.recursive:
@@ -152,6 +166,16 @@ def _take_scans(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
     return scans
 
 
+def _hidden(table: "Table") -> dict[str, str]:
+    if table.rows is not None:
+        return {}
+    return {
+        name: trino_type(kind)
+        for name, kind in HIDDEN.items()
+        if name != "$partition" or table.partition_keys
+    }
+
+
 def _name_outputs(tree: exp.Expr) -> None:
     """Mark outputs without a name, which Trino calls `_colN` after their place."""
     query = tree
@@ -167,13 +191,27 @@ def _name_outputs(tree: exp.Expr) -> None:
 
 def _note_columns(tree: exp.Expr, scans: dict[str, Scan]) -> None:
     """Note what each scan is asked for, after the projections have been pushed down."""
+    early = bool(tree.find(exp.Join)) or any(
+        limit.parent and not limit.parent.args.get("order") for limit in tree.find_all(exp.Limit)
+    )
+    for scan in scans.values():
+        scan.may_end_early = early
     for scope in traverse_scope(tree):
         for alias, source in scope.sources.items():
             if isinstance(source, exp.Table) and source.name in scans:
                 scan = scans[source.name]
-                used = {column.name for column in scope.source_columns(alias)}
+                found = scope.source_columns(alias)
+                used = {column.name for column in found}
+                shown = {
+                    column.name
+                    for column in found
+                    if not isinstance(column.find_ancestor(exp.Where, exp.Select), exp.Where)
+                }
+                scan.output = tuple(c for c in scan.table.columns if c.name in shown)
+                scan.is_plain = all(isinstance(column.parent, _PLAIN) for column in found)
                 scan.columns = tuple(c for c in scan.table.columns if c.name in used)
                 scan.keys = tuple(c for c in scan.table.partition_keys if c.name in used)
+                scan.hidden = tuple(name for name in HIDDEN if name in used)
 
 
 def _check_comparisons(tree: exp.Expr) -> None:

@@ -127,7 +127,7 @@ def publish(execution: "Execution", s3: "S3Client") -> None:
     """
     bucket, _, key = execution.location.removeprefix("s3://").partition("/")
     assert execution.result is not None  # noqa: S101 - a result is what is published
-    if execution.result.written:
+    if execution.result.written is not None:
         execution.manifest = f"{execution.output}{execution.id}-manifest.csv"
         key = execution.manifest.removeprefix(f"s3://{bucket}/")
         _put(s3, execution, bucket, {key: "\n".join(execution.result.written).encode()})

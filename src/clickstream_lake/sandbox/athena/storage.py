@@ -4,17 +4,20 @@ import hashlib
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+    from clickstream_lake.sandbox.athena.tables import Column
 
 _CACHE_LIMIT_BYTES = 4 << 30
 _PARALLEL_READS = 8
@@ -31,6 +34,7 @@ class DataFile:
     key: str
     size: int
     etag: str
+    modified: datetime
 
     @property
     def uri(self) -> str:
@@ -83,7 +87,13 @@ class TableStorage:
             for page in pages:
                 for entry in page.get("Contents", []):
                     if not is_hidden(entry["Key"]):
-                        yield DataFile(bucket, entry["Key"], entry["Size"], entry["ETag"])
+                        yield DataFile(
+                            bucket,
+                            entry["Key"],
+                            entry["Size"],
+                            entry["ETag"],
+                            entry["LastModified"],
+                        )
         except self._client.exceptions.NoSuchBucket:
             raise QueryError(
                 "HIVE_FILESYSTEM_ERROR", f"bucket {bucket} does not exist", user=False
@@ -98,6 +108,20 @@ class TableStorage:
         for page in pages:
             for entry in page.get("CommonPrefixes", []):
                 yield entry["Prefix"][len(prefix) : -1]
+
+    def partition_directories(
+        self, location: str, keys: "Sequence[Column]"
+    ) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield the values and places of the `key=value` directories under a location."""
+        found: list[tuple[tuple[str, ...], str]] = [((), location.rstrip("/"))]
+        for key in keys:
+            found = [
+                ((*values, unquote(name.split("=", 1)[1])), f"{place}/{name}")
+                for values, place in found
+                for name in self.directories(place)
+                if name.lower().startswith(f"{key.name}=")
+            ]
+        yield from (found if keys else ())
 
     def read(self, file: DataFile, start: int = 0, end: int | None = None) -> bytes:
         """Return the bytes [start, end) of a file as it was when it was listed.

@@ -1,14 +1,12 @@
 """Tables, partitions and column types as the Glue Data Catalog describes them.
 
-It is only read, except by MSCK REPAIR and CREATE TABLE … AS. A type is spelt in four languages:
-Glue's, Arrow's, Trino's and the one that a result set shows.
+A type is spelt in four languages: Glue's, Arrow's, Trino's and the one that a result set shows.
 """
 
-import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 from sqlglot import exp
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue.type_defs import StorageDescriptorOutputTypeDef
 
 
-Format = Literal["json", "parquet"]
+Format = Literal["json", "parquet", "other", "memory"]
 
 _ARROW_SCALARS = {
     "boolean": pa.bool_(),
@@ -62,7 +60,7 @@ def arrow_type(glue_type: str) -> pa.DataType:
     if decimal := _DECIMAL.fullmatch(name):
         precision, scale = decimal.groups(default="")
         return pa.decimal128(int(precision or 10), int(scale or 0))
-    raise not_supported(f"column type {glue_type} is not supported by the local engine")
+    raise not_supported(f"column type {glue_type} {ELSEWHERE}")
 
 
 def trino_type(glue_type: str) -> str:
@@ -76,6 +74,31 @@ def trino_type(glue_type: str) -> str:
         raise not_supported(f"column type {glue_type} is not understood") from error
 
 
+def glue_type(trino: str) -> str:
+    """Spell a type of Trino's as Glue does."""
+    try:
+        name = exp.DataType.build(trino, dialect="trino").sql(dialect="hive")
+    except SqlglotError:
+        return "string"
+    return _PRECISION.sub("timestamp", name.lower().replace(" ", ""))
+
+
+def full_type(arrow: pa.DataType) -> str:
+    """Spell an Arrow type as Trino does, with the types inside it."""
+    if pa.types.is_map(arrow):
+        return f"map({full_type(arrow.key_type)}, {full_type(arrow.item_type)})"
+    if pa.types.is_struct(arrow):
+        fields = (arrow.field(place) for place in range(arrow.num_fields))
+        return f"row({', '.join(f'{one.name} {full_type(one.type)}' for one in fields)})"
+    if pa.types.is_nested(arrow):
+        return f"array({full_type(arrow.value_type)})"
+    if pa.types.is_timestamp(arrow):
+        return "timestamp(3) with time zone" if arrow.tz else "timestamp(3)"
+    return _FULL_NAMES.get(result_type(arrow), result_type(arrow))
+
+
+_FULL_NAMES = {"float": "real"}
+_PRECISION = re.compile(r"timestamp(?:\(\d+\))?(?:withtimezone)?")
 _RESULT_TYPES = (
     (pa.types.is_string, "varchar"),
     (pa.types.is_large_string, "varchar"),
@@ -111,6 +134,10 @@ _SERDES: dict[str, Format] = {
     "org.apache.hive.hcatalog.data.JsonSerDe": "json",
     "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe": "parquet",
 }
+# How Hive spells a NULL partition value.
+DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+# How a refusal ends where Athena would answer.
+ELSEWHERE = "is not supported by the embedded engine: use --athena trino"
 _BATCH_CREATE_LIMIT = 100  # Glue's own limit for BatchCreatePartition
 
 
@@ -132,9 +159,18 @@ class Partition:
     location: str
 
 
+# Columns that no table declares, and that only a query sees which names them.
+HIDDEN = {
+    "$path": "string",
+    "$file_size": "bigint",
+    "$file_modified_time": "timestamp with time zone",
+    "$partition": "string",
+}
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table as Glue describes it."""
+    """A table as Glue describes it; `rows` are those of one that has no files."""
 
     database: str
     name: str
@@ -143,6 +179,7 @@ class Table:
     partition_keys: tuple[Column, ...]
     location: str
     storage: "StorageDescriptorOutputTypeDef"
+    rows: pa.Table | None = None
 
     def partition_name(self, values: Sequence[str]) -> str:
         """Spell a partition as Hive does: `year=2025/month=11/day=26`."""
@@ -151,52 +188,82 @@ class Table:
         )
 
 
+def is_view(raw: Mapping[str, Any]) -> bool:
+    """Tell a view from a table, as Glue has it."""
+    return raw.get("TableType") == "VIRTUAL_VIEW"
+
+
+def is_iceberg(raw: Mapping[str, Any]) -> bool:
+    """Tell an Iceberg table from others, as Glue has it."""
+    return str(raw.get("Parameters", {}).get("table_type", "")).upper() == "ICEBERG"
+
+
 class GlueCatalog:
     """The part of Glue that a query needs, through any Glue client."""
 
     def __init__(self, client: "GlueClient") -> None:
-        self._client = client
+        self.client = client
 
     def databases(self) -> list[str]:
         """Name all databases."""
-        pages = self._client.get_paginator("get_databases").paginate()
+        pages = self.client.get_paginator("get_databases").paginate()
         return sorted(entry["Name"] for page in pages for entry in page["DatabaseList"])
 
-    def tables(self, database: str, pattern: str | None = None) -> list[str]:
-        """Name a database's tables; `*` in the pattern stands for any text."""
-        pages = self._client.get_paginator("get_tables").paginate(DatabaseName=database)
+    def entries(self, database: str) -> list[dict[str, Any]]:
+        """Give a database's tables and views as Glue has them.
+
+        Raises:
+            QueryError: there is no such database.
+        """
+        pages = self.client.get_paginator("get_tables").paginate(DatabaseName=database)
         try:
-            names = sorted(entry["Name"] for page in pages for entry in page["TableList"])
-        except self._client.exceptions.EntityNotFoundException:
+            return [dict(entry) for page in pages for entry in page["TableList"]]
+        except self.client.exceptions.EntityNotFoundException:
             raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist") from None
-        return [name for name in names if pattern is None or fnmatch.fnmatch(name, pattern)]
+
+    def tables(self, database: str) -> list[str]:
+        """Name a database's tables and views."""
+        return sorted(entry["Name"] for entry in self.entries(database))
+
+    def raw(self, database: str, name: str) -> dict[str, Any] | None:
+        """Give a table or view as Glue has it, if there is one."""
+        try:
+            return dict(self.client.get_table(DatabaseName=database, Name=name)["Table"])
+        except self.client.exceptions.EntityNotFoundException:
+            return None
 
     def table(self, database: str, name: str) -> Table:
-        """Describe one table.
+        """Describe one table that can be read.
 
         Raises:
             QueryError: there is no such table, or no reader for its format.
         """
-        try:
-            raw = self._client.get_table(DatabaseName=database, Name=name)["Table"]
-        except self._client.exceptions.EntityNotFoundException:
+        raw = self.raw(database, name)
+        if raw is None:
             raise QueryError(
                 "TABLE_NOT_FOUND", f"Table 'awsdatacatalog.{database}.{name}' does not exist"
-            ) from None
+            )
+        if is_iceberg(raw):
+            raise not_supported(f"Iceberg table {database}.{name} {ELSEWHERE}")
+        table = self.describe(raw)
+        if table.format == "other":
+            serde = table.storage.get("SerdeInfo", {}).get("SerializationLibrary")
+            raise not_supported(
+                f"table {database}.{name} has the SerDe {serde or '(none)'}, which {ELSEWHERE}"
+            )
+        return table
+
+    def describe(self, raw: dict[str, Any]) -> Table:
+        """Describe a table that Glue has, whatever its format."""
         storage = raw["StorageDescriptor"]
         serde = storage.get("SerdeInfo", {}).get("SerializationLibrary", "")
-        if serde not in _SERDES:
-            raise not_supported(
-                f"table {database}.{name} has the SerDe {serde or '(none)'}; the local engine "
-                f"reads {' and '.join(_SERDES)}"
-            )
         return Table(
-            database=database,
-            name=name,
-            format=_SERDES[serde],
+            database=raw["DatabaseName"],
+            name=raw["Name"],
+            format=_SERDES.get(serde, "other"),
             columns=_columns(storage.get("Columns", [])),
             partition_keys=_columns(raw.get("PartitionKeys", [])),
-            location=storage["Location"],
+            location=storage.get("Location", ""),
             storage=storage,
         )
 
@@ -205,40 +272,17 @@ class GlueCatalog:
         if not table.partition_keys:
             yield Partition((), table.location)
             return
-        pages = self._client.get_paginator("get_partitions").paginate(
+        pages = self.client.get_paginator("get_partitions").paginate(
             DatabaseName=table.database, TableName=table.name, ExcludeColumnSchema=True
         )
         for page in pages:
             for raw in page["Partitions"]:
                 yield Partition(tuple(raw["Values"]), raw["StorageDescriptor"]["Location"])
 
-    def create_parquet_table(
-        self, database: str, name: str, columns: Sequence[dict[str, str]], location: str
-    ) -> None:
-        """Register an unpartitioned Parquet table."""
-        package = "org.apache.hadoop.hive.ql.io.parquet"
-        self._client.create_table(
-            DatabaseName=database,
-            TableInput={
-                "Name": name,
-                "TableType": "EXTERNAL_TABLE",
-                "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
-                "StorageDescriptor": {
-                    "Columns": [{"Name": one["Name"], "Type": one["Type"]} for one in columns],
-                    "Location": location,
-                    "InputFormat": f"{package}.MapredParquetInputFormat",
-                    "OutputFormat": f"{package}.MapredParquetOutputFormat",
-                    "SerdeInfo": {
-                        "SerializationLibrary": f"{package}.serde.ParquetHiveSerDe",
-                    },
-                },
-            },
-        )
-
     def add_partitions(self, table: Table, partitions: Sequence[Partition]) -> None:
         """Register partitions with the table's own columns and format."""
         for start in range(0, len(partitions), _BATCH_CREATE_LIMIT):
-            self._client.batch_create_partition(
+            self.client.batch_create_partition(
                 DatabaseName=table.database,
                 TableName=table.name,
                 PartitionInputList=[

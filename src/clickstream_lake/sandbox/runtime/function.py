@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -48,18 +49,28 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an invocation returned: JSON, either the result or Lambda's description of the error."""
+    """What an invocation returned: JSON, either the result or Lambda's description of the error.
+
+    Attributes:
+        log: what it printed, between Lambda's own lines, where that was asked for.
+    """
 
     payload: bytes
     failed: bool
+    log: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One invocation: its id and the event as JSON."""
+    """One invocation: its id and the event as JSON.
+
+    Attributes:
+        log: a file for what it prints; None for the function's log.
+    """
 
     payload: bytes
     request_id: str
+    log: Path | None = None
 
     @classmethod
     def of(cls, payload: bytes) -> "Request":

@@ -6,15 +6,18 @@ the reason is kept, and code that waits for the functions raises it.
 """
 
 import json
+import math
 import multiprocessing
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -96,7 +99,8 @@ class Worker:
         """Run one invocation; a timeout or a crash ends the worker."""
         with self._lock:
             try:
-                self._connection.send((request.payload, request.request_id))
+                log = str(request.log or "")
+                self._connection.send((request.payload, request.request_id, log))
                 if not self._connection.poll(self.function.timeout):
                     seconds = self.function.timeout
                     return self._lost(
@@ -202,8 +206,13 @@ class LambdaService:
             if self._is_current(function):
                 raise SandboxError(reason)
 
-    def invoke(self, name: str, payload: bytes) -> Outcome:
+    def invoke(self, name: str, payload: bytes, *, tail: bool = False) -> Outcome:
         """Invoke a function by name or ARN and wait for its answer.
+
+        Args:
+            name: the function's name or ARN.
+            payload: the event.
+            tail: whether what it prints is to be in the outcome, too.
 
         Raises:
             ApiError: there is no such function.
@@ -213,6 +222,8 @@ class LambdaService:
         handler = self._handlers.get(function.handler)
         if handler is not None:
             outcome = Outcome(*call_handler(handler, function, payload, request.request_id))
+        elif tail:
+            outcome = self._with_log(function, request)
         else:
             outcome = self._in_worker(function, request)
         with self._lock:
@@ -273,6 +284,24 @@ class LambdaService:
             return self._start(worker) or worker.invoke(request)
         finally:
             self._give_back(worker)
+
+    def _with_log(self, function: Function, request: Request) -> Outcome:
+        """Run an invocation whose output goes into its outcome, and then into the log."""
+        with NamedTemporaryFile() as printed:
+            started = time.perf_counter()
+            outcome = self._in_worker(function, replace(request, log=Path(printed.name)))
+            milliseconds = (time.perf_counter() - started) * 1000
+            output = printed.read()
+        with self._log_file(function).open("ab") as log:
+            log.write(output)
+        known = f"RequestId: {request.request_id}"
+        report = (
+            f"END {known}\n"
+            f"REPORT {known}\tDuration: {milliseconds:.2f} ms\t"
+            f"Billed Duration: {math.ceil(milliseconds)} ms\tMemory Size: {function.memory_mb} MB\n"
+        )
+        first = f"START {known} Version: $LATEST\n"
+        return replace(outcome, log=first.encode() + output + report.encode())
 
     def _start(self, worker: Worker) -> Outcome | None:
         """Start a worker, and remember why if it cannot start."""

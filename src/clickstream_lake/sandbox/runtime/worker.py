@@ -6,6 +6,7 @@ file with the process's own standard output and error.
 """
 
 import importlib
+import io
 import json
 import os
 import pickle
@@ -13,8 +14,10 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clickstream_lake.sandbox.runtime.function import Context
@@ -92,15 +95,34 @@ def serve(connection: Connection) -> None:
     connection.send(None)
     while True:
         try:
-            payload, request_id = connection.recv()
+            payload, request_id, log = connection.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
             return
-        answer = call_handler(handler, function, payload, request_id)
-        sys.stdout.flush()
+        with _printing_to(log):
+            answer = call_handler(handler, function, payload, request_id)
         connection.send(answer)
+
+
+@contextmanager
+def _printing_to(log: str) -> Iterator[None]:
+    """What the process prints goes to this file meanwhile; as always, if there is none."""
+    usual = [(number, os.dup(number)) for number in (1, 2)] if log else []
+    try:
+        if log:
+            with Path(log).open("ab") as sink:
+                for number, _ in usual:
+                    os.dup2(sink.fileno(), number)
+        yield
+    finally:
+        sys.stdout.flush()
+        for number, kept in usual:
+            os.dup2(kept, number)
+            os.close(kept)
 
 
 if __name__ == "__main__":
     # Ctrl-C ends the sandbox, and the sandbox ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a crash does not take the log along
     serve(Connection(int(sys.argv[1])))

@@ -105,19 +105,23 @@ def test_other_parameters_survive_a_move() -> None:
     assert state.parameters["owner"] == "somebody"
 
 
-def test_a_move_writes_the_tables_present_columns() -> None:
+def test_a_swap_writes_the_tables_present_columns_and_an_announcement_keeps_the_partitions() -> (
+    None
+):
     glue = memory_glue()
     clock = Clock()
     catalog = PartitionCatalog(glue, DATABASE, monotonic=clock)
     catalog.create(TABLE, DAY, "s3://b/old/")
     table = load_catalog().glue_table_input("parquet", BUCKET)
-    columns = [*table["StorageDescriptor"]["Columns"], {"Name": "added", "Type": "string"}]
+    before = table["StorageDescriptor"]["Columns"]
+    columns = [*before, {"Name": "added", "Type": "string"}]
     table["StorageDescriptor"]["Columns"] = columns
     glue.create_table(TableInput=table)
     clock.seconds = 301  # a table is asked for again after five minutes
     catalog.announce(TABLE, DAY, current="s3://b/old/", next_location="s3://b/new/")
-    entry = glue.partitions[TABLE, tuple(DAY.values)]
-    assert entry["StorageDescriptor"]["Columns"] == columns
+    assert catalog.columns(TABLE, DAY) == before  # the files are still those
+    catalog.swap(TABLE, DAY, location="s3://b/new/", now=NOON)
+    assert catalog.columns(TABLE, DAY) == columns
 
 
 def test_listing_goes_page_by_page(glue: Any, catalog: PartitionCatalog) -> None:  # noqa: ANN401 - a boto3 client
