@@ -1,4 +1,4 @@
-# ruff: noqa: S608 - names of a test
+
 """Count a table's rows by Spark, by path and by a catalog; runs on its own, prints JSON.
 
 Arguments: the table's directory, then for each partition `key=value/…` and its location.
