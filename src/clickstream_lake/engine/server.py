@@ -146,13 +146,14 @@ class Trino:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + self._start_seconds
-        last: Exception | None = None
+        last = ""
         while True:
             try:
                 if self.client.is_ready():
                     return
+                last = "it is still starting"
             except (EngineError, StatementError) as error:
-                last = error
+                last = str(error)
             self.check()
             if time.monotonic() > deadline:
                 seconds = f"{self._start_seconds:.0f} s"
