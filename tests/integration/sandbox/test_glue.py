@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -98,8 +99,23 @@ def test_functions_are_kept_by_name(bench: "Bench", glue: Any) -> None:  # noqa:
         glue.get_user_defined_function(DatabaseName=database, FunctionName="f")
 
 
+@pytest.fixture
+def days(bench: "Bench", glue: Any) -> Iterator[dict[str, str]]:  # noqa: ANN401 - boto3's own
+    """A table with three partitions."""
+    of = {"DatabaseName": bench.sandbox.database, "TableName": "days"}
+    types = {"year": "string", "day": "string", "n": "int", "on_day": "date"}
+    keys = [{"Name": name, "Type": kind} for name, kind in types.items()]
+    table = {"Name": of["TableName"], "PartitionKeys": keys}
+    glue.create_table(DatabaseName=of["DatabaseName"], TableInput=table)
+    for day in (1, 2, 10):
+        values = ["2025", f"{day:02}", f"{day}", f"2025-11-{day:02}"]
+        glue.create_partition(**of, PartitionInput={"Values": values})
+    yield of
+    glue.delete_table(DatabaseName=of["DatabaseName"], Name="days")
+
+
 @pytest.mark.parametrize(
-    ("expression", "days"),
+    ("expression", "found"),
     [
         ("", {1, 2, 10}),
         ("day = '01'", {1}),
@@ -125,14 +141,13 @@ def test_functions_are_kept_by_name(bench: "Bench", glue: Any) -> None:  # noqa:
     ],
 )
 def test_partitions_are_filtered_as_glue_does(
-    bench: "Bench",
     glue: Any,  # noqa: ANN401 - boto3's own
+    days: dict[str, str],
     expression: str,
-    days: set[int],
+    found: set[int],
 ) -> None:
-    of = days_of(bench, glue)
-    found = glue.get_partitions(**of, Expression=expression)["Partitions"]
-    assert {int(partition["Values"][1]) for partition in found} == days
+    answer = glue.get_partitions(**days, Expression=expression)["Partitions"]
+    assert {int(partition["Values"][1]) for partition in answer} == found
 
 
 @pytest.mark.parametrize(
@@ -140,22 +155,9 @@ def test_partitions_are_filtered_as_glue_does(
     ["nope = 1", "n = 'x'", "day =", "n = n", "day = '01' OR nope = 1", "lower(day) = 'a'"],
 )
 def test_a_wrong_filter_is_refused(
-    bench: "Bench",
     glue: Any,  # noqa: ANN401 - boto3's own
+    days: dict[str, str],
     expression: str,
 ) -> None:
     with pytest.raises(ClientError, match="InvalidInputException"):
-        glue.get_partitions(**days_of(bench, glue), Expression=expression)
-
-
-def days_of(bench: "Bench", glue: Any) -> dict[str, str]:  # noqa: ANN401 - boto3's own
-    """A table with three partitions."""
-    of = {"DatabaseName": bench.sandbox.database, "TableName": bench.name("days")}
-    types = {"year": "string", "day": "string", "n": "int", "on_day": "date"}
-    keys = [{"Name": name, "Type": kind} for name, kind in types.items()]
-    table = {"Name": of["TableName"], "PartitionKeys": keys}
-    glue.create_table(DatabaseName=of["DatabaseName"], TableInput=table)
-    for day in (1, 2, 10):
-        values = ["2025", f"{day:02}", f"{day}", f"2025-11-{day:02}"]
-        glue.create_partition(**of, PartitionInput={"Values": values})
-    return of
+        glue.get_partitions(**days, Expression=expression)
