@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.results import Results
+from clickstream_lake.engine.errors import EngineError
 from clickstream_lake.errors import ToolkitError
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
@@ -28,7 +29,11 @@ _SHORT: Final = {
     "compaction": ["--files", "200", "--out", ".benchmarks/short"],
     "scan": ["--events", "100000", "--days", "3", "--out", ".benchmarks/short"],
 }
-_FULL: Final = {"transform": [], "compaction": [], "scan": ["--docs", "docs/bytes-scanned.md"]}
+_FULL: Final = {
+    "transform": [],
+    "compaction": [],
+    "scan": ["--engine", "trino", "--against", "--docs", "docs/bytes-scanned.md"],
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         return max(main([name, *chosen[name]]) for name in BENCHMARKS)
     try:
         return int(options.run(options))
-    except ToolkitError as error:
+    except (ToolkitError, EngineError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -101,16 +106,19 @@ def _compaction(options: argparse.Namespace) -> int:
 
 
 def _scan(options: argparse.Namespace) -> int:
+    """1 if the prediction is off by more than it may be."""
     import boto3
 
+    from benchmarks.scan import run
+    from benchmarks.scan.against import against, missed
     from benchmarks.scan.layouts import Spec
-    from benchmarks.scan.run import local_target, run
     from benchmarks.scan.stage import Target
     from clickstream_lake.cli.connection import on_sandbox
 
     spec = Spec(
         options.events, options.days, options.file_events, options.row_group_rows, options.seed
     )
+    ask = None
     with ExitStack() as stack:
         if options.target == "aws":
             if options.bucket is None:
@@ -121,17 +129,24 @@ def _scan(options: argparse.Namespace) -> int:
                 )
             clients = boto3.client("s3"), boto3.client("glue"), boto3.client("athena")
             target = Target("aws", *clients, options.bucket, options.workgroup)
+        elif options.engine == "trino":
+            target, ask = stack.enter_context(run.trino_target(options.rounds))
         else:
-            target = stack.enter_context(local_target())
-        free = options.yes or target.name == "sandbox"
-        results = run(
+            target = stack.enter_context(run.local_target())
+        free = options.yes or options.target == "sandbox"
+        results = run.run(
             spec,
             target,
             say=_say,
             confirm=lambda dollars, queries: free or _asked(dollars, queries),
+            ask=ask,
+            workdir=options.workdir,
         )
     write(results, options.out, options.docs)
-    return 0
+    if not options.against:
+        return 0
+    print(against(results))
+    return 1 if missed(results) else 0
 
 
 def _hostile(options: argparse.Namespace) -> int:
@@ -262,12 +277,22 @@ def _parser() -> argparse.ArgumentParser:
         "Rows have to be equal\neverywhere. On AWS it says what it will cost, and asks, before the "
         "first query; everything that\nit made there is deleted at the end.",
         "scan --events 200000 --days 3",
+        "scan --engine trino --against",
         "scan --target aws --bucket my-scratch-bucket --workgroup primary",
     )
     add("--target", choices=["sandbox", "aws"], default="sandbox", help="where the queries run")
-    add("--events", type=_at_least(1_000), default=1_000_000, help="click events to generate")
-    add("--days", type=_at_least(1), default=7, help="days, one partition each")
-    add("--file-events", type=_at_least(10), default=2_000, help="events of one landing file")
+    add(
+        "--engine",
+        choices=["embedded", "trino"],
+        default="embedded",
+        help="who answers on the sandbox: its own Athena, or a Trino",
+    )
+    add("--rounds", type=int, default=3, help="Trino: warm runs of each query on Parquet")
+    add("--against", action="store_true", help="show prediction against engine, and judge it")
+    add("--events", type=_at_least(1_000), default=2_200_000, help="click events to generate")
+    add("--days", type=_at_least(1), default=1, help="days, one partition each")
+    add("--file-events", type=_at_least(10), default=20_000, help="events of one landing file")
+    add("--workdir", type=Path, help="keep the files here, and use what an earlier run landed")
     add("--row-group-rows", type=_at_least(100), help="of a compacted row group, if not the lake's")
     add("--seed", type=int, default=7, help="of the generated events")
     add("--bucket", help="AWS: takes the files under bytes-scanned/, for a while")

@@ -83,3 +83,25 @@ resource "aws_glue_catalog_table" "lake" {
     }
   }
 }
+
+# SQL engines read a table by its partitions' locations, and never this file. Whoever lists the table's
+# prefix would see landing files beside the generations that have merged them, and gets an error instead.
+resource "aws_s3_object" "guard" {
+  for_each = var.prefix_guard_enabled ? merge([
+    for key, stream in local.streams : {
+      for format in ["json", "parquet"] : "${key}-${format}" => merge(stream.tables[format], { format = format })
+    }
+  ]...) : {}
+
+  bucket       = aws_s3_bucket.lake.id
+  key          = "${each.value.prefix}READ-BY-GLUE-PARTITIONS.${each.value.format}"
+  content      = "This is no data file. The rows of ${each.value.name} are where its partitions in Glue say: `clickstream files` lists the files.\n"
+  content_type = "text/plain"
+  tags         = local.tags
+
+  depends_on = [
+    aws_s3_bucket_policy.lake,
+    aws_s3_bucket_server_side_encryption_configuration.lake,
+    aws_s3_bucket_versioning.lake,
+  ]
+}

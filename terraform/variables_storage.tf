@@ -91,3 +91,10 @@ variable "incomplete_upload_days" {
     error_message = "incomplete_upload_days must be a whole number of at least 1."
   }
 }
+
+variable "prefix_guard_enabled" {
+  description = "Whether each table's prefix holds a file that is no data, on which readers that list the prefix fail instead of counting rows twice. SQL engines never see it. Turn it off only for a lake that was never compacted."
+  type        = bool
+  default     = true
+  nullable    = false
+}

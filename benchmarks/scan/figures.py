@@ -42,12 +42,8 @@ class Figures:
 
     @property
     def worst_prediction(self) -> float:
-        """The largest deviation of predicted from independently measured bytes, as a share."""
-        return max(
-            abs(one.predicted - one.measured) / one.measured
-            for one in self.measurements
-            if one.measured
-        )
+        """The largest deviation of the prediction from what the engine counted, as a share."""
+        return max(abs(one.deviation) for one in self.measurements)
 
     @cached_property
     def compaction(self) -> "CompactionCost":

@@ -1,10 +1,12 @@
 """The same events as files in every layout, made by the lake's own transform and merge."""
 
+import json
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
@@ -35,6 +37,8 @@ TITLES: Final = {
     "clustered_zstd": "Parquet zstd, compacted, clustered",
 }
 
+_LANDED: Final = ("json", "json_gzip", "small_snappy", "small_zstd")
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -47,9 +51,9 @@ class Spec:
         row_group_rows: of compacted Parquet; None for the lake's own default.
     """
 
-    events: int = 1_000_000
-    days: int = 7
-    file_events: int = 2_000
+    events: int = 2_200_000
+    days: int = 1
+    file_events: int = 20_000
     row_group_rows: int | None = None
     seed: int = 7
     start: date = date(2025, 11, 20)
@@ -111,18 +115,41 @@ class Layout:
 
 
 def build(spec: Spec, workdir: Path, say: Callable[[str], None]) -> list[Layout]:
-    """Make the files of every layout under `workdir`, an empty directory."""
+    """Make the files of every layout under `workdir`.
+
+    Those that an earlier call landed there are not made again, and those that it compacted are.
+
+    Raises:
+        ValueError: the directory has other events in it.
+    """
     layouts = {name: Layout(name, workdir / name) for name in TITLES}
-    say(f"generating {spec.events:,} events")
-    raw = _raw_objects(spec, workdir / "raw")
-    say("transforming them to JSON and zstd, and to gzip JSON and snappy")
-    _land(raw, layouts["json"], layouts["small_zstd"], OutputOptions("none", "zstd"))
-    _land(raw, layouts["json_gzip"], layouts["small_snappy"], OutputOptions("gzip", "snappy"))
+    landed = workdir / "landed.json"
+    events = _described(spec)
+    if not landed.exists():
+        say(f"generating {spec.events:,} events")
+        raw = _raw_objects(spec, workdir / "raw")
+        say("transforming them to JSON and zstd, and to gzip JSON and snappy")
+        _land(raw, layouts["json"], layouts["small_zstd"], OutputOptions("none", "zstd"))
+        _land(raw, layouts["json_gzip"], layouts["small_snappy"], OutputOptions("gzip", "snappy"))
+        landed.write_text(events, encoding="utf-8")
+    elif landed.read_text(encoding="utf-8") != events:
+        raise ValueError(f"{workdir} has other events in it: {landed.read_text(encoding='utf-8')}")
+    for name, layout in layouts.items():
+        if name in _LANDED:
+            layout.files = sorted(path for path in layout.root.rglob("*") if path.is_file())
+        else:
+            shutil.rmtree(layout.root, ignore_errors=True)
     for order in ("unclustered", "clustered"):
         for codec in ("snappy", "zstd"):
             say(f"compacting to {order} {codec}")
             _compact(layouts[f"small_{codec}"], layouts[f"{order}_{codec}"], spec, codec)
     return list(layouts.values())
+
+
+def _described(spec: Spec) -> str:
+    """What decides how landing files look."""
+    events = {name: value for name, value in asdict(spec).items() if name != "row_group_rows"}
+    return json.dumps(events, default=str)
 
 
 def _partition(day: date) -> str:
@@ -158,21 +185,21 @@ def _by_day_and_size(spec: Spec) -> Iterator[tuple[date, list[bytes]]]:
 
 
 def _land(
-    raw: list[tuple[Source, Path]], json: Layout, parquet: Layout, options: OutputOptions
+    raw: list[tuple[Source, Path]], text: Layout, parquet: Layout, options: OutputOptions
 ) -> None:
     """Transform every raw object, as the function does."""
-    scratch = json.root.parent / "scratch"
+    scratch = text.root.parent / "scratch"
     scratch.mkdir(exist_ok=True)
     for source, path in raw:
         job = Job(source, load_catalog(), Limits(), options, _PROCESSED)
         with path.open("rb") as stream:
             result = transform_stream(stream, job, scratch)
-        for layout, made in ((json, result.json), (parquet, result.parquet)):
+        for layout, made in ((text, result.json), (parquet, result.parquet)):
             if made is None:
                 raise RuntimeError(f"{path} was rejected whole: {result.stats.corrupt}")
             target = layout.root / source.partition.path / made.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            layout.files.append(made.replace(target))
+            made.replace(target)
 
 
 def _compact(small: Layout, layout: Layout, spec: Spec, codec: Literal["snappy", "zstd"]) -> None:
@@ -200,15 +227,16 @@ def _concatenate(inputs: list[Path], target: Path, options: ParquetOptions) -> P
     """Merge without clustering: rows stay in the order in which they arrived."""
     schema = load_catalog().arrow_schema()
     level = options.level if options.compression == "zstd" else None
+    rows = options.row_group_rows or load_catalog().row_group_rows
     with pq.ParquetWriter(
         target, schema, compression=options.compression, compression_level=level
     ) as writer:
         waiting: list[pa.Table] = []
         for path in inputs:
             waiting.append(pq.read_table(path, partitioning=None).cast(schema))
-            if sum(table.num_rows for table in waiting) >= options.row_group_rows:
-                writer.write_table(pa.concat_tables(waiting), options.row_group_rows)
+            if sum(table.num_rows for table in waiting) >= rows:
+                writer.write_table(pa.concat_tables(waiting), rows)
                 waiting = []
         if waiting:
-            writer.write_table(pa.concat_tables(waiting), options.row_group_rows)
+            writer.write_table(pa.concat_tables(waiting), rows)
     return target

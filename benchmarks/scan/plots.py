@@ -58,7 +58,7 @@ def _bytes_by_query(found: Figures, path: Path) -> None:
         axes.annotate("less is billed as 10 MB ", below, ha="right", color="#555", fontsize=10)
         axes.set_xscale("log")
         axes.set_xlabel("bytes scanned by a query, logarithmic")
-        _sizes(axes.xaxis, range(11, 31, 3))
+        _sizes(axes.xaxis, range(16, 32, 3))
         axes.set_yticks(places, queries)
         axes.set_ylim(len(queries) + 0.3, -1)
         axes.grid(axis="x")
@@ -102,23 +102,23 @@ def _ratios(found: Figures, path: Path) -> None:
 
 
 def _prediction(found: Figures, path: Path) -> None:
-    pairs = [(one.predicted, one.measured) for one in found.measurements if one.measured]
-    predicted, measured = zip(*pairs, strict=True)
+    pairs = [(one.predicted, one.scanned) for one in found.measurements if one.scanned]
+    predicted, counted = zip(*pairs, strict=True)
     title = (
-        f"Bytes predicted are bytes read: {len(pairs)} runs on Parquet, at most "
+        f"Bytes predicted are bytes read: {len(pairs)} runs, at most "
         f"{found.worst_prediction:.2%} apart"
     )
     with report.plot(path, title, _HEIGHT) as axes:
         ends = [min(predicted) / 2, max(predicted) * 2]
         axes.plot(ends, ends, color="#bbb", linewidth=1)
         _label(axes, "predicted = read", (ends[0], ends[0]), (20, 2), "#777")
-        axes.scatter(predicted, measured, s=60, facecolors="none", edgecolors=OURS, zorder=3)
+        axes.scatter(predicted, counted, s=60, facecolors="none", edgecolors=OURS, zorder=3)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_xlabel("predicted from footers and lists of files")
-        axes.set_ylabel("asked for by pyarrow's scanner")
+        axes.set_xlabel("predicted by the embedded engine")
+        axes.set_ylabel("counted by the engine that ran the query")
         for axis in (axes.xaxis, axes.yaxis):
-            _sizes(axis, range(12, 27, 3))
+            _sizes(axis, range(16, 32, 3))
         axes.grid(visible=True)
 
 

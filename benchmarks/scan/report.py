@@ -8,6 +8,7 @@ from typing import Final
 from benchmarks import prices, report
 from benchmarks.report import times
 from benchmarks.results import Results
+from benchmarks.scan.against import against
 from benchmarks.scan.figures import (
     QUERIES,
     Figures,
@@ -18,7 +19,7 @@ from benchmarks.scan.figures import (
 from benchmarks.scan.layouts import TITLES
 from benchmarks.scan.plots import draw
 from benchmarks.scan.run import Measurement
-from benchmarks.scan.suite import ONE_COLUMN, PRUNED, SUITE
+from benchmarks.scan.suite import EXPORT, ONE_COLUMN, POINT_LOOKUP, PRUNED, SUITE
 from clickstream_lake.console import size
 from clickstream_lake.sandbox.athena import billing
 
@@ -44,12 +45,19 @@ def page(results: Results[Measurement], images: str) -> str:
     ]
     return _PAGE.read_text(encoding="utf-8").format(
         **results.settings,
-        where={"sandbox": "the local sandbox", "aws": "Amazon Athena"}[results.settings["target"]],
+        where={
+            "sandbox": "the local sandbox",
+            "trino": "a Trino 476 over the local sandbox",
+            "aws": "Amazon Athena",
+        }[results.settings["target"]],
+        against=against(results).strip(),
+        day_word="day" if results.settings["days"] == 1 else "days",
+        load=results.machine["load"],
+        cpus=results.machine["cpus"],
         command=results.command,
         note=results.facts.get("note", ""),
         images=images,
         one=found.ratio(ONE_COLUMN, "json", "clustered_zstd"),
-        pruned=found.ratio(PRUNED, "json", "clustered_zstd"),
         worst=found.worst_prediction,
         layouts_count=len(found.layouts),
         queries_count=len(SUITE),
@@ -66,11 +74,12 @@ def page(results: Results[Measurement], images: str) -> str:
         glue=prices.GLUE_REQUEST * 1e6,
         gb_second=prices.LAMBDA_GB_SECOND["arm64"],
         vcpu_mb=prices.VCPU_GB * 1024,
-        runs=len(found.measurements),
-        said="equals"
-        if all(one.predicted == one.scanned for one in found.measurements)
-        else "was compared with",
-        milliseconds=_by_layout(found, lambda one: f"{one.milliseconds:,} ms"),
+        milliseconds=_by_layout(
+            found, lambda one: f"{one.milliseconds:,} ms ({one.cold_milliseconds:,})"
+        ),
+        hour=found.ratio(PRUNED, "json", "clustered_zstd"),
+        lookup=found.ratio(POINT_LOOKUP, "json", "clustered_zstd"),
+        export=found.ratio(EXPORT, "json", "clustered_zstd"),
         queries=_queries(results),
     )
 

@@ -60,6 +60,7 @@ class Query:
 EXPORT: Final = "export"
 ONE_COLUMN: Final = "one column"
 PRUNED: Final = "one hour"
+POINT_LOOKUP: Final = "point lookup"
 
 SUITE: Final = (
     Query(
@@ -115,7 +116,7 @@ SELECT SUM(viewed) AS viewed, SUM(carted) AS carted,
         "GROUP BY year, month, day",
     ),
     Query(
-        "point lookup",
+        POINT_LOOKUP,
         "One event by its id, wherever it is",
         "SELECT event_type, {ts} AS at, session_id, page_url FROM {table} "
         "WHERE event_id = '{event_id}'",

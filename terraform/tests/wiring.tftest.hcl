@@ -292,6 +292,11 @@ run "tables_come_from_the_catalog" {
   command = plan
 
   assert {
+    condition     = sort([for guard in aws_s3_object.guard : guard.key]) == ["processed/json/READ-BY-GLUE-PARTITIONS.json", "processed/parquet/READ-BY-GLUE-PARTITIONS.parquet"]
+    error_message = "Readers that list the prefix of a table must meet a file that they cannot read."
+  }
+
+  assert {
     condition     = { for column in one(aws_glue_catalog_table.lake["events-json"].storage_descriptor).columns : column.name => column.type } == { for column in local.catalog.columns : column.name => local.catalog.tables.json.types[column.type] if local.catalog.tables.json.types[column.type] != null && try(contains(column.formats, "json"), true) }
     error_message = "The JSON table must declare the catalog's columns that its SerDe can read."
   }

@@ -4,14 +4,12 @@ import gzip
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.wiring import wire
-from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import (
     CATALOG_PATH,
     Catalog,
@@ -19,11 +17,12 @@ from clickstream_lake.lake.catalog import (
     load_catalog,
     parse_catalog,
 )
-from clickstream_lake.lake.config import CompactSettings, Config
+from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS, Layout, Partition, Slot
+from clickstream_lake.lake.layout import FORMATS, Format, Layout, Partition, Slot
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.transform.process import RawObjectProcessor
+from tests.protocol.simulation.world import PRODUCT, Parts
 
 if TYPE_CHECKING:
     from clickstream_lake.engine.client import Client
@@ -47,6 +46,11 @@ def changed(*changes: Callable[[Document], None]) -> Catalog:
     return parse_catalog(document)
 
 
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class Era:
     """One deployment of a lake: its tables, its transform and its compaction, of one catalog."""
@@ -65,7 +69,7 @@ class Era:
         """A new, empty lake of that name."""
         clients.s3.create_bucket(Bucket=f"{name}-lake")
         clients.glue.create_database(DatabaseInput={"Name": name})
-        lake = _lake(name, clients)
+        lake = lake_of(name, clients)
         era = cls(catalog, lake, name, clients, engine, folder)
         for fmt in FORMAT_NAMES:
             clients.glue.create_table(DatabaseName=name, TableInput=era._table(fmt))
@@ -73,7 +77,7 @@ class Era:
 
     def deploy(self, catalog: Catalog) -> "Era":
         """The same lake once `terraform apply` has brought another catalog."""
-        era = replace(self, catalog=catalog, lake=_lake(self.database, self.clients))
+        era = replace(self, catalog=catalog, lake=lake_of(self.database, self.clients))
         for fmt in FORMAT_NAMES:
             self.clients.glue.update_table(DatabaseName=self.database, TableInput=era._table(fmt))
         return era
@@ -101,18 +105,24 @@ class Era:
         )
         processor.process(key)
 
-    def compact(
-        self, partition: Partition = DAY, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def compact(self, partition: Partition = DAY, now: Callable[[], datetime] = now) -> None:
         """What `clickstream compact --force` does to one partition, in both formats."""
         for fmt in FORMATS:
-            self.operations(now).compactor.compact(Slot(fmt, partition), force=True)
+            self.compact_one(fmt, partition, now)
 
-    def clean_up(self, partition: Partition = DAY) -> None:
-        """Delete what the current generations replaced: no query is running."""
-        self.operations().clean_up(partitions=[partition], dry_run=False)
+    def compact_one(
+        self, fmt: Format, partition: Partition = DAY, now: Callable[[], datetime] = now
+    ) -> None:
+        """The same in one format."""
+        self.operations(now).compactor.compact(Slot(fmt, partition), force=True)
 
-    def operations(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Operations:
+    def clean_up(self, partition: Partition = DAY, *, grace_seconds: int = 0) -> None:
+        """Delete what the current generations replaced so long ago; at once by default."""
+        cleaner = replace(self.operations().cleaner, grace=timedelta(seconds=grace_seconds))
+        for fmt in FORMATS:
+            cleaner.clean(Slot(fmt, partition), dry_run=False)
+
+    def operations(self, now: Callable[[], datetime] = now) -> Operations:
         """The compact function's, of this deployment."""
         return wire(self._config, self.catalog, self.lake, queue=None, now=now, workdir=self.folder)
 
@@ -121,17 +131,17 @@ class Era:
         return Config(
             bucket=self.lake.store.bucket,
             database=self.database,
-            compact=CompactSettings(grace_seconds=0),
         )
 
     def _table(self, fmt: TableFormatName) -> Any:  # noqa: ANN401 - TableInput, which the stubs make a TypedDict
         return self.catalog.glue_table_input(fmt, self.lake.store.bucket)
 
 
-def _lake(database: str, clients: "Clients") -> Lake:
-    return Lake(
-        ObjectStore(clients.s3, f"{database}-lake"),
-        PartitionCatalog(clients.glue, database),
+def lake_of(database: str, clients: "Clients", parts: Parts = PRODUCT) -> Lake:
+    """The lake in a database, of the product's own parts or of others."""
+    return parts.lake(
+        parts.store(clients.s3, f"{database}-lake"),
+        parts.partitions(clients.glue, database),
         Layout(),
         TABLES,
     )

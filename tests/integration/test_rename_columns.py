@@ -35,7 +35,8 @@ def renamed() -> Catalog:
     for column in document["columns"]:
         if column["name"] not in KEPT:
             column["name"] = f"my_{column['name']}"
-    document["cluster_by"] = [f"my_{name}" for name in document["cluster_by"]]
+    document["cluster_by"] = ["hour(my_event_ts)", "my_event_type", "my_event_ts"]
+    document["bloom"] = ["my_event_id"]
     document["dedupe_on"] = "my_event_id"
     return parse_catalog(document)
 

@@ -15,7 +15,7 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from clickstream_lake.lake.catalog import CATALOG_PATH, TableFormatName, load_catalog
-from clickstream_lake.lake.layout import Layout
+from clickstream_lake.lake.layout import FORMATS, Layout
 from clickstream_lake.sandbox.resources import Provision, Resources
 from clickstream_lake.sandbox.runtime.function import Function
 from clickstream_lake.sandbox.sandbox import Sandbox
@@ -37,6 +37,7 @@ FUNCTIONS: Final = {
 # The values of terraform/, which is their home; a test compares these with it.
 ERRORS_PREFIX: Final = "errors/"
 RESULTS_PREFIX: Final = "athena-results/"
+GUARD_NAME: Final = "READ-BY-GLUE-PARTITIONS"
 FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
 
 TABLES: Final[tuple[TableFormatName, ...]] = ("json", "parquet", "rejects")
@@ -167,6 +168,13 @@ class _Provisioner:
             table = self._catalog.glue_table_input(fmt, self._bucket, self._layout)
             # The catalog's own type is looser than the client's.
             glue.create_table(DatabaseName=self._database, TableInput=table)  # type: ignore[arg-type]
+        for fmt in FORMATS:
+            # Whoever lists a table's prefix gets an error, rather than rows twice.
+            self._clients.s3.put_object(
+                Bucket=self._bucket,
+                Key=f"{self._layout.table_dir(fmt)}{GUARD_NAME}.{fmt}",
+                Body=b"This is no data file: `clickstream files` lists those.\n",
+            )
 
     def _create_role(self) -> str:
         trust = {"Version": "2012-10-17", "Statement": []}

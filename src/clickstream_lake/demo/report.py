@@ -103,7 +103,7 @@ def _counts_table(report: Report) -> Table:
 
 
 def _scan_table(report: Report) -> Table:
-    table = new_table("Files, and the bytes that Athena would scan")
+    table = new_table("Files, and the bytes that an engine reads")
     table.add_column("layout", no_wrap=True)
     for name in ("files", "stored", "one column", "SELECT *", "JSON : this"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -28,7 +28,7 @@ _TIMEOUT_SECONDS = 600
 
 _TABLES = {"JSON": "clickstream_events", "Parquet": "clickstream_events_parquet"}
 _REJECTS = "clickstream_rejects"
-_TYPE = load_catalog().cluster_by[0]
+_TYPE = next(term.column for term in load_catalog().cluster_by if term.unit is None)
 _ONE_COLUMN = f"SELECT {_TYPE}, COUNT(*) FROM {{table}} GROUP BY {_TYPE}"  # noqa: S608 - the catalog's own names
 _EVERYTHING = "SELECT * FROM {table}"
 # Small enough that there are small files to compact, and large enough not to wait for them.

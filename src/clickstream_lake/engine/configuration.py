@@ -75,6 +75,11 @@ def _server(port: int) -> dict[str, str]:
         "http-server.http.port": str(port),
         "discovery.uri": f"http://127.0.0.1:{port}",
         "http-server.log.enabled": "false",
+        # The only worker is the server itself: one that is slow to answer is busy, and not lost.
+        "query.remote-task.max-error-duration": "10m",
+        "exchange.max-error-duration": "10m",
+        "exchange.http-client.request-timeout": "60s",
+        "exchange.http-client.idle-timeout": "60s",
         # As in Athena: a name without catalog is one of Glue's, times without zone are UTC, a
         # statement has at most 262,144 bytes, and runs for at most half an hour.
         "sql.default-catalog": CATALOG,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from clickstream_lake.lake.errors import CatalogError
 from clickstream_lake.lake.layout import FORMATS, Layout, uri
@@ -35,6 +35,7 @@ TIME_FORMATS: Final[tuple[TimeFormat, ...]] = (
     "auto_epoch",
 )
 TableFormatName = Literal["json", "parquet", "rejects"]
+TimeUnit = Literal["hour", "day"]
 
 EXTRA: Final = "extra"
 PROCESSED_TS: Final = "processed_ts"
@@ -44,7 +45,10 @@ JSON_COLUMNS_KEY: Final = b"lake.json_columns"
 """Another: the names of its columns whose text is JSON, which Parquet's types cannot tell."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_TERM: Final = re.compile(r"(?:(hour|day)\(([a-z][a-z0-9_]*)\)|([a-z][a-z0-9_]*))", re.ASCII)
 _MOST_NAME_BYTES: Final = 255
+_ROW_GROUP_ROWS: Final = (1_000, 10_000_000)
+_PAGE_ROWS: Final = (100, 1_000_000)
 # The Hive JSON SerDe reads a key `_colN` as column N, whatever that column is called.
 _POSITIONAL: Final = re.compile(r"_col[0-9]+")
 
@@ -68,6 +72,29 @@ class Column:
     dictionary: bool = True
     url: bool = False
     time_formats: tuple[TimeFormat, ...] = ("iso",)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTerm:
+    """One term of the order of merged rows: a column, or the UTC hour or day of a timestamp."""
+
+    column: str
+    unit: TimeUnit | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "ClusterTerm":
+        """Read `event_type`, `hour(event_ts)` or `day(event_ts)`.
+
+        Raises:
+            CatalogError: it is none of them.
+        """
+        match = _TERM.fullmatch(text)
+        if match is None:
+            raise CatalogError(
+                f"cluster_by names {text!r}; a term is a column, hour(column) or day(column)"
+            )
+        unit, timed, plain = match.groups()
+        return cls(timed or plain, cast("TimeUnit | None", unit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +133,10 @@ class Catalog:
         fold_names: other ways of writing a PII key are that key too: `userId`, `USER-ID`.
         scrub_text: texts that start like JSON are looked into for PII keys.
         dedupe_on: column whose repeated values compaction drops, or None.
-        cluster_by: columns that compaction orders rows by, so that statistics prune.
+        cluster_by: what compaction orders rows by, so that statistics prune.
+        bloom: columns that merged Parquet files have Bloom filters of.
+        row_group_rows: rows of a full row group of merged Parquet files.
+        page_rows: rows of one page of them, at most.
         partition_keys: names of the partition columns, in order, unless a lake's settings say
             otherwise.
         tables: the Glue tables by "json", "parquet" and "rejects".
@@ -118,7 +148,10 @@ class Catalog:
     fold_names: bool
     scrub_text: bool
     dedupe_on: str | None
-    cluster_by: tuple[str, ...]
+    cluster_by: tuple[ClusterTerm, ...]
+    bloom: tuple[str, ...]
+    row_group_rows: int
+    page_rows: int
     partition_keys: tuple[str, ...]
     tables: Mapping[str, TableFormat]
 
@@ -126,7 +159,12 @@ class Catalog:
     def event_time(self) -> str:
         """The time that orders events: the first timestamp column that rows cluster by."""
         times = {column.name for column in self.columns if column.type == "timestamp"}
-        return next((name for name in self.cluster_by if name in times), PROCESSED_TS)
+        return next((name for name in self.cluster_columns if name in times), PROCESSED_TS)
+
+    @cached_property
+    def cluster_columns(self) -> tuple[str, ...]:
+        """The columns that rows are ordered by, each once, in the order of their first terms."""
+        return tuple(dict.fromkeys(term.column for term in self.cluster_by))
 
     def glue_table_input(
         self, fmt: TableFormatName, bucket: str, layout: Layout | None = None
@@ -235,7 +273,10 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
             fold_names=bool(document.get("fold_names", True)),
             scrub_text=bool(document.get("scrub_text", True)),
             dedupe_on=document.get("dedupe_on"),
-            cluster_by=tuple(document["cluster_by"]),
+            cluster_by=tuple(ClusterTerm.parse(str(term)) for term in document["cluster_by"]),
+            bloom=tuple(document.get("bloom", ())),
+            row_group_rows=_number(document, "row_group_rows", 262_144, _ROW_GROUP_ROWS),
+            page_rows=_number(document, "page_rows", 20_000, _PAGE_ROWS),
             partition_keys=tuple(document["partition_keys"]),
             tables=tables,
         )
@@ -243,6 +284,13 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
         raise CatalogError(f"catalog.json lacks {error}") from error
     _check(catalog)
     return catalog
+
+
+def _number(document: Mapping[str, Any], name: str, default: int, limits: tuple[int, int]) -> int:
+    number, (least, most) = document.get(name, default), limits
+    if type(number) is not int or not least <= number <= most:
+        raise CatalogError(f"{name} is {number!r}; it has to be a number from {least} to {most}")
+    return number
 
 
 def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
@@ -334,10 +382,16 @@ def _check(catalog: Catalog) -> None:
 
 def _check_merging(catalog: Catalog) -> None:
     """Check the column names that steer compaction."""
-    names = {column.name for column in catalog.tables["parquet"].columns}
-    if catalog.dedupe_on is not None and catalog.dedupe_on not in names:
+    types = {column.name: column.type for column in catalog.tables["parquet"].columns}
+    if catalog.dedupe_on is not None and catalog.dedupe_on not in types:
         raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is not a column")
     if not catalog.cluster_by:
         raise CatalogError("cluster_by has to name a column")
-    if missing := set(catalog.cluster_by) - names:
-        raise CatalogError(f"cluster_by names {sorted(missing)}, which are not columns")
+    for name, found in (("cluster_by", catalog.cluster_columns), ("bloom", catalog.bloom)):
+        if missing := set(found) - types.keys():
+            raise CatalogError(f"{name} names {sorted(missing)}, which are not columns")
+    timed = {term.column for term in catalog.cluster_by if term.unit is not None}
+    if odd := [name for name in timed if types[name] != "timestamp"]:
+        raise CatalogError(f"cluster_by names hours or days of {odd}, which are no timestamps")
+    if odd := [name for name in catalog.bloom if types[name] not in {"string", "bigint"}]:
+        raise CatalogError(f"bloom names {odd}; only texts and whole numbers are looked up")

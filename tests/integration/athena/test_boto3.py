@@ -80,9 +80,9 @@ def test_a_request_names_the_output_where_the_workgroup_leaves_it_open(
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
-        ("CREATE VIEW v AS SELECT 1", "NOT_SUPPORTED: CREATE"),
+        ("CREATE VIEW v AS SELECT 1", "COLUMN_NAME_NOT_SPECIFIED"),
         ("SELECT nope FROM events", "COLUMN_NOT_FOUND"),
-        ("SELEC 1", "NOT_SUPPORTED: SELEC"),
+        ("SELEC 1", "SYNTAX_ERROR: line 1:1: mismatched input 'SELEC'"),
         ("SELECT (1 FROM events", "SYNTAX_ERROR"),
     ],
 )
@@ -194,11 +194,12 @@ def test_a_new_table_goes_under_the_results_unless_told_otherwise(
         ("CREATE TABLE events WITH ({}) AS SELECT 1 AS x", "TABLE_ALREADY_EXISTS"),
         ("CREATE TABLE t WITH ({}) AS SELECT 1", "COLUMN_NAME_NOT_SPECIFIED"),
         ("CREATE TABLE t WITH ({}) AS SELECT 1 AS x, 2 AS x", "DUPLICATE_COLUMN_NAME"),
-        ("CREATE TABLE t WITH ({}) AS SELECT now() AS x", "NOT_SUPPORTED: a column of type"),
-        ("CREATE TABLE t WITH ({}, format = 'ORC') AS SELECT 1 AS x", "NOT_SUPPORTED: the format"),
+        ("CREATE TABLE t WITH ({}) AS SELECT now() AS x", "NOT_SUPPORTED: Unsupported Hive type"),
+        ("CREATE TABLE t WITH ({}, format = 'AVRO') AS SELECT 1 AS x", "NOT_SUPPORTED: writing AVRO"),
+        ("CREATE TABLE t WITH ({}, frob = 1) AS SELECT 1 AS x", "INVALID_TABLE_PROPERTY"),
         (
             "CREATE TABLE t WITH ({}, partitioned_by = ARRAY['x']) AS SELECT 1 AS x",
-            "NOT_SUPPORTED: the table properties",
+            "INVALID_TABLE_PROPERTY: Table contains only partition columns",
         ),
         (
             "CREATE TABLE t WITH (external_location = 's3://lake/events') AS SELECT 1 AS x",

@@ -96,6 +96,7 @@ def test_an_estimate_as_json() -> None:
     (scan,) = told["scans"]
     assert (scan["table"], scan["files"], scan["columns"]) == ("web.events_parquet", 1, 1)
     assert told["bytes_scanned"] == scan["bytes"]
+    assert (told["exact"], told["rules"]) == (True, "trino-476")
     assert told["bytes_billed"] == 10 * 1024**2
 
 

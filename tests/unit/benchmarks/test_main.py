@@ -22,7 +22,8 @@ def test_full_runs_all_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_transform", "_compaction", "_scan"):
         monkeypatch.setattr(command, name, lambda options: asked.append(options) or 1)
     assert command.main(["--full"]) == 1
-    assert asked[0].events == asked[2].events == 1_000_000
+    assert (asked[0].events, asked[2].events) == (1_000_000, 2_200_000)
+    assert asked[2].engine == "trino"
     assert {options.out for options in asked} == {command.RESULTS}
     assert asked[2].docs.as_posix() == "docs/bytes-scanned.md"
 

@@ -10,7 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, load_catalog, parse_catalog
+from clickstream_lake.lake.catalog import (
+    CATALOG_PATH,
+    Catalog,
+    ClusterTerm,
+    load_catalog,
+    parse_catalog,
+)
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -29,7 +35,9 @@ def newer() -> Callable[..., Catalog]:
         columns = [c for c in document["columns"] if c["name"] not in {*gone, *types}]
         columns[5:5] = [{"name": n, "type": t, "comment": ""} for n, t in types.items()]
         document |= {"columns": columns, "schema_version": 2, "dedupe_on": dedupe_on}
-        document["cluster_by"] = [name for name in document["cluster_by"] if name not in gone]
+        document["cluster_by"] = [
+            term for term in document["cluster_by"] if ClusterTerm.parse(term).column not in gone
+        ]
         return parse_catalog(document)
 
     return make

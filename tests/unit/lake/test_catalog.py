@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, load_catalog, parse_catalog
+from clickstream_lake.lake.catalog import CATALOG_PATH, ClusterTerm, load_catalog, parse_catalog
 from clickstream_lake.lake.errors import CatalogError
 from clickstream_lake.lake.layout import Layout
 
@@ -43,6 +43,13 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "unknown dedupe_on": (lambda d: d.update(dedupe_on="nothing"), "nothing"),
     "cluster_by of nothing": (lambda d: d.update(cluster_by=[]), "cluster_by"),
     "unknown cluster_by": (lambda d: d.update(cluster_by=["event_type", "nothing"]), "nothing"),
+    "cluster_by of a formula": (lambda d: d.update(cluster_by=["week(event_ts)"]), "hour(column)"),
+    "the hour of a text": (lambda d: d.update(cluster_by=["hour(country)"]), "no timestamps"),
+    "the day of nothing": (lambda d: d.update(cluster_by=["day(nothing)"]), "nothing"),
+    "unknown bloom": (lambda d: d.update(bloom=["nothing"]), "nothing"),
+    "a Bloom filter of prices": (lambda d: d.update(bloom=["price"]), "price"),
+    "tiny row groups": (lambda d: d.update(row_group_rows=10), "row_group_rows"),
+    "pages as a text": (lambda d: d.update(page_rows="20000"), "page_rows"),
     "no cluster_by": (lambda d: d.pop("cluster_by"), "cluster_by"),
     "no JSON table": (lambda d: d["tables"].pop("json"), "json"),
     "a type left out": (lambda d: d["tables"]["json"]["types"].pop("json"), "json"),
@@ -150,6 +157,22 @@ def test_the_json_table_reads_by_hives_own_serde() -> None:
 def test_events_are_ordered_in_time_by_the_first_time_that_rows_cluster_by() -> None:
     assert load_catalog().event_time == "event_ts"
     assert parse_catalog(DOCUMENT | {"cluster_by": ["event_type"]}).event_time == "processed_ts"
+
+
+def test_rows_cluster_by_columns_hours_and_days() -> None:
+    catalog = parse_catalog(DOCUMENT | {"cluster_by": ["day(event_ts)", "country"]})
+    assert catalog.cluster_by == (ClusterTerm("event_ts", "day"), ClusterTerm("country"))
+    assert load_catalog().cluster_columns == ("event_ts", "event_type")
+
+
+def test_a_catalog_that_says_nothing_of_filters_and_sizes_has_good_ones() -> None:
+    document = {
+        name: value
+        for name, value in DOCUMENT.items()
+        if name not in {"bloom", "row_group_rows", "page_rows"}
+    }
+    catalog = parse_catalog(document)
+    assert (catalog.bloom, catalog.row_group_rows, catalog.page_rows) == ((), 262_144, 20_000)
 
 
 def test_a_lake_may_lie_elsewhere_and_have_other_keys() -> None:

@@ -1,13 +1,13 @@
 """Merge many small Parquet files into few big ones, rows clustered so that statistics prune.
 
-Memory is bounded by one row group, whatever the number and size of the inputs: the rows waiting
-for it (`row_group_bytes`), one sorted column of them at a time, and its encoded pages. One million
+Memory is bounded, whatever the number and size of the inputs: the rows waiting in the buffer, those
+of one group in order, and its encoded pages. One million
 events in 1,000 files take 2.4 s of one CPU and 400 MB at most, and five million in 5,000 files take
 the same memory; reading columns as dictionaries halves both against plain strings.
 """
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from clickstream_lake.compact.merge.cluster import Buffer, by_frequency
 from clickstream_lake.compact.merge.conform import Conformer
 from clickstream_lake.compact.merge.merging import (
     TARGET_BYTES,
@@ -26,6 +27,7 @@ from clickstream_lake.compact.merge.merging import (
     MergeResult,
     OutFiles,
 )
+from clickstream_lake.lake.catalog import EXTRA
 from clickstream_lake.lake.units import MIB
 
 if TYPE_CHECKING:
@@ -33,18 +35,18 @@ if TYPE_CHECKING:
 
 READ_ROWS: Final = 65_536
 """Rows of one input read at a time, so that a big input does not add a whole row group at once."""
-PAGE_ROWS: Final = 20_000
-"""Rows of one page: the page index can skip these, however well a column compresses."""
-# pyarrow before 24, which the function's layer never has, ends pages by their bytes alone: the
-# files are just as correct, but queries skip less of columns that compress well.
-_PAGES: Final = (
-    {"max_rows_per_page": PAGE_ROWS}
-    if "max_rows_per_page" in inspect.signature(pq.ParquetWriter.__init__).parameters
-    else {}
-)
+_WRITER: Final = inspect.signature(pq.ParquetWriter.__init__).parameters
+"""What this pyarrow's writer can do: the function's layer has 26, a command may have 18."""
+BLOOM_FPP: Final = 0.01
+"""Share of look-ups that read a row group in vain.
+
+A Bloom filter's size is a power of two, so that the next worse one often has the same.
+"""
 DICTIONARY_SHARE: Final = 0.5
 """Distinct values per row up to which a dictionary pays off."""
 SAMPLE_ROWS: Final = 131_072
+FEW_VALUES: Final = 64
+"""Up to so many values a dictionary stays as it is: in another order it gains a hundredth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,19 @@ class ParquetOptions:
 
     Attributes:
         target_bytes: stored size at which a file is full.
-        row_group_rows: rows of a full row group.
+        row_group_rows: rows of a full row group; None for the catalog's.
         row_group_bytes: Arrow bytes of its rows in memory, dictionary-encoded columns as such;
             the row group ends at whichever limit is reached first.
+        page_rows: rows of one page, at most; None for the catalog's.
         compression: `zstd` or `snappy`.
         level: zstd level. Level 1 is measured smaller (36.8 against 38.1 MB) and a quarter faster
             than 3 on events whose bulk is random ids.
     """
 
     target_bytes: int = TARGET_BYTES
-    row_group_rows: int = 1_048_576
-    row_group_bytes: int = 128 * MIB
+    row_group_rows: int | None = None
+    row_group_bytes: int = 64 * MIB
+    page_rows: int | None = None
     compression: str = "zstd"
     level: int | None = 1
 
@@ -78,9 +82,9 @@ def merge_parquet(
 ) -> MergeResult:
     """Merge Parquet files into `out_dir/{stem}-00000.parquet` and so on.
 
-    All rows come out in the catalog's schema, ordered by its `cluster_by` inside each row group.
-    Inputs are read in the order given. Without rows there is no file. After an error no output of
-    this call is left.
+    All rows come out in the catalog's schema, ordered by its `cluster_by`: inside each row group,
+    and over all of them where inputs come in the order of time. They are read in the order given.
+    Without rows there is no file. After an error no output of this call is left.
 
     Raises:
         pyarrow.ArrowInvalid: an input is not a Parquet file.
@@ -90,32 +94,36 @@ def merge_parquet(
     options = options or ParquetOptions()
     counters = MergeCounters(inputs=len(inputs))
     with _Files(out_dir, stem, catalog, options) as files:
-        buffer = _Buffer(options.row_group_rows, options.row_group_bytes, catalog.cluster_by)
+        rows = options.row_group_rows or catalog.row_group_rows
+        buffer = Buffer(catalog.cluster_by, rows, options.row_group_bytes)
         reader = _Reader(catalog, counters)
         for entry in inputs:
-            for rows in reader.batches(entry):
-                buffer.add(rows)
+            for batch in reader.batches(entry):
+                buffer.add(batch)
                 if buffer.full:
-                    files.write_row_group(_flush(buffer, reader))
-        if buffer.rows:
-            files.write_row_group(_flush(buffer, reader))
+                    for group in buffer.groups(to_the_end=False):
+                        files.write_row_group(_encoded(group, reader))
+        for group in buffer.groups(to_the_end=True):
+            files.write_row_group(_encoded(group, reader))
     counters.rows_out = sum(file.rows for file in files.done)
     return MergeResult(files.done, counters)
 
 
-def _flush(buffer: "_Buffer", reader: "_Reader") -> pa.Table:
-    """The buffered rows in order; columns that gain nothing from a dictionary become plain."""
-    rows = buffer.drain()
-    varied = [
-        name
-        for name, column in zip(rows.column_names, rows.columns, strict=True)
-        if pa.types.is_dictionary(column.type)
-        and len(column.chunk(0).dictionary) > DICTIONARY_SHARE * len(rows)
-    ]
+def _encoded(rows: pa.Table, reader: "_Reader") -> pa.Table:
+    """The rows with good dictionaries; columns that gain nothing from one become plain."""
+    varied = []
+    for at, (name, column) in enumerate(zip(rows.column_names, rows.columns, strict=True)):
+        if not pa.types.is_dictionary(column.type):
+            continue
+        values = column.combine_chunks()
+        if len(values.dictionary) > FEW_VALUES:
+            values = by_frequency(values)
+        if len(values.dictionary) > DICTIONARY_SHARE * len(rows):
+            varied.append(name)
+            rows = rows.set_column(at, name, values.dictionary_decode())
+        else:
+            rows = rows.set_column(at, name, values)
     reader.learn(varied)
-    for name in varied:
-        at = rows.schema.get_field_index(name)
-        rows = rows.set_column(at, name, rows.column(name).cast(pa.string()))
     return rows
 
 
@@ -198,15 +206,15 @@ class _Files(OutFiles["_OpenFile"]):
         self, out_dir: Path, stem: str, catalog: "Catalog", options: ParquetOptions
     ) -> None:
         super().__init__(out_dir, stem, "parquet")
-        self._schema = catalog.arrow_schema()
-        self._cluster_by = catalog.cluster_by
+        self._catalog = catalog
+        self._schema = _in_stored_order(catalog)
         self._options = options
 
     def write_row_group(self, rows: pa.Table) -> None:
         """Write one row group, at least one row, in the catalog's columns."""
         if self.open is None:
             schema = _schema_of(rows, self._schema)
-            self.open = _OpenFile(self.next_path(), schema, rows, self._options, self._cluster_by)
+            self.open = _OpenFile(self.next_path(), schema, rows, self._options, self._catalog)
         self.open.write(rows)
         if self.open.size >= self._options.target_bytes:
             self.finish()
@@ -221,27 +229,28 @@ class _OpenFile:
         schema: pa.Schema,
         sample: pa.Table,
         options: ParquetOptions,
-        cluster_by: Sequence[str],
+        catalog: "Catalog",
     ) -> None:
         self.path = path
         self.rows = 0
         self._schema = schema
         self._sink = pa.OSFile(str(path), "wb")
+        times = [name for name in catalog.cluster_columns if _is_time(schema.field(name).type)]
         try:
             self._writer = pq.ParquetWriter(
                 self._sink,
                 schema,
                 compression=options.compression,
                 compression_level=options.level if options.compression == "zstd" else None,
-                use_dictionary=_worth_a_dictionary(sample),
-                write_statistics=True,
+                use_dictionary=_worth_a_dictionary(sample.drop_columns(times)),
+                # Times in order differ by little from one to the next.
+                column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
+                write_statistics=_ruling_out(schema, catalog.cluster_columns),
                 write_page_index=True,
-                **_PAGES,
-                sorting_columns=pq.SortingColumn.from_ordering(
-                    schema, [(name, "ascending") for name in cluster_by]
-                ),
+                sorting_columns=_sorting(schema, catalog),
                 # Arrow's own schema would bring the dictionary types back on reading.
                 store_schema=False,
+                **_pages_and_filters(options, catalog),
             )
             self._writer.add_key_value_metadata(schema.metadata or {})
         except BaseException:
@@ -255,9 +264,7 @@ class _OpenFile:
 
     def write(self, rows: pa.Table) -> None:
         """Write one row group."""
-        columns = [
-            _as(column, field.type) for column, field in zip(rows, self._schema, strict=True)
-        ]
+        columns = [_as(rows.column(field.name), field.type) for field in self._schema]
         self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=len(rows))
         self.rows += len(rows)
 
@@ -267,6 +274,69 @@ class _OpenFile:
             self._writer.close()
         finally:
             self._sink.close()
+
+
+def _in_stored_order(catalog: "Catalog") -> pa.Schema:
+    """The catalog's schema, its columns in the order in which files hold them.
+
+    An engine that needs two columns of a row group reads what lies between them, too, up to 1 MiB.
+    So ids, which are wide and only looked up, come first, then numbers and times, then what rows
+    are ordered by, then the other texts: columns that queries use together are neighbours.
+    """
+    schema = catalog.arrow_schema()
+
+    def place(field: pa.Field) -> tuple[int, int]:
+        if field.name in catalog.bloom:
+            return 0, 0
+        if field.name in catalog.cluster_columns:
+            return 2, catalog.cluster_columns.index(field.name)
+        return (3 if pa.types.is_string(field.type) else 1), 0
+
+    return pa.schema(sorted(schema, key=place), metadata=schema.metadata)
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind))
+
+
+def _ruling_out(schema: pa.Schema, cluster_columns: Collection[str]) -> list[str]:
+    """Columns whose minima and maxima, or NULLs, let readers skip something.
+
+    Those of texts in no order rule nothing out, and half of the footer would be theirs.
+    """
+    return [
+        field.name
+        for field in schema
+        if not (pa.types.is_string(_plain(field.type)))
+        or field.name in cluster_columns
+        or field.name == EXTRA
+    ]
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _sorting(schema: pa.Schema, catalog: "Catalog") -> list[pq.SortingColumn] | None:
+    """The order of a row group's rows, if Parquet has words for it: it has none for hours."""
+    if any(term.unit is not None for term in catalog.cluster_by):
+        return None
+    order = [(name, "ascending") for name in catalog.cluster_columns]
+    return list(pq.SortingColumn.from_ordering(schema, order))
+
+
+def _pages_and_filters(options: ParquetOptions, catalog: "Catalog") -> dict[str, Any]:
+    """What only newer pyarrow writes; without it files are as correct, but queries skip less.
+
+    Pages end by their bytes alone before pyarrow 24, and there are no Bloom filters before 26.
+    """
+    rows = options.row_group_rows or catalog.row_group_rows
+    wanted = {
+        "max_rows_per_page": options.page_rows or catalog.page_rows,
+        # As if all values differed; the writer folds a filter that turns out too large.
+        "bloom_filter_options": {name: {"ndv": rows, "fpp": BLOOM_FPP} for name in catalog.bloom},
+    }
+    return {name: value for name, value in wanted.items() if name in _WRITER}
 
 
 def _schema_of(rows: pa.Table, schema: pa.Schema) -> pa.Schema:
@@ -298,71 +368,3 @@ def _worth_a_dictionary(sample: pa.Table) -> list[str]:
             and pc.count_distinct(column).as_py() <= DICTIONARY_SHARE * len(head)
         )
     ]
-
-
-class _Buffer:
-    """Rows waiting for a row group of a number of rows or Arrow bytes, whichever comes first."""
-
-    def __init__(
-        self, row_group_rows: int, row_group_bytes: int, cluster_by: Sequence[str]
-    ) -> None:
-        self._cluster_by = cluster_by
-        self._row_group_rows = row_group_rows
-        self._row_group_bytes = row_group_bytes
-        self._tables: list[pa.Table] = []
-        self.rows = 0
-        self._bytes = 0
-
-    def add(self, rows: pa.Table) -> None:
-        """Take any number of rows, even none."""
-        if len(rows):
-            self._tables.append(rows)
-            self.rows += len(rows)
-            self._bytes += rows.nbytes
-
-    @property
-    def full(self) -> bool:
-        """Whether it is time to drain."""
-        return self.rows >= self._row_group_rows or self._bytes >= self._row_group_bytes
-
-    def drain(self) -> pa.Table:
-        """All rows, clustered; each column is freed as soon as its sorted copy exists."""
-        names = self._tables[0].column_names
-        columns = {
-            name: [chunk for table in self._tables for chunk in table.column(name).chunks]
-            for name in names
-        }
-        self._tables, self.rows, self._bytes = [], 0, 0
-        keys = {name: _combined(columns[name]) for name in self._cluster_by}
-        order = _order(keys)
-        del keys
-        return pa.table({name: _combined(columns.pop(name)).take(order) for name in names})
-
-
-def _combined(chunks: list[pa.Array]) -> pa.Array:
-    """One array of all chunks; dictionaries are unified, mixed encodings become plain."""
-    if len({chunk.type for chunk in chunks}) > 1:
-        chunks = [
-            chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
-            for chunk in chunks
-        ]
-    whole = pa.chunked_array(chunks)
-    if pa.types.is_dictionary(whole.type):
-        whole = whole.unify_dictionaries()
-    return pa.concat_arrays(whole.chunks)
-
-
-def _order(keys: dict[str, pa.Array]) -> pa.Array:
-    """Row numbers in cluster order, NULLs last."""
-    ranked = {
-        name: _ranks(column) if pa.types.is_dictionary(column.type) else column
-        for name, column in keys.items()
-    }
-    # NULLs come last by default; only pyarrow 25 and newer lets each key say so.
-    return pc.sort_indices(pa.table(ranked), sort_keys=[(name, "ascending") for name in ranked])
-
-
-def _ranks(column: pa.DictionaryArray) -> pa.Array:
-    """Each row's place in the order of the dictionary's values: far cheaper to sort than text."""
-    ranks = pc.rank(column.dictionary, tiebreaker="dense").cast(pa.int32())
-    return ranks.take(column.indices)

@@ -1,9 +1,11 @@
 """Which files of a partition to merge together: sizes and a target in, bins out. Pure.
 
-Files keep their order (by name, so roughly by arrival) inside the bins, because events that
-arrived together happened together, and a file that covers a short time is pruned by more queries.
+A bin holds neighbours in time, because events that arrived together happened together, and a file
+that covers few hours is skipped by more queries. A file's time is in its name: Firehose writes when
+the oldest record arrived, a compaction when it began. Files of other producers come last, by name.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,8 +13,7 @@ from typing import Final
 NEAR_TARGET: Final = 0.75
 """A merged file of at least this share of the target is left alone: rewriting it gains nothing."""
 
-OPEN_BINS: Final = 8
-"""Bins that are open for the next file. More bins fill better but keep less order."""
+_TIME: Final = re.compile(r"-(\d{4})-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-|-(\d{8})T(\d{6})Z-")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,7 +21,7 @@ class File:
     """One input of a compaction.
 
     Attributes:
-        name: what orders the files; unique within one plan.
+        name: what orders the files, by the time in it first; unique within one plan.
         size: bytes as stored.
         merged: an earlier compaction wrote it, so its rows are already clustered.
         stale: it has to be rewritten at any size: it has an old schema, or rows to drop.
@@ -30,6 +31,12 @@ class File:
     size: int
     merged: bool = False
     stale: bool = False
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it stands among the files of its partition."""
+        match = _TIME.search(self.name)
+        return "".join(part or "" for part in match.groups()) if match else "later", self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ def plan(files: Iterable[File], *, target_bytes: int, near: float = NEAR_TARGET)
     """
     if target_bytes <= 0:
         raise ValueError(f"target_bytes is {target_bytes}; it has to be above 0")
-    ordered = sorted(files)
+    ordered = sorted(files, key=lambda file: file.place)
     names = {file.name for file in ordered}
     if len(names) != len(ordered):
         raise ValueError("two files have the same name")
@@ -85,26 +92,18 @@ def _settled(file: File, big_enough: float) -> bool:
     return file.merged and not file.stale and file.size >= big_enough
 
 
-def pack(
-    files: Sequence[File], target_bytes: int, *, open_bins: int = OPEN_BINS
-) -> list[list[File]]:
-    """Put files into bins of at most the target: each into the first open bin with room.
+def pack(files: Sequence[File], target_bytes: int) -> list[list[File]]:
+    """Put files into bins of at most the target, in their order.
 
-    A file above the target gets a bin of its own. The fullest bin closes when too many are open.
-    Bins come out in the order of their first files.
+    A file above the target gets a bin of its own.
     """
     bins: list[list[File]] = []
-    opened: list[tuple[int, list[File]]] = []  # (bytes so far, bin), oldest first
+    filled = 0
     for file in files:
-        for at, (filled, group) in enumerate(opened):
-            if filled + file.size <= target_bytes:
-                group.append(file)
-                opened[at] = (filled + file.size, group)
-                break
+        if bins and filled + file.size <= target_bytes:
+            bins[-1].append(file)
+            filled += file.size
         else:
-            group = [file]
-            bins.append(group)
-            opened.append((file.size, group))
-            if len(opened) > open_bins:
-                opened.remove(max(opened, key=lambda entry: entry[0]))
+            bins.append([file])
+            filled = file.size
     return bins

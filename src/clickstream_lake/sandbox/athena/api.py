@@ -97,7 +97,7 @@ class AthenaApi:
         return alone
 
     def close(self) -> None:
-        """Wait for the queries that run."""
+        """Stop the queries that run."""
         self._executions.close()
 
     def _start(self, payload: Payload) -> Payload:

@@ -11,6 +11,7 @@ from clickstream_lake.sandbox.athena.dialect import connect
 from clickstream_lake.sandbox.athena.engines import Stop
 from clickstream_lake.sandbox.athena.prepared import PreparedStatements
 from clickstream_lake.sandbox.athena.rows import EmbeddedRows
+from clickstream_lake.sandbox.athena.rules import trino_476 as rules
 from clickstream_lake.sandbox.athena.scan import ScanPlan
 from clickstream_lake.sandbox.athena.statements.model import (
     CreateTableAs,
@@ -34,17 +35,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a query would scan, found from Glue, listings and footers, without running it.
+    """What a query would scan, found from Glue, listings, footers and indexes, without running it.
 
     Attributes:
         scans: one for each reference to a table.
+        rules: the engine that is counted after.
     """
 
     scans: list[ScanPlan]
+    rules: str = rules.NAME
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether running the query cannot show that it reads less."""
+        return all(scan.is_exact for scan in self.scans)
 
     @property
     def bytes_scanned(self) -> int:
-        """`DataScannedInBytes`, as predicted."""
+        """`DataScannedInBytes`, at most."""
         return sum(scan.bytes_scanned for scan in self.scans)
 
     @property
@@ -117,7 +125,7 @@ class QueryEngine:
         return replace(answer, engine_ms=_since(started))
 
     def estimate(self, sql: str, database: str = "default") -> Estimate:
-        """Predict what a statement scans, reading no more than listings and Parquet footers.
+        """Predict what a statement scans, reading listings, and Parquet footers and indexes.
 
         Raises:
             QueryError: it is not supported or wrong.

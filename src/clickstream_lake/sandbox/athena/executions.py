@@ -194,7 +194,9 @@ class Executions:
         execution.stop.request()
 
     def close(self) -> None:
-        """Wait for running executions, and start no more."""
+        """Stop what runs or waits, and start no more."""
+        for execution in [*self._all.values()]:
+            self.stop(execution)
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, execution: Execution, sql: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clickstream_lake.sandbox.athena.parquet_format import RowGroup, row_groups
 from clickstream_lake.sandbox.athena.tables import arrow_type, is_nested, trino_type
 from clickstream_lake.sandbox.errors import bad_data
 
@@ -22,10 +23,15 @@ _MAGIC = b"PAR1"
 
 @dataclass(frozen=True)
 class Footer:
-    """A file's metadata, and the bytes it takes at the end of the file."""
+    """A file's metadata: as pyarrow reads it, and its bytes."""
 
     metadata: pq.FileMetaData
-    length: int
+    body: bytes
+
+    @property
+    def row_groups(self) -> list[RowGroup]:
+        """The row groups, with all that pyarrow does not show."""
+        return row_groups(self.body)
 
 
 def read_footer(file: "DataFile", read: Callable[[int, int], bytes]) -> Footer:
@@ -48,7 +54,7 @@ def read_footer(file: "DataFile", read: Callable[[int, int], bytes]) -> Footer:
         metadata = pq.read_metadata(pa.BufferReader(_MAGIC + tail[-length:]))
     except (pa.ArrowException, OSError) as error:
         raise bad_data(f"{file.uri} has no readable Parquet footer: {error}") from error
-    return Footer(metadata, length)
+    return Footer(metadata, tail[-length:-_TAIL_BYTES])
 
 
 def chunk_ranges(

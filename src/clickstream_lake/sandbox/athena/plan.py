@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _Found = dict[str, list[exp.Expr]]
 
+# What a column stands in where the engine hands it on without computing anything.
+_PLAIN = (exp.Select, exp.Alias, exp.Group, exp.Ordered, exp.AggFunc, exp.Distinct)
+
 _UNNAMED = "__unnamed"
 _UNRESOLVED = re.compile(r"Column '([^']+)' could not be resolved(?:.*?Line: (\d+), Col: (\d+))?")
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between)
@@ -46,6 +49,9 @@ class Scan:
         hidden: columns that no table declares, such as `$path`, that the query reads.
         predicates: conditions that every row of this scan must meet; their columns are this
             table's, and nothing else's.
+        output: those of `columns` that are needed for more than a condition.
+        is_plain: whether the query takes its columns as they are, into no expression.
+        may_end_early: whether a LIMIT or a join may have the engine read less of it.
     """
 
     name: str
@@ -54,6 +60,9 @@ class Scan:
     keys: "tuple[Column, ...]" = ()
     hidden: tuple[str, ...] = ()
     predicates: list[exp.Expr] = field(default_factory=list)
+    output: "tuple[Column, ...]" = ()
+    is_plain: bool = True
+    may_end_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,11 +191,24 @@ def _name_outputs(tree: exp.Expr) -> None:
 
 def _note_columns(tree: exp.Expr, scans: dict[str, Scan]) -> None:
     """Note what each scan is asked for, after the projections have been pushed down."""
+    early = bool(tree.find(exp.Join)) or any(
+        limit.parent and not limit.parent.args.get("order") for limit in tree.find_all(exp.Limit)
+    )
+    for scan in scans.values():
+        scan.may_end_early = early
     for scope in traverse_scope(tree):
         for alias, source in scope.sources.items():
             if isinstance(source, exp.Table) and source.name in scans:
                 scan = scans[source.name]
-                used = {column.name for column in scope.source_columns(alias)}
+                found = scope.source_columns(alias)
+                used = {column.name for column in found}
+                shown = {
+                    column.name
+                    for column in found
+                    if not isinstance(column.find_ancestor(exp.Where, exp.Select), exp.Where)
+                }
+                scan.output = tuple(c for c in scan.table.columns if c.name in shown)
+                scan.is_plain = all(isinstance(column.parent, _PLAIN) for column in found)
                 scan.columns = tuple(c for c in scan.table.columns if c.name in used)
                 scan.keys = tuple(c for c in scan.table.partition_keys if c.name in used)
                 scan.hidden = tuple(name for name in HIDDEN if name in used)

@@ -18,7 +18,7 @@ from clickstream_lake.sandbox.athena.plan import (
     inline_common_tables,
     plan_select,
 )
-from clickstream_lake.sandbox.athena.scan import ScanPlan, ScanPlanner, load
+from clickstream_lake.sandbox.athena.scan import ScanPlan, ScanPlanner, count, load
 from clickstream_lake.sandbox.athena.statements.embedded import EmbeddedWriter
 from clickstream_lake.sandbox.athena.statements.model import (
     CreateTableAs,
@@ -68,7 +68,7 @@ class EmbeddedRows:
                 connection.register(scan.scan.name, load(scan, self._storage))
             session.stop.on_request(partial(_interrupt, connection))
             table = _run(connection, select)
-        scanned = sum(scan.bytes_scanned for scan in scans)
+            scanned = sum(count(scan, connection) for scan in scans)
         reads = any(scan.scan.table.rows is None for scan in scans)
         return QueryResult(
             columns=select.names,
@@ -205,7 +205,7 @@ def _empty_view(scan: Scan) -> str:
 def _explained(scans: list[ScanPlan]) -> list[str]:
     lines = [
         "What the embedded engine reads. For Athena's own plan: use --athena trino.",
-        f"Bytes scanned: {sum(scan.bytes_scanned for scan in scans)}",
+        f"Bytes scanned, at most: {sum(scan.bytes_scanned for scan in scans)}",
     ]
     for plan in scans:
         table = plan.scan.table

@@ -5,39 +5,32 @@ import gzip
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import duckdb
+import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
 from clickstream_lake.sandbox.athena.dialect import to_duckdb
+from clickstream_lake.sandbox.athena.domains import Domains, domains, in_order
 from clickstream_lake.sandbox.athena.hive_json import JsonReader
-from clickstream_lake.sandbox.athena.parquet_scan import (
-    chunk_ranges,
-    joined,
-    read_columns,
-    read_footer,
-)
-from clickstream_lake.sandbox.athena.prune import (
-    ROWS,
-    Knowledge,
-    maximum,
-    may_match,
-    minimum,
-    null_rows,
-)
+from clickstream_lake.sandbox.athena.parquet_scan import read_columns, read_footer
+from clickstream_lake.sandbox.athena.prune import bare, may_match
+from clickstream_lake.sandbox.athena.rules import trino_476 as rules
 from clickstream_lake.sandbox.athena.storage import in_parallel
 from clickstream_lake.sandbox.athena.tables import DEFAULT_PARTITION, arrow_type, is_nested
 from clickstream_lake.sandbox.errors import bad_data
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow.parquet as pq
 
-    from clickstream_lake.sandbox.athena.parquet_scan import Footer
+    from clickstream_lake.sandbox.athena.parquet_format import ByteRange
     from clickstream_lake.sandbox.athena.plan import Scan
     from clickstream_lake.sandbox.athena.storage import DataFile, TableStorage
-    from clickstream_lake.sandbox.athena.tables import Column, GlueCatalog, Partition
+    from clickstream_lake.sandbox.athena.tables import GlueCatalog, Partition
+
+_VOLATILE = (exp.Query, exp.AggFunc, exp.Window, exp.Rand, exp.Lambda)
 
 
 @dataclass(frozen=True)
@@ -46,33 +39,60 @@ class FileScan:
 
     Attributes:
         values: those of the partition keys.
-        row_groups: those that statistics cannot rule out; empty for text.
+        bytes_scanned: what is counted for it at most.
+        splits: the parts that are read on their own; empty for text.
+        row_groups: those that nothing rules out; empty for text.
         row_group_count: how many the file has; 0 for text.
-        bytes_scanned: what Athena counts for it.
-        requests: GETs that reading it takes at least.
+        requests: GETs that reading it takes at most.
     """
 
     file: "DataFile"
     values: tuple[str, ...]
     bytes_scanned: int
+    splits: tuple[rules.SplitPlan, ...] = ()
     metadata: "pq.FileMetaData | None" = None
-    row_groups: tuple[int, ...] = ()
     row_group_count: int = 0
     requests: int = 1
+
+    @property
+    def row_groups(self) -> tuple[int, ...]:
+        """Row groups that nothing rules out, in the order of the file."""
+        return tuple(group.index for split in self.splits for group in split.groups)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether some of its reads may turn out not to be needed."""
+        return any(any(split.reads) for split in self.splits)
 
 
 @dataclass(frozen=True)
 class ScanPlan:
-    """All that one scan reads."""
+    """All that one scan reads.
+
+    Attributes:
+        conditions: that the engine evaluates row by row, in its order.
+    """
 
     scan: "Scan"
     partitions: int
     files: tuple[FileScan, ...]
+    conditions: tuple[exp.Expr, ...] = ()
 
     @property
     def bytes_scanned(self) -> int:
-        """Sum up what Athena counts."""
+        """Sum up what is counted at most."""
         return sum(file.bytes_scanned for file in self.files)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the engine cannot read less."""
+        return not self.depends_on_rows and not self.scan.may_end_early
+
+    @property
+    def depends_on_rows(self) -> bool:
+        """Whether the rows have a say in what is counted."""
+        hands_on = self.scan.is_plain and not self.conditions
+        return not hands_on and any(file.is_lazy for file in self.files)
 
 
 class ScanPlanner:
@@ -89,95 +109,99 @@ class ScanPlanner:
         self._connection = connection
 
     def plan(self, scan: "Scan") -> ScanPlan:
-        """Choose partitions, list their files, and choose row groups by the files' footers."""
+        """Choose partitions, list their files, and choose row groups and pages."""
         if scan.table.rows is not None:
             return ScanPlan(scan, 0, ())
+        keys = {key.name for key in scan.table.partition_keys}
         partitions = self._surviving(scan, list(self._catalog.partitions(scan.table)))
+        types = {c.name: c.type for c in scan.table.columns if not is_nested(c.type)}
+        left = [one for one in scan.predicates if {c.name for c in _columns(one)} - keys]
+        conditions = tuple(in_order(left, types, self._constant))
+        allowed = domains(left, types, self._constant)
+        if allowed is None:  # the engine sees it before it lists a file
+            return ScanPlan(scan, len(partitions), (), conditions)
         listings = in_parallel(lambda one: list(self._storage.list(one.location)), partitions)
         files = [
             (file, partition.values)
             for partition, listing in zip(partitions, listings, strict=True)
             for file in listing
         ]
-        if scan.table.format == "json":
-            text = (FileScan(file, values, file.size) for file, values in files)
-            return ScanPlan(scan, len(partitions), tuple(text))
-        return ScanPlan(scan, len(partitions), tuple(self._parquet(scan, files)))
+        parts = rules.splits(
+            [file.size for file, _ in files],
+            [not file.key.endswith(".gz") for file, _ in files],
+        )
+        planned = self._text if scan.table.format == "json" else self._parquet
+        found = tuple(planned(scan, files, parts, allowed))
+        return ScanPlan(scan, len(partitions), found, conditions)
 
     def _surviving(self, scan: "Scan", partitions: "list[Partition]") -> "list[Partition]":
         keys = [key.name for key in scan.table.partition_keys]
+        tests = [may_match(predicate, set(keys)) for predicate in scan.predicates]
+        tests = [test for test in tests if test != exp.true()]
+        if not tests or not partitions:
+            return partitions
         known = {
-            name: [partition.values[index] for partition in partitions]
+            name: pa.array([partition.values[index] for partition in partitions], pa.string())
             for index, name in enumerate(keys)
         }
-        keep = self._keep(scan.predicates, known, Knowledge(frozenset(keys), {}), len(partitions))
-        return [partitions[index] for index in keep]
-
-    def _parquet(
-        self, scan: "Scan", files: "Sequence[tuple[DataFile, tuple[str, ...]]]"
-    ) -> Iterable[FileScan]:
-        footers = list(in_parallel(lambda one: self._footer(one[0]), files))
-        groups = [
-            (index, group)
-            for index, footer in enumerate(footers)
-            for group in range(footer.metadata.num_row_groups)
-        ]
-        keys = [key.name for key in scan.table.partition_keys]
-        known: dict[str, list[object]] = {
-            name: [files[index][1][position] for index, _ in groups]
-            for position, name in enumerate(keys)
-        }
-        used = {column.name for one in scan.predicates for column in one.find_all(exp.Column)}
-        bounded = {
-            column.name: column
-            for column in scan.table.columns
-            if column.name in used and not is_nested(column.type)
-        }
-        known |= _statistics(bounded.values(), [footers[i].metadata for i, _ in groups], groups)
-        knowledge = Knowledge(frozenset(keys), {name: c.type for name, c in bounded.items()})
-        kept: dict[int, list[int]] = {}
-        for position in self._keep(scan.predicates, known, knowledge, len(groups), bounded):
-            index, group = groups[position]
-            kept.setdefault(index, []).append(group)
-        wanted = [column.name for column in scan.columns]
-        for index, ((file, values), footer) in enumerate(zip(files, footers, strict=True)):
-            chosen = tuple(kept.get(index, ()))
-            chunks = chunk_ranges(footer.metadata, chosen, wanted)
-            yield FileScan(
-                file=file,
-                values=values,
-                bytes_scanned=footer.length + sum(end - start for start, end in chunks),
-                metadata=footer.metadata,
-                row_groups=chosen,
-                row_group_count=footer.metadata.num_row_groups,
-                requests=1 + len(joined(chunks)),
-            )
-
-    def _footer(self, file: "DataFile") -> "Footer":
-        return read_footer(file, functools.partial(self._storage.read, file))
-
-    def _keep(
-        self,
-        predicates: Sequence[exp.Expr],
-        known: dict[str, list[str]] | dict[str, list[object]],
-        knowledge: Knowledge,
-        count: int,
-        bounded: "dict[str, Column] | None" = None,
-    ) -> list[int]:
-        """Evaluate predicates over what is known, and give the places that survive."""
-        tests = [may_match(predicate, knowledge) for predicate in predicates]
-        tests = [test for test in tests if test != exp.true()]
-        if not tests or not count:
-            return list(range(count))
-        types = _known_types(known, bounded or {})
-        arrays = {name: pa.array(values, types[name]) for name, values in known.items()}
-        table = pa.table({**arrays, "place": pa.array(range(count))})
-        self._connection.register("known", table)
+        self._connection.register("known", pa.table({**known, "place": range(len(partitions))}))
         sql = f"SELECT place FROM known WHERE {to_duckdb(exp.and_(*tests))} ORDER BY place"  # noqa: S608 - built from a parsed tree
         try:
-            return [place for (place,) in self._connection.execute(sql).fetchall()]
+            return [partitions[place] for (place,) in self._connection.execute(sql).fetchall()]
         finally:
             self._connection.unregister("known")
+
+    def _constant(self, node: exp.Expr) -> Any:  # noqa: ANN401 - of whatever type it has
+        if node.find(*_VOLATILE):
+            raise ValueError(f"{node} is no constant")
+        try:
+            (row,) = self._connection.execute(f"SELECT {to_duckdb(node)}").fetchall()
+        except duckdb.Error as error:
+            raise ValueError(f"{node} is no constant") from error
+        return row[0]
+
+    def _text(
+        self,
+        _scan: "Scan",
+        files: "Sequence[tuple[DataFile, tuple[str, ...]]]",
+        parts: "Sequence[Sequence[ByteRange]]",
+        _allowed: Domains,
+    ) -> Iterable[FileScan]:
+        for (file, values), mine in zip(files, parts, strict=True):
+            compressed = file.key.endswith(".gz")
+            size = rules.text_bytes(file.size, mine, compressed=compressed)
+            yield FileScan(file, values, size, requests=len(mine))
+
+    def _parquet(
+        self,
+        scan: "Scan",
+        files: "Sequence[tuple[DataFile, tuple[str, ...]]]",
+        parts: "Sequence[Sequence[ByteRange]]",
+        allowed: Domains,
+    ) -> Iterable[FileScan]:
+        columns = [column.name for column in scan.columns]
+
+        def one(work: "tuple[tuple[DataFile, tuple[str, ...]], Sequence[ByteRange]]") -> FileScan:
+            (file, values), mine = work
+            read = functools.partial(self._storage.read, file)
+            footer = read_footer(file, read)
+            stored = rules.StoredFile(file.size, len(footer.body), footer.row_groups, read)
+            splits = tuple(rules.plan_split(stored, part, columns, allowed) for part in mine)
+            return FileScan(
+                file=file,
+                values=values,
+                bytes_scanned=sum(split.most for split in splits),
+                splits=splits,
+                metadata=footer.metadata,
+                row_group_count=len(stored.groups),
+                requests=sum(split.requests + sum(map(bool, split.reads)) for split in splits),
+            )
+
+        return in_parallel(one, zip(files, parts, strict=True))
+
+
+def _columns(predicate: exp.Expr) -> Iterable[exp.Column]:
+    return predicate.find_all(exp.Column)
 
 
 def load(plan: ScanPlan, storage: "TableStorage") -> pa.Table:
@@ -190,6 +214,45 @@ def load(plan: ScanPlan, storage: "TableStorage") -> pa.Table:
         for file, rows in zip(plan.files, _file_rows(plan, storage), strict=True)
     ]
     return pa.concat_tables([_empty(scan), *parts], promote_options="permissive")
+
+
+def count(plan: ScanPlan, connection: "duckdb.DuckDBPyConnection") -> int:
+    """Count what the engine reads, now that the scan's rows are registered under its name."""
+    if not plan.depends_on_rows:
+        return plan.bytes_scanned
+    passed = _passed(plan, connection)
+    stages = [[column.name for column in _columns(one)] for one in plan.conditions] + [
+        [column.name for column in plan.scan.output]
+    ]
+    total = at = 0
+    for file in plan.files:
+        for split in file.splits:
+            known = []
+            for group in split.groups:
+                known.append(passed[at : at + group.rows])
+                at += group.rows
+            total += rules.counted(split, stages, known, at_once=False)
+    return total
+
+
+def _passed(
+    plan: ScanPlan, connection: "duckdb.DuckDBPyConnection"
+) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """Say of each row how many conditions it passes before one fails."""
+    rows = sum(group.rows for file in plan.files for s in file.splits for group in s.groups)
+    every = np.full(rows, len(plan.conditions), dtype=np.int64)
+    if not plan.conditions:
+        return every
+    test = exp.Case()
+    for number, condition in enumerate(plan.conditions):
+        fails = exp.not_(exp.func("COALESCE", bare(condition), exp.false()))
+        test = test.when(fails, exp.Literal.number(number))
+    test = test.else_(exp.Literal.number(len(plan.conditions)))
+    sql = f"SELECT CAST({to_duckdb(test)} AS BIGINT) AS passed FROM {plan.scan.name}"  # noqa: S608 - built from a parsed tree
+    try:
+        return connection.execute(sql).fetchnumpy()["passed"]
+    except duckdb.Error:
+        return every  # such as a subquery in a condition: what every row passes is read
 
 
 def _file_rows(plan: ScanPlan, storage: "TableStorage") -> Iterable[pa.Table]:
@@ -260,54 +323,3 @@ def _empty(scan: "Scan") -> pa.Table:
     ]
     fields += [(name, _HIDDEN_TYPES[name]) for name in scan.hidden]
     return pa.schema(fields or [(_NOTHING, pa.bool_())]).empty_table()
-
-
-def _statistics(
-    columns: "Iterable[Column]",
-    metadata: "Sequence[pq.FileMetaData]",
-    groups: Sequence[tuple[int, int]],
-) -> dict[str, list[object]]:
-    """Lay out the row groups' statistics in columns, as `prune` names them."""
-    known: dict[str, list[object]] = {ROWS: []}
-    wanted = [column.name for column in columns]
-    for name in wanted:
-        known |= {minimum(name): [], maximum(name): [], null_rows(name): []}
-    for file, (_, group) in zip(metadata, groups, strict=True):
-        row_group = file.row_group(group)
-        known[ROWS].append(row_group.num_rows)
-        places = _places(row_group)
-        for name in wanted:
-            low, high, nulls = _bounds(row_group, places.get(name))
-            known[minimum(name)].append(low)
-            known[maximum(name)].append(high)
-            known[null_rows(name)].append(nulls)
-    return known
-
-
-def _places(row_group: "pq.RowGroupMetaData") -> dict[str, int]:
-    return {
-        row_group.column(place).path_in_schema.lower(): place
-        for place in range(row_group.num_columns)
-    }
-
-
-def _bounds(row_group: "pq.RowGroupMetaData", place: int | None) -> tuple[object, object, object]:
-    if place is None:
-        return None, None, row_group.num_rows  # the file lacks the column: all its rows are NULL
-    statistics = row_group.column(place).statistics
-    if statistics is None:
-        return None, None, None
-    nulls = statistics.null_count if statistics.has_null_count else None
-    if not statistics.has_min_max:
-        return None, None, nulls
-    return statistics.min, statistics.max, nulls
-
-
-def _known_types(known: Iterable[str], bounded: "dict[str, Column]") -> dict[str, pa.DataType]:
-    types = dict.fromkeys(known, pa.string())
-    if ROWS in types:
-        types[ROWS] = pa.int64()
-    for name, column in bounded.items():
-        types[minimum(name)] = types[maximum(name)] = arrow_type(column.type)
-        types[null_rows(name)] = pa.int64()
-    return types

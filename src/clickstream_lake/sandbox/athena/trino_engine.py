@@ -1,5 +1,6 @@
 """Athena's queries answered by a Trino: the same statements, what they read and cost included."""
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from clickstream_lake.engine.client import Answer, Client
     from clickstream_lake.sandbox.athena.statements.session import Prepared
 
-# As Athena's default quota of active queries; each takes a thread that waits.
-_CONCURRENT_QUERIES: Final = 25
+# One node does no more at once; what waits here cannot run into Trino's own time limits.
+_CONCURRENT_QUERIES: Final = max(4, 2 * (os.cpu_count() or 1))
 
 
 class TrinoEngine:

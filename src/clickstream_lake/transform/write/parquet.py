@@ -58,6 +58,8 @@ class ParquetOutput:
             # row group, while all other memory is constant.
             store_schema=False,
         )
+        # Compaction looks into every row of a file that does not say its schema's version.
+        self._writer.add_key_value_metadata(self.schema.metadata or {})
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
         """Add one batch of the schema."""
@@ -111,4 +113,4 @@ def _repeats(column: Column) -> bool:
 
 def _rules_out(column: Column, catalog: Catalog) -> bool:
     """Whether this column's statistics let readers skip row groups of unsorted events."""
-    return column.type not in _TEXTS or column.name in catalog.cluster_by
+    return column.type not in _TEXTS or column.name in catalog.cluster_columns

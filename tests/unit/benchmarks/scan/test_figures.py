@@ -10,7 +10,7 @@ MIB = 1 << 20
 
 
 def measurement(scanned: int, requests: int) -> Measurement:
-    return Measurement("q", "l", scanned, scanned, None, requests, 1, 1)
+    return Measurement("q", "l", scanned, scanned, requests, 1, 1, 1)
 
 
 def test_a_query_costs_its_billed_bytes_and_its_requests() -> None:

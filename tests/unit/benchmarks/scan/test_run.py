@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.__main__ import load, write
 from benchmarks.results import Results
+from benchmarks.scan.against import MAY_MISS, against, missed
 from benchmarks.scan.figures import Figures
 from benchmarks.scan.layouts import TITLES, Layout, Spec, build
 from benchmarks.scan.run import BenchmarkError, Measurement, local_target, run
@@ -53,9 +54,33 @@ def test_rows_that_differ_between_layouts_are_an_error(
         run(replace(SPEC, events=1000), target, say=ignore, confirm=lambda *_: True)
 
 
-def test_prediction_report_and_independent_count_agree(results: Results[Measurement]) -> None:
+def test_the_prediction_is_what_the_execution_reports(results: Results[Measurement]) -> None:
     assert all(one.predicted == one.scanned for one in results.measurements)
-    assert Figures(results).worst_prediction < 0.02
+    assert Figures(results).worst_prediction == 0
+    assert missed(results) == []
+    assert "96 cells: 96 equal to the byte" in against(results)
+
+
+def test_a_prediction_far_off_or_often_off_is_missed(results: Results[Measurement]) -> None:
+    def off(count: int, share: float) -> list[Measurement]:
+        first, rest = results.measurements[:count], results.measurements[count:]
+        wrong = [replace(one, predicted=round(one.scanned * (1 + share))) for one in first]
+        return missed(replace(results, measurements=[*wrong, *rest]))
+
+    assert off(MAY_MISS, 0.05) == []
+    assert len(off(MAY_MISS + 1, 0.05)) == MAY_MISS + 1
+    assert len(off(1, 0.2)) == 1
+
+
+def test_files_are_kept_for_another_run_with_the_same_events(tmp_path: Path) -> None:
+    spec = replace(SPEC, events=600)
+    first = build(spec, tmp_path, ignore)
+    said: list[str] = []
+    again = build(replace(spec, row_group_rows=100), tmp_path, said.append)
+    assert [one.files for one in again] == [one.files for one in first]
+    assert not any("generating" in line for line in said)
+    with pytest.raises(ValueError, match="other events"):
+        build(replace(spec, seed=8), tmp_path, ignore)
 
 
 def test_leaves_nothing_behind(results: Results[Measurement], target: Target) -> None:

@@ -18,7 +18,7 @@ Newer = Callable[..., Catalog]
 def conform(path: Path, catalog: Catalog) -> tuple[list[dict[str, Any]], MergeCounters]:
     result = merge_parquet([Input(path)], path.parent, catalog=catalog)
     (file,) = result.files
-    table = pq.ParquetFile(file.path).read()
+    table = pq.ParquetFile(file.path).read().select(catalog.arrow_schema().names)
     assert table.schema.equals(catalog.arrow_schema())
     rows = sorted(table.to_pylist(), key=lambda row: str(row["event_id"]))
     return rows, result.counters

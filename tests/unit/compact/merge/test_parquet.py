@@ -1,9 +1,11 @@
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from clickstream_lake.compact.merge.merging import Bitmap, Input, MergeResult
 from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
-from clickstream_lake.lake.catalog import Catalog, load_catalog
+from clickstream_lake.lake.catalog import Catalog, ClusterTerm, load_catalog
 
 Write = Callable[..., Path]
 NOON = 1_764_158_400_000
@@ -39,7 +41,8 @@ def merge(paths: list[Path], out: Path, **options: Any) -> MergeResult:  # noqa:
 
 
 def rows_of(result: MergeResult) -> list[dict[str, Any]]:
-    tables = [pq.ParquetFile(file.path).read() for file in result.files]
+    names = load_catalog().arrow_schema().names
+    tables = [pq.ParquetFile(file.path).read().select(names) for file in result.files]
     return [row for table in tables for row in table.to_pylist()]
 
 
@@ -57,18 +60,37 @@ def test_all_rows_of_all_inputs_come_out_once(tmp_path: Path, write: Write) -> N
     ]
 
 
-def test_rows_are_ordered_by_type_then_time_inside_each_row_group(
+def test_rows_are_ordered_by_hour_type_and_time_over_the_whole_file(
     tmp_path: Path, write: Write
 ) -> None:
-    paths = [write([event(n) for n in range(at, at + 40)]) for at in range(0, 200, 40)]
-    result = merge(paths, tmp_path, row_group_rows=100)
-    file = pq.ParquetFile(result.files[0].path)
-    for group in range(file.num_row_groups):
-        rows = file.read_row_group(group).to_pylist()
-        keys = [(row["event_type"], row["event_ts"]) for row in rows]
-        assert keys == sorted(keys)
-        sorting = file.metadata.row_group(group).sorting_columns
-        assert [entry.column_index for entry in sorting] == [1, 2]
+    paths = [
+        write([event(n, event_ts=NOON + n * 90_000 - n % 7 * 40_000) for n in range(at, at + 40)])
+        for at in range(0, 200, 40)
+    ]
+    result = merge(paths, tmp_path, row_group_rows=30)
+    hour = {"minute": 0, "second": 0, "microsecond": 0}
+    keys = [
+        (row["event_ts"].replace(**hour), row["event_type"], row["event_ts"])
+        for row in rows_of(result)
+    ]
+    assert keys == sorted(keys)
+    assert len(keys) == 200
+
+
+def test_rows_are_ordered_by_columns_alone_if_the_catalog_says_so(
+    tmp_path: Path, write: Write, catalog: Catalog
+) -> None:
+    plain = replace(catalog, cluster_by=(ClusterTerm("country"), ClusterTerm("event_ts")), bloom=())
+    path = write([event(n, country=("SE", None, "DE")[n % 3]) for n in range(40)])
+    options = ParquetOptions(row_group_rows=10)
+    result = merge_parquet([Input(path)], tmp_path, catalog=plain, options=options)
+    rows = rows_of(result)
+    keys = [(row["country"] is None, row["country"] or "", row["event_ts"]) for row in rows]
+    assert keys == sorted(keys)
+    metadata = pq.read_metadata(result.files[0].path)
+    sorting = metadata.row_group(0).sorting_columns
+    names = metadata.schema.names
+    assert [names[entry.column_index] for entry in sorting] == ["country", "event_ts"]
 
 
 def test_many_tiny_inputs_share_a_row_group(tmp_path: Path, write: Write) -> None:
@@ -79,9 +101,44 @@ def test_many_tiny_inputs_share_a_row_group(tmp_path: Path, write: Write) -> Non
 def test_a_row_group_ends_at_its_rows_or_its_bytes(tmp_path: Path, write: Write) -> None:
     paths = [write([event(n) for n in range(at, at + 10)]) for at in range(0, 100, 10)]
     by_rows = merge(paths, tmp_path, row_group_rows=30).files[0].path
-    assert _groups(by_rows) == [30, 30, 30, 10]
-    by_bytes = merge(paths, tmp_path, row_group_bytes=1).files[0].path
-    assert _groups(by_bytes) == [10] * 10
+    assert _groups(by_rows) == [25] * 4
+    size = pq.read_table(paths[0]).nbytes
+    by_bytes = merge(paths, tmp_path, row_group_bytes=2 * size).files[0].path
+    assert sum(_groups(by_bytes)) == 100
+    assert max(_groups(by_bytes)) <= 20
+
+
+def test_a_row_group_ends_with_an_hour_once_it_is_half_full(tmp_path: Path, write: Write) -> None:
+    """Hours of 6, 3, 3, 12 and 2 rows, where a full group has 10."""
+    hours = [hour for hour, rows in enumerate((6, 3, 3, 12, 2)) for _ in range(rows)]
+    rows = [event(n, event_ts=NOON + hour * 3_600_000 + n) for n, hour in enumerate(hours)]
+    path = merge([write(rows)], tmp_path, row_group_rows=10).files[0].path
+    assert _groups(path) == [6, 6, 6, 6, 2]
+    assert _hours(path) == [{12}, {13, 14}, {15}, {15}, {16}]
+
+
+def test_hours_stay_whole_when_files_overlap_and_the_buffer_is_emptied_in_between(
+    tmp_path: Path, write: Write
+) -> None:
+    """Each file has the end of one hour and the beginning of the next."""
+    rows = [event(n, event_ts=NOON + n * 300_000 - n % 3 * 500_000) for n in range(120)]
+    paths = [write(rows[at : at + 8]) for at in range(0, 120, 8)]
+    path = merge(paths, tmp_path, row_group_rows=16).files[0].path
+    hours = [hour for group in _hours(path) for hour in group]
+    assert len(hours) == len(set(hours))
+
+
+def test_rows_without_a_time_and_from_far_away_hold_up_no_others(
+    tmp_path: Path, write: Write
+) -> None:
+    odd = (None, -(10**13), 253_402_300_799_999)
+    rows = [
+        event(n, event_ts=odd[n // 4 % 3] if n % 4 == 0 else NOON + n * 60_000) for n in range(400)
+    ]
+    paths = [write(rows[at : at + 20]) for at in range(0, 400, 20)]
+    result = merge(paths, tmp_path, row_group_rows=20)
+    assert by_id(rows_of(result)) == by_id(pq.read_table(paths).to_pylist())
+    assert max(_groups(result.files[0].path)) <= 20
 
 
 def test_a_file_ends_at_the_target_size(tmp_path: Path, write: Write) -> None:
@@ -96,26 +153,81 @@ def test_the_schema_is_the_catalogs_and_timestamps_are_utc_milliseconds(
 ) -> None:
     path = merge([write([event(1)])], tmp_path).files[0].path
     schema = pq.read_schema(path)
-    assert schema.equals(catalog.arrow_schema(), check_metadata=True)
+    assert schema.metadata == catalog.arrow_schema().metadata
+    assert sorted(schema, key=str) == sorted(catalog.arrow_schema(), key=str)
     column = pq.read_metadata(path).schema.column(schema.names.index("event_ts"))
     assert column.physical_type == "INT64"
     assert "isAdjustedToUTC=true, timeUnit=milliseconds" in str(column.logical_type)
 
 
-def test_statistics_and_page_index_are_written(tmp_path: Path, write: Write) -> None:
-    path = merge([write([event(n) for n in range(10)])], tmp_path).files[0].path
-    column = pq.read_metadata(path).row_group(0).column(1)
-    assert (column.statistics.min, column.statistics.max) == ("buy", "view")
-    assert column.has_column_index
-    assert column.has_offset_index
-    assert column.compression == "ZSTD"
+def test_statistics_are_written_where_they_rule_something_out(tmp_path: Path, write: Write) -> None:
+    path = merge([write([event(n, page_url="u") for n in range(10)])], tmp_path).files[0].path
+    columns = _columns(path)
+    assert (columns["event_type"].statistics.min, columns["event_type"].statistics.max) == (
+        "buy",
+        "view",
+    )
+    assert columns["extra"].statistics.null_count == 10
+    assert columns["page_url"].statistics is None
+    assert columns["event_ts"].has_column_index
+    assert all(column.has_offset_index for column in columns.values())
+    assert columns["event_type"].compression == "ZSTD"
+
+
+def test_columns_that_queries_use_together_are_neighbours(tmp_path: Path, write: Write) -> None:
+    path = merge([write([event(1)])], tmp_path).files[0].path
+    assert list(_columns(path))[:7] == [
+        *("event_id", "session_id", "price", "quantity", "processed_ts"),
+        *("event_ts", "event_type"),
+    ]
+
+
+def test_times_in_order_are_stored_as_differences(tmp_path: Path, write: Write) -> None:
+    path = merge([write([event(n) for n in range(100)])], tmp_path).files[0].path
+    assert "DELTA_BINARY_PACKED" in _columns(path)["event_ts"].encodings
+
+
+def test_a_page_has_the_catalogs_rows(tmp_path: Path, write: Write, catalog: Catalog) -> None:
+    path = write([event(n) for n in range(2_000)])
+    sizes = []
+    for rows in (20_000, 100):
+        some = replace(catalog, page_rows=rows)
+        (file,) = merge_parquet([Input(path)], tmp_path, catalog=some, stem=f"p{rows}").files
+        sizes.append(_columns(file.path)["event_ts"].total_uncompressed_size)
+    assert sizes[1] > sizes[0] + 19 * 20  # a header each
+
+
+def test_a_bloom_filter_excludes_ids_that_are_not_there(tmp_path: Path, write: Write) -> None:
+    ids = [f"id-{n:08}" for n in range(3_000)]
+    path = merge([write([event(n) for n in range(3_000)])], tmp_path, row_group_rows=1_000)
+    file = path.files[0].path
+    probe = "SELECT bloom_filter_excludes FROM parquet_bloom_probe(?, 'event_id', ?)"
+    with duckdb.connect() as connection:
+
+        def excluded(event_id: str) -> int:
+            found = connection.execute(probe, [str(file), event_id]).fetchall()
+            assert len(found) == 3
+            return sum(one for (one,) in found)
+
+        assert all(excluded(event_id) <= 2 for event_id in ids[::100])
+        assert sum(excluded(f"no-{n}") for n in range(300)) > 0.97 * 900
+    assert _columns(file)["page_url"].bloom_filter_offset is None
+
+
+def test_an_older_pyarrow_writes_the_same_rows_without_pages_and_filters(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clickstream_lake.compact.merge.parquet._WRITER", {})
+    paths = [write([event(n) for n in range(100)])]
+    result = merge(paths, tmp_path)
+    assert by_id(rows_of(result)) == by_id(pq.read_table(paths).to_pylist())
+    assert _columns(result.files[0].path)["event_id"].bloom_filter_offset is None
 
 
 def test_repeating_columns_get_a_dictionary_and_ids_do_not(tmp_path: Path, write: Write) -> None:
-    path = merge([write([event(n) for n in range(500)])], tmp_path).files[0].path
-    group = pq.read_metadata(path).row_group(0)
-    assert not group.column(0).has_dictionary_page
-    assert group.column(1).has_dictionary_page
+    columns = _columns(merge([write([event(n) for n in range(500)])], tmp_path).files[0].path)
+    assert not columns["event_id"].has_dictionary_page
+    assert columns["event_type"].has_dictionary_page
 
 
 def test_codec_and_level_can_be_chosen(tmp_path: Path, write: Write) -> None:
@@ -241,6 +353,21 @@ def test_no_row_is_changed_whatever_it_holds(
     got = [str(row) for row in rows_of(result)]
     table = pa.Table.from_pylist([row for rows in files for row in rows], schema=schema)
     assert sorted(got) == sorted(str(row) for row in table.to_pylist())
+
+
+def _columns(path: Path) -> dict[str, pq.ColumnChunkMetaData]:
+    group = pq.read_metadata(path).row_group(0)
+    columns = [group.column(at) for at in range(group.num_columns)]
+    return {column.path_in_schema: column for column in columns}
+
+
+def _hours(path: Path) -> list[set[int]]:
+    """The hours that each row group has rows of, counted from midnight of the fixtures' day."""
+    file = pq.ParquetFile(path)
+    groups = [file.read_row_group(at, ["event_ts"]) for at in range(file.num_row_groups)]
+    midnight = datetime(2025, 11, 26, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    return [{(at - midnight) // hour for at in group["event_ts"].to_pylist()} for group in groups]
 
 
 def _groups(path: Path) -> list[int]:

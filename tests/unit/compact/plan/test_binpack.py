@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream_lake.compact.plan.binpack import NEAR_TARGET, OPEN_BINS, File, Plan, pack, plan
+from clickstream_lake.compact.plan.binpack import NEAR_TARGET, File, Plan, pack, plan
 
 TARGET = 100
 
@@ -34,8 +34,23 @@ def test_bins_end_at_the_target() -> None:
     assert sizes(plan(landing(60, 40, 60, 40), target_bytes=TARGET)) == ([], [[60, 40], [60, 40]])
 
 
-def test_a_later_file_fills_the_room_an_earlier_bin_left() -> None:
-    assert sizes(plan(landing(70, 60, 30), target_bytes=TARGET)) == ([], [[70, 30], [60]])
+def test_a_later_file_leaves_the_room_in_an_earlier_bin_to_its_neighbours() -> None:
+    assert sizes(plan(landing(70, 60, 30), target_bytes=TARGET)) == ([], [[70], [60, 30]])
+
+
+def test_files_stand_in_the_order_of_the_times_in_their_names() -> None:
+    names = [
+        "merged-20251126T020500Z-0a1b2c3d-000-00000.parquet",
+        "merged-20251126T020500Z-0a1b2c3d-000-00001.parquet",
+        "web-events-1-2025-11-26-02-30-00-6c1f-0123456789ab.parquet",
+        "app-events-2-2025-11-26-03-00-00-77aa-0123456789ab.parquet",
+        "web-events-1-2025-11-26-03-00-00-6c1f-0123456789ab.parquet",
+        "merged-20251126T030500Z-0a1b2c3d-000-00000.parquet",
+        "a-producer-without-a-clock-0123456789ab.parquet",
+    ]
+    files = [File(name, 1, merged=name.startswith("merged")) for name in names]
+    (group,) = plan(reversed(files), target_bytes=TARGET).bins
+    assert [file.name for file in group] == names
 
 
 def test_merged_files_near_the_target_are_carried() -> None:
@@ -57,7 +72,7 @@ def test_a_stale_file_is_rewritten_however_big() -> None:
 
 
 def test_a_file_above_the_target_has_a_bin_of_its_own() -> None:
-    assert sizes(plan(landing(10, 250, 20), target_bytes=TARGET)) == ([], [[10, 20], [250]])
+    assert sizes(plan(landing(10, 250, 20), target_bytes=TARGET)) == ([], [[10], [250], [20]])
 
 
 def test_the_plan_counts_what_it_merges() -> None:
@@ -134,8 +149,11 @@ def test_compacting_again_and_again_comes_to_rest(files: list[File]) -> None:
 
 
 @given(st.lists(st.integers(1, TARGET), max_size=80))
-def test_bins_that_stay_open_leave_no_room_for_each_other(file_sizes: list[int]) -> None:
-    bins = pack(landing(*file_sizes), TARGET)
-    if len(bins) <= OPEN_BINS:
-        fills = [sum(file.size for file in group) for group in bins]
-        assert all(a + b > TARGET for at, a in enumerate(fills) for b in fills[at + 1 :])
+def test_bins_are_runs_of_files_and_no_two_neighbours_would_fit_into_one(
+    file_sizes: list[int],
+) -> None:
+    files = landing(*file_sizes)
+    bins = pack(files, TARGET)
+    assert [file for group in bins for file in group] == files
+    fills = [sum(file.size for file in group) for group in bins]
+    assert all(a + b[0].size > TARGET for a, b in zip(fills, bins[1:], strict=False))
