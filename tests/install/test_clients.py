@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ COLUMNS = {"clickstream_events": 16, "clickstream_events_parquet": 18}
 TABLES = ["clickstream_events", "clickstream_events_parquet", "clickstream_rejects"]
 BY_TYPE = [["click", CLICKS], ["purchase", ROWS - CLICKS]]
 BY_NAME = [{"event_type": name, "n": count} for name, count in BY_TYPE]
+UNDER_WAY = {"QUEUED", "RUNNING"}
 NOT_EMBEDDED = "use --athena trino"
 
 
@@ -131,7 +133,7 @@ def test_awswrangler(lake: Lake, tmp_path: Path, programs: dict[str, Path]) -> N
         "make_a_table": ROWS,
         "make_a_partitioned_table": [ROWS, 2],
         "describe_a_table": "event_id",
-        "show_how_a_table_is_made": "CREATE EXTERNAL TABLE clickstream.clickstream_events_parquet",
+        "show_how_a_table_is_made": "CREATE EXTERNAL TABLE clickstream_events_parquet",
         "repair_a_table": "SUCCEEDED",
         "unload": ROWS,
         "prepare_and_execute": [["by_type"], CLICKS, []],
@@ -189,11 +191,10 @@ def test_dbt_builds_and_tests_its_models_twice(
     execution = athena.start_query_execution(
         QueryString="SELECT purchases, revenue FROM marts.revenue", WorkGroup=lake.sandbox.workgroup
     )["QueryExecutionId"]
-    while athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"][
-        "State"
-    ] in {"QUEUED", "RUNNING"}:
-        pass
-    rows = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+    asked = {"QueryExecutionId": execution}
+    while athena.get_query_execution(**asked)["QueryExecution"]["Status"]["State"] in UNDER_WAY:
+        time.sleep(0.1)
+    rows = athena.get_query_results(**asked)["ResultSet"]["Rows"]
     revenue = sum(2 * (number + 0.5) for number in range(0, ROWS, 3))
     assert [[cell["VarCharValue"] for cell in row["Data"]] for row in rows[1:]] == [
         [f"{ROWS - CLICKS}", f"{revenue}"]

@@ -197,6 +197,8 @@ def write_iceberg() -> int:
 
 @case
 def clean_up() -> list[bool]:
+    for name in ("made", "made_in_parts", "made_in_buckets"):
+        wr.catalog.delete_table_if_exists(database=DATABASE, table=name)
     gone = [
         wr.catalog.delete_table_if_exists(database="wrangled", table=name)
         for name in ("t", "iceberg", "no")
