@@ -74,8 +74,9 @@ def test_statistics_are_a_tables_own(bench: "Bench", glue: Any) -> None:  # noqa
     }
     glue.update_column_statistics_for_table(**name, ColumnStatisticsList=[one])
     assert known() == ["n"]
-    glue.delete_column_statistics_for_table(**name, ColumnName="n")
-    assert known() == []
+    for _ in range(2):  # the second time there is nothing to delete, which is no error
+        glue.delete_column_statistics_for_table(**name, ColumnName="n")
+        assert known() == []
     glue.update_column_statistics_for_table(**name, ColumnStatisticsList=[one])
     glue.delete_table(DatabaseName=name["DatabaseName"], Name="counted")
     with pytest.raises(ClientError, match="EntityNotFoundException"):
