@@ -57,7 +57,7 @@ def pandas() -> list[Any]:
 @case
 def pandas_by_unload() -> list[Any]:
     frame = cursor("pandas.cursor.PandasCursor", unload=True).execute(BY_TYPE).as_pandas()
-    return frame.to_dict("records")
+    return frame.sort_values("event_type").to_dict("records")  # files have no order
 
 
 @case
