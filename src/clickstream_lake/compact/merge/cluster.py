@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from clickstream_lake.lake.catalog import ClusterTerm
 
-BUFFERED_GROUPS: Final = 4
+BUFFERED_GROUPS: Final = 3
 """Full row groups that the buffer holds: with fewer, hours of many rows are torn apart."""
-BUFFERED_BYTES: Final = 2
+BUFFERED_BYTES: Final = 1.5
 """The same in groups of the most bytes, which only wide rows reach."""
 LEAST_SHARE: Final = 0.5
 """Share of a full row group from which on it may end with an hour.
@@ -90,6 +90,7 @@ class Buffer:
             for piece in range(pieces):
                 start, end = rows * piece // pieces, rows * (piece + 1) // pieces
                 yield table.slice(start, end - start)
+            del table  # or it would still be there while the next one is put in order
 
     def _plan(self, most: int, keep: int) -> list[tuple[int, int]]:
         """The last period and the rows of each group, oldest first, that leave `keep` at most."""

@@ -29,8 +29,16 @@ class Conformer:
         is_aligned: the file already has the catalog's columns and version, so no value moves.
     """
 
-    def __init__(self, catalog: "Catalog", found: pa.Schema) -> None:
-        """Compare a file's schema with the catalog's, ignoring dictionary types."""
+    def __init__(
+        self, catalog: "Catalog", found: pa.Schema, schema_version: int | None = None
+    ) -> None:
+        """Compare a file's schema with the catalog's, ignoring dictionary types.
+
+        Args:
+            catalog: today's.
+            found: the file's schema.
+            schema_version: the file's, if it does not say so itself, as older landing files.
+        """
         self.lifted = 0
         self.returned = 0
         self._columns = {column.name: column for column in catalog.columns}
@@ -41,7 +49,7 @@ class Conformer:
         self._gone = [name for name in found.names if name not in self._wanted.names]
         self._retyped = [name for name in kept if self._is_retyped(name, found.field(name).type)]
         self._fresh = [name for name in self._wanted.names if name not in found.names]
-        if _version(found) != str(catalog.schema_version):
+        if (_version(found) or str(schema_version)) != str(catalog.schema_version):
             # Of the same type, but it may take more than it did: a timestamp in more formats.
             self._loosened = [
                 name

@@ -45,7 +45,7 @@ class Input:
     Attributes:
         source: its bytes.
         schema_version: the catalog's version when it was written, None if it is not known.
-            JSON files do not hold it; Parquet files do, so it is ignored for them.
+            JSON files do not hold it; Parquet files do, the landing ones of older versions apart.
         drop: rows to leave out, as `clickstream_lake.compact.merge.dedupe` found them.
     """
 
