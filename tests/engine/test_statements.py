@@ -17,6 +17,7 @@ from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from clickstream_lake.engine.client import Client
     from clickstream_lake.sandbox.clients import Clients
 
 EVENTS = "s3://lake/events/"
@@ -29,6 +30,7 @@ class Athena:
 
     sandbox: Sandbox
     engine: str
+    trino: "Client | None" = None
     count: int = 0
 
     def run(self, sql: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's own
@@ -105,7 +107,7 @@ def athena(request: pytest.FixtureRequest) -> Iterator[Athena]:
         engine = request.getfixturevalue("engine")
         options = {"athena": engine.client, "port": engine.port, "directory": engine.directory}
     with Sandbox(provision=_provision, **options) as sandbox:
-        found = Athena(sandbox, request.param)
+        found = Athena(sandbox, request.param, options.get("athena"))
         found.rows(
             "CREATE EXTERNAL TABLE events (id bigint, kind string, price double) "
             "PARTITIONED BY (day string) "
@@ -345,3 +347,19 @@ def test_iceberg_and_buckets(athena: Athena) -> None:
     )
     athena.rows(f"INSERT INTO {declared} VALUES (1, TIMESTAMP '2025-11-26 00:00:00')")
     assert athena.rows(f"SELECT id FROM {declared}") == [("1",)]
+
+
+def test_either_engine_reads_the_others_views(athena: Athena) -> None:
+    client = athena.trino
+    if client is None:
+        return  # there is no other engine
+    embedded = athena.sandbox.engine
+    theirs, ours = athena.fresh("theirs"), athena.fresh("ours")
+    client.run(
+        f"CREATE VIEW web.{theirs} AS SELECT kind, array_agg(id) AS ids, count(*) AS n "
+        "FROM web.events GROUP BY kind"
+    )
+    assert embedded.execute(f"SELECT n FROM {theirs} ORDER BY n", "web").rows == [(2,), (4,)]
+    embedded.execute(f"CREATE VIEW {ours} AS SELECT kind, n * 2 AS m FROM {theirs}", "web")
+    answer = client.run(f"SELECT m FROM {ours} ORDER BY m", schema="web")
+    assert answer.rows == [[4], [8]]

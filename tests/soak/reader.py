@@ -68,6 +68,11 @@ class Reader(threading.Thread):
             rounds += 1
             self._ending.wait(self._pause)
 
+    @property
+    def asked(self) -> int:
+        """Queries that have come to an end."""
+        return self.queries
+
     def finish(self) -> None:
         """End after the query that is running, however long it takes."""
         self._ending.set()

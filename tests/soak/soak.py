@@ -1,5 +1,6 @@
 """The soak: load, faults, kills, duplicates and a reader at once; then rest, and the reckoning."""
 
+import itertools
 import json
 import logging
 import random
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
 from clickstream_lake.generate import FirehoseSink
+from clickstream_lake.operate.replay import raw_objects, replay
 from clickstream_lake.sandbox.sandbox import Sandbox
 from tests.soak.decisions import Decisions, Rates
 from tests.soak.deliveries import Deliveries
@@ -49,8 +51,10 @@ class Scale:
         interval: between two batches, which is one raw object each.
         events: in one batch.
         batches_per_day: that go into one partition before the next begins.
+        queries: that the reader asks at least before the load ends; the batches are spread over
+            them, so that on a slow machine there are fewer at a time.
         compact_every: batches between two ticks of the compaction's schedule; `clean_every` of the
-            clean-up's.
+            clean-up's; `replay_every` of replays of all raw objects so far, 0 for none.
         concurrency: of each function.
         pause: of the reader between two rounds.
         settle: how long faults go on at most once everything is sent.
@@ -63,6 +67,8 @@ class Scale:
     batches_per_day: int
     compact_every: int
     clean_every: int
+    replay_every: int = 0
+    queries: int = 0
     concurrency: int = 3
     transform_timeout: int = 20
     transform_visibility: int = 32
@@ -100,7 +106,7 @@ class Ran:
 class Soak:
     """One soak, from a new sandbox to its rest. The sandbox lives as long as the context."""
 
-    def __init__(self, seed: int, scale: Scale, folder: Path, say: Say) -> None:
+    def __init__(self, seed: int, scale: Scale, folder: Path, say: Say, port: int = 0) -> None:
         """Describe a soak.
 
         Args:
@@ -108,6 +114,7 @@ class Soak:
             scale: how large.
             folder: for logs and the functions' temporary files.
             say: takes lines of progress.
+            port: of the sandbox; 0 takes a free one.
         """
         # Not to be found by chance, and the same whenever the seed is.
         self.canary = f"canary-{random.Random(f'{seed} canary').getrandbits(64):016x}"  # noqa: S311 - no secret
@@ -143,6 +150,7 @@ class Soak:
             provision=self._provision,
             entry_point=lambda function: HANDLERS[function.name.rpartition("-")[2]],
             directory=folder,
+            port=port,
             concurrency=scale.concurrency,
             clock=lambda: self._moment,
             environment={
@@ -153,11 +161,11 @@ class Soak:
             middleware=self._front.around,
         )
 
-    def run(self) -> Ran:
-        """Run it, inside the context of `sandbox`."""
+    def run(self, new_reader: Callable[..., Reader] = Reader) -> Ran:
+        """Run it, inside the context of `sandbox`; `new_reader` is called as `Reader` is."""
         started = time.monotonic()
         pause = self._scale.pause
-        reader = Reader(self.sandbox, self._ledger, self._expected, pause=pause)
+        reader = new_reader(self.sandbox, self._ledger, self._expected, pause=pause)
         scheduler = threading.Thread(target=self._schedule, name="soak-scheduler", daemon=True)
         self._warm_up()
         reader.start()
@@ -251,11 +259,15 @@ class Soak:
         scale, sandbox = self._scale, self.sandbox
         sink = FirehoseSink(sandbox.clients.firehose, sandbox.stream)
         began = time.monotonic()
-        for number in range(scale.batches):
+        for number in itertools.count():
+            if number >= scale.batches and reader.asked >= scale.queries:
+                return
             batch = self._load.batch(number)
             self._expected.add(number, batch.events)
             self._batches.append(batch)
             time.sleep(max(0.0, began + number * scale.interval - time.monotonic()))
+            while reader.asked * scale.batches < number * scale.queries:
+                time.sleep(0.1)
             self._moment = batch.arrives
             sink.send(batch.lines)
             sandbox.flush()
@@ -274,13 +286,16 @@ class Soak:
 
     def _schedule(self) -> None:
         """Fire the schedules by the number of batches sent."""
-        compacted = cleaned = 0
+        compacted = cleaned = replayed = 0
         while not self._ended.wait(0.1):
             sent, scale = len(self._batches), self._scale
             try:
                 if sent - cleaned >= scale.clean_every:
                     cleaned = sent
                     self._fire("cleanup")
+                if scale.replay_every and sent - replayed >= scale.replay_every:
+                    replayed = sent
+                    self._replay()
                 if sent - compacted >= scale.compact_every:
                     compacted = sent
                     self._fire("compact")
@@ -291,6 +306,13 @@ class Soak:
     def _fire(self, name: str) -> None:
         for tick in self.sandbox.tick(f"-{name}"):
             self._scheduled.append(f"{name} {'failed' if tick.outcome.failed else 'done'}")
+
+    def _replay(self) -> None:
+        """Every raw object so far once more, as `clickstream replay` does it."""
+        clients, bucket = self.sandbox.clients, self.sandbox.bucket
+        found = raw_objects(clients.s3, bucket, "raw/")
+        sent = replay(clients.sqs, self.sandbox.queue_url, bucket, found)
+        self._scheduled += ["raw object replayed"] * sent
 
     def _invoke(self, event: dict[str, Any]) -> None:
         answer = self.sandbox.client("lambda").invoke(

@@ -1,5 +1,4 @@
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,16 +40,6 @@ def run(
     shown = "\n".join(found[:_SHOWN])
     assert not found, f"{len(found)} promises broken; replay with: {again}\n{shown}"
     return ran
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    def say(text: str) -> None:
-        with capsys.disabled():
-            sys.stderr.write(f"\n{text}")
-            sys.stderr.flush()
-
-    return say
 
 
 @pytest.mark.soak

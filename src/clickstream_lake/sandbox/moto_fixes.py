@@ -11,6 +11,7 @@ notices:
 - Queue policies. moto drops a queue's policy whenever another attribute is set: a client that set
   it, such as Terraform, waits for it forever.
 - Alarms. moto says of a new one that all is well; AWS, that it knows nothing yet.
+- Filters of Glue partitions, of which moto takes some: `partition_filter.py`.
 - Speed. moto lists its own directory with every request.
 - HTML. moto says that its JSON is HTML, and answers with pages where it has no answer.
 - Other origins. moto lets the pages of any of them read its answers (CORS).
@@ -38,12 +39,15 @@ from flask import Flask, Response
 from moto import backends
 from moto.cloudwatch.models import Alarm
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.glue import utils
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.moto_server import werkzeug_app
 from moto.moto_server.utilities import RegexConverter
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3 import notifications
 from moto.sqs.models import Queue, SQSBackend, sqs_backends
+
+from clickstream_lake.sandbox.partition_filter import PartitionFilter
 
 _POLL_SECONDS = 0.05
 
@@ -104,6 +108,7 @@ def _for_pipelines(ending: threading.Event) -> Iterator[AbstractContextManager[o
     yield patch.object(Response, "default_mimetype", None)
     yield patch.object(werkzeug_app, "RegexConverter", _AnyCharacter)
     yield patch.object(Alarm, "__init__", _not_yet_known(Alarm.__init__))
+    yield patch.object(utils, "PartitionFilter", PartitionFilter)
     modules = tuple(backends.list_of_moto_modules())
     yield patch.object(backends, "list_of_moto_modules", lambda: modules)
 

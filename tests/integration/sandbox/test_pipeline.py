@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -168,6 +170,40 @@ def test_a_message_that_can_never_be_processed_ends_as_a_dead_letter_and_holds_u
     assert [message["Body"] for message in dead] == ["no notification at all"]
     assert count_by_type(lake, "clickstream_events") == {"click": 1}
     sqs.purge_queue(QueueUrl=lake.resources.dead_letter_url)
+
+
+def test_the_runbook_puts_messages_aside_and_sends_them_back(lake: Sandbox) -> None:
+    """With the function's queue stopped, as under *Turn everything off*, and in its words."""
+    sqs, dead = lake.client("sqs"), lake.resources.dead_letter_url
+    functions = lake.client("lambda")
+    name = f"{lake.stream}-transform"
+    (mapping,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    lake.event_sources.refresh()
+    for poller in threading.enumerate():
+        if poller.name == f"poller-{name}":
+            poller.join()  # it may still wait for a message
+    put_raw(lake, "file", gzip.compress(SEED))
+    while messages := sqs.receive_message(QueueUrl=lake.queue_url).get("Messages"):
+        for message in messages:
+            sqs.send_message(QueueUrl=dead, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=lake.queue_url, ReceiptHandle=message["ReceiptHandle"])
+    assert lake.dead_letters() == 1
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    lake.event_sources.refresh()
+    lake.wait_idle()
+    assert json_rows(lake) == []
+
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
+    sqs.start_message_move_task(SourceArn=arn["QueueArn"])
+    while sqs.list_message_move_tasks(SourceArn=arn["QueueArn"])["Results"][0]["Status"] == (
+        "RUNNING"
+    ):
+        time.sleep(0.02)
+    lake.wait_idle()
+    assert lake.dead_letters() == 0
+    for table in TABLES:
+        assert count_by_type(lake, table) == {"click": 1}
 
 
 def test_every_event_that_firehose_took_is_in_both_tables_or_in_the_rejects(lake: Sandbox) -> None:

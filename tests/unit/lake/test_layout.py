@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +106,13 @@ def test_nothing_but_data_lies_in_a_tables_directory(fmt: Format) -> None:
     assert LAYOUT.old_manifest_key(slot, "g1") == (
         LAYOUT.generation_dir(slot, "g1") + "_manifest.json"
     )
+
+
+def test_the_way_back_that_is_documented_leads_to_the_old_place() -> None:
+    text = (Path(__file__).parents[3] / "docs/upgrading.md").read_text(encoding="utf-8")
+    pattern, replacement = re.findall(r"sed -E 's#(.*)#(.*)#'", text)[0]
+    key = LAYOUT.manifest_key(PARQUET_DAY, "g1")
+    assert re.sub(pattern, replacement, key) == LAYOUT.old_manifest_key(PARQUET_DAY, "g1")
 
 
 @pytest.mark.parametrize(

@@ -170,9 +170,7 @@ def _hidden(table: "Table") -> dict[str, str]:
     if table.rows is not None:
         return {}
     return {
-        name: trino_type(kind)
-        for name, kind in HIDDEN.items()
-        if name != "$partition" or table.partition_keys
+        name: kind for name, kind in HIDDEN.items() if name != "$partition" or table.partition_keys
     }
 
 

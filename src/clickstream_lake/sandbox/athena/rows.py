@@ -7,6 +7,7 @@ from functools import partial
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from clickstream_lake.sandbox.athena import billing
 from clickstream_lake.sandbox.athena.answer import QueryResult
@@ -150,7 +151,11 @@ class EmbeddedRows:
 
     def _select(self, sql: str, database: str) -> SelectPlan:
         tree = inline_views(_parsed(sql), database, self._catalog, _parsed)
-        return plan_select(tree, database, self._table)
+        try:
+            return plan_select(tree, database, self._table)
+        except SqlglotError as error:
+            first = str(error).split("\n", maxsplit=1)[0]
+            raise QueryError("SYNTAX_ERROR", first) from error
 
     def _table(self, database: str, name: str) -> Table:
         return metadata_table(self._catalog, database, name) or self._catalog.table(database, name)
@@ -192,10 +197,10 @@ def _as_trino(name: str, kind: object) -> str:
 
 def _empty_view(scan: Scan) -> str:
     """Define an empty table for a scan, whose columns have the declared types."""
-    types = {column.name: column.type for column in (*scan.columns, *scan.keys)}
+    types = {column.name: trino_type(column.type) for column in (*scan.columns, *scan.keys)}
     types |= {name: HIDDEN[name] for name in scan.hidden}
     outputs = [
-        exp.alias_(exp.cast(exp.null(), trino_type(kind), dialect="trino"), name, quoted=True)
+        exp.alias_(exp.cast(exp.null(), kind, dialect="trino"), name, quoted=True)
         for name, kind in types.items()
     ]
     select = exp.select(*(outputs or [exp.alias_(exp.null(), "nothing")])).limit(0)

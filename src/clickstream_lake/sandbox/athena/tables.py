@@ -64,9 +64,14 @@ def arrow_type(glue_type: str) -> pa.DataType:
 
 
 def trino_type(glue_type: str) -> str:
-    """Spell a Glue type as Trino does, for name resolution and type checks."""
+    """Spell a Glue type as Trino does, for name resolution and type checks.
+
+    Raises:
+        QueryError: Athena does not know it.
+    """
     name = glue_type.lower().strip()
     if not is_nested(name):
+        arrow_type(name)
         return _TRINO_SCALARS.get(name, name)
     try:
         return exp.DataType.build(name, dialect="hive").sql(dialect="trino")
@@ -159,12 +164,12 @@ class Partition:
     location: str
 
 
-# Columns that no table declares, and that only a query sees which names them.
+# Columns that no table declares, and that only a query sees which names them, with Trino types.
 HIDDEN = {
-    "$path": "string",
+    "$path": "varchar",
     "$file_size": "bigint",
     "$file_modified_time": "timestamp with time zone",
-    "$partition": "string",
+    "$partition": "varchar",
 }
 
 
@@ -186,6 +191,12 @@ class Table:
         return "/".join(
             f"{key.name}={value}" for key, value in zip(self.partition_keys, values, strict=True)
         )
+
+
+def columns_of(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the columns of a table or a partition as Glue has it; either may lack them."""
+    columns: list[dict[str, Any]] = raw.get("StorageDescriptor", {}).get("Columns", [])
+    return columns
 
 
 def is_view(raw: Mapping[str, Any]) -> bool:
@@ -255,7 +266,7 @@ class GlueCatalog:
 
     def describe(self, raw: dict[str, Any]) -> Table:
         """Describe a table that Glue has, whatever its format."""
-        storage = raw["StorageDescriptor"]
+        storage = raw.get("StorageDescriptor", {})
         serde = storage.get("SerdeInfo", {}).get("SerializationLibrary", "")
         return Table(
             database=raw["DatabaseName"],

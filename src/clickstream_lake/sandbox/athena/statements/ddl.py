@@ -28,13 +28,7 @@ from clickstream_lake.sandbox.athena.statements.model import (
     Spec,
     Statement,
 )
-from clickstream_lake.sandbox.athena.tables import (
-    Partition,
-    arrow_type,
-    is_nested,
-    is_view,
-    trino_type,
-)
+from clickstream_lake.sandbox.athena.tables import Partition, columns_of, is_view, trino_type
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 if TYPE_CHECKING:
@@ -242,10 +236,12 @@ class Ddl:
     def alter_columns(self, statement: AlterColumns) -> None:
         """Add columns at the end, or replace all of them; partition keys stay."""
         raw = self.table(statement.name)
+        for one in statement.columns:
+            _check_type(one.type)
         new = [_column(one) for one in statement.columns]
         part = None if statement.partition is None else self.partition(raw, statement.partition)
-        storage = (part or raw)["StorageDescriptor"]
-        kept = [] if statement.replace else storage["Columns"]
+        storage = (part or raw).setdefault("StorageDescriptor", {})
+        kept = [] if statement.replace else columns_of(part or raw)
         names = [one["Name"].lower() for one in (*kept, *new, *raw.get("PartitionKeys", []))]
         for name in names:
             if names.count(name) > 1:
@@ -256,7 +252,8 @@ class Ddl:
     def change_column(self, statement: ChangeColumn) -> None:
         """Rename a column, change its type or comment, or move it."""
         raw = self.table(statement.name)
-        columns = raw["StorageDescriptor"]["Columns"]
+        _check_type(statement.new.type)
+        columns = columns_of(raw)
         names = [one["Name"].lower() for one in columns]
         after = statement.place.removeprefix("AFTER ").lower()
         for needed in (statement.column, *([after] if statement.place.startswith("AFTER") else [])):
@@ -275,7 +272,9 @@ class Ddl:
         """Point a table, or one partition, at other files."""
         raw = self.table(statement.name)
         part = None if statement.partition is None else self.partition(raw, statement.partition)
-        (part or raw)["StorageDescriptor"]["Location"] = _location(statement.location)
+        (part or raw).setdefault("StorageDescriptor", {})["Location"] = _location(
+            statement.location
+        )
         self._store(raw, part)
 
     def set_properties(self, statement: SetProperties) -> None:
@@ -419,7 +418,7 @@ def table_input(statement: CreateTable) -> Any:  # noqa: ANN401 - what Glue take
 
 def _check_type(name: str) -> None:
     try:
-        _ = trino_type(name) if is_nested(name) else arrow_type(name)
+        trino_type(name)
     except QueryError:
         raise QueryError(
             "FAILED", f"ParseException cannot recognize input near '{name}' in column type"

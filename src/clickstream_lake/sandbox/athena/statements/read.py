@@ -165,9 +165,11 @@ def _explain(cursor: Cursor, database: str) -> Statement:
     analyze = cursor.accept("ANALYZE")
     cursor.accept("VERBOSE")
     options = _explain_options(cursor)
+    if cursor.at("EXPLAIN"):
+        raise cursor.wrong("<statement>")
     sql = cursor.rest()
     of = read_statement(sql, database)
-    if isinstance(of, (Explain, Prepare, Execute, Deallocate)):
+    if isinstance(of, (Prepare, Execute, Deallocate)):
         raise QueryError("SYNTAX_ERROR", "EXPLAIN takes a query or a statement that writes")
     return Explain(sql, of, analyze, options)
 

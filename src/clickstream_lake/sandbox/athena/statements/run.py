@@ -59,7 +59,12 @@ class Statements:
         """
         database = session.database.strip("`").lower()  # awswrangler quotes the database of its DDL
         session = replace(session, database=database)
-        return self._run(read_statement(sql, database), session)
+        try:
+            return self._run(read_statement(sql, database), session)
+        except RecursionError:
+            raise QueryError(
+                "STACK_OVERFLOW", "statement is too large (stack overflow during analysis)"
+            ) from None
 
     def _run(self, statement: Statement, session: "Session") -> QueryResult:  # noqa: PLR0911 - one return for each kind
         if self._is_for_iceberg(statement):

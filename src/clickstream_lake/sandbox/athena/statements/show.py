@@ -18,7 +18,7 @@ from clickstream_lake.sandbox.athena.statements.model import (
     Statement,
 )
 from clickstream_lake.sandbox.athena.statements.views import read_view
-from clickstream_lake.sandbox.athena.tables import is_view
+from clickstream_lake.sandbox.athena.tables import columns_of, is_view
 from clickstream_lake.sandbox.errors import QueryError
 
 Answer = tuple[list[str], Sequence[Sequence[str]]]
@@ -107,7 +107,7 @@ class Show:
         part = self.ddl.partition(raw, statement.partition) if statement.partition else None
         if statement.column is not None:
             return _DESCRIBED, [_described(_find(raw, statement.column))]
-        own = (part or raw)["StorageDescriptor"]["Columns"]
+        own = columns_of(part or {}) or columns_of(raw)
         keys = raw.get("PartitionKeys", [])
         rows = [_described(one) for one in (*own, *keys)]
         if statement.detail == "FORMATTED":
@@ -142,7 +142,7 @@ def _matching(names: Sequence[str], pattern: str | None) -> list[str]:
 
 
 def _all_columns(raw: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*raw["StorageDescriptor"]["Columns"], *raw.get("PartitionKeys", [])]
+    return [*columns_of(raw), *raw.get("PartitionKeys", [])]
 
 
 def _find(raw: dict[str, Any], path: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _described(one: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _plain(given: dict[str, Any]) -> dict[str, str]:
-    storage = given["StorageDescriptor"]
+    storage = given.get("StorageDescriptor", {})
     return {
         "location": storage.get("Location", ""),
         "inputFormat": storage.get("InputFormat", ""),
@@ -169,7 +169,7 @@ def _plain(given: dict[str, Any]) -> dict[str, str]:
 
 
 def _formatted(raw: dict[str, Any], part: dict[str, Any] | None) -> list[tuple[str, str, str]]:
-    storage = (part or raw)["StorageDescriptor"]
+    storage = (part or raw).get("StorageDescriptor", {})
     about = "Partition" if part else "Table"
     rows = [("", "", ""), (f"# Detailed {about} Information", "", "")]
     if part:
@@ -196,13 +196,13 @@ def _formatted(raw: dict[str, Any], part: dict[str, Any] | None) -> list[tuple[s
 
 def create_statement(raw: dict[str, Any]) -> str:
     """Spell the DDL of a table, so that it makes the same table again."""
-    storage = raw["StorageDescriptor"]
+    storage = raw.get("StorageDescriptor", {})
     serde = storage.get("SerdeInfo", {})
     properties = dict(raw.get("Parameters", {}))
     external = properties.pop("EXTERNAL", None) or raw.get("TableType") == "EXTERNAL_TABLE"
     parts = [
         f"CREATE {'EXTERNAL ' if external else ''}TABLE `{raw['Name']}`(",
-        _columns(storage["Columns"]) + ")",
+        _columns(columns_of(raw)) + ")",
     ]
     if comment := properties.pop("comment", None):
         parts += ["COMMENT ", f"  {_quoted(comment)}"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _START, _END = "/* Presto View: ", " */"
 _EXPANDED = "/* Presto View */"
+_OWNER = "hadoop"  # as Athena's tables have it; Trino refuses a view that nobody owns
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def view_input(name: Name, view: View) -> dict[str, Any]:
     return {
         "Name": name.table,
         "TableType": "VIRTUAL_VIEW",
+        "Owner": _OWNER,
         "Parameters": {"presto_view": "true", "comment": "Presto View"},
         "PartitionKeys": [],
         "ViewOriginalText": f"{_START}{encoded}{_END}",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 ELSEWHERE = "is not supported by the embedded engine: use --athena trino"
 VALUES = (
     "SELECT 1 AS i, 'x' AS s, 2.5e0 AS d, true AS b, DATE '2025-01-02' AS day, "
-    "TIMESTAMP '2025-01-02 03:04:05.678' AS t, CAST('1.5' AS decimal(3, 2)) AS m, CAST(NULL AS bigint) AS n"
+    "TIMESTAMP '2025-01-02 03:04:05.678' AS t, "
+    "CAST('1.5' AS decimal(3, 2)) AS m, CAST(NULL AS bigint) AS n"
 )
 
 
@@ -97,7 +98,8 @@ def test_what_it_cannot_do_names_the_engine_that_can(lake: "Lake", sql: str, wha
 
 def test_partition_values_are_spelt_in_paths_as_hive_does(lake: "Lake") -> None:
     lake.rows(
-        "CREATE TABLE c WITH (external_location = 's3://lake/c/', partitioned_by = ARRAY['k', 'd']) "
+        "CREATE TABLE c WITH (external_location = 's3://lake/c/', "
+        "partitioned_by = ARRAY['k', 'd']) "
         "AS SELECT * FROM (VALUES (1, 'a/b=c %', DATE '2025-01-02'), (2, NULL, NULL)) AS t(i, k, d)"
     )
     keys = [one["Key"] for one in lake.s3.list_objects_v2(Bucket="lake", Prefix="c/")["Contents"]]
