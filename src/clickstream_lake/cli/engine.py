@@ -39,9 +39,9 @@ Archive = Annotated[
 
 @app.callback()
 def _engine() -> None:
-    """A Trino of your own over the lake: the engine that Athena is a relative of.
+    """A Trino of your own over the lake.
 
-    The server is brought once, 820 MB, and 500 MB of it are kept in ~/.cache/clickstream-lake.
+    Athena is a relative of it. The server is brought once, 820 MB, and 500 MB of it are kept in ~/.cache/clickstream-lake.
     """
 
 

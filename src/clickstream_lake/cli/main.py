@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "audit": "Compare raw objects with what both tables show.",
     "replay": "Send raw objects through the transform again.",
     "sandbox": "A local AWS with the lake in it.",
-    "engine": "A Trino of your own over the lake: the engine that Athena is a relative of.",
+    "engine": "A Trino of your own over the lake.",
 }
 """Each is the `app` of the module of its name; a test holds the line to its help."""
 
