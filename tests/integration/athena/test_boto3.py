@@ -195,7 +195,7 @@ def test_a_new_table_goes_under_the_results_unless_told_otherwise(
         ("CREATE TABLE t WITH ({}) AS SELECT 1", "COLUMN_NAME_NOT_SPECIFIED"),
         ("CREATE TABLE t WITH ({}) AS SELECT 1 AS x, 2 AS x", "DUPLICATE_COLUMN_NAME"),
         ("CREATE TABLE t WITH ({}) AS SELECT now() AS x", "NOT_SUPPORTED: Unsupported Hive type"),
-        ("CREATE TABLE t WITH ({}, format = 'AVRO') AS SELECT 1 AS x", "NOT_SUPPORTED: writing AVRO"),
+        ("CREATE TABLE t WITH ({}, format = 'AVRO') AS SELECT 1 AS x", "NOT_SUPPORTED: writing"),
         ("CREATE TABLE t WITH ({}, frob = 1) AS SELECT 1 AS x", "INVALID_TABLE_PROPERTY"),
         (
             "CREATE TABLE t WITH ({}, partitioned_by = ARRAY['x']) AS SELECT 1 AS x",
