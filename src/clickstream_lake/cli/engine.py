@@ -41,7 +41,8 @@ Archive = Annotated[
 def _engine() -> None:
     """A Trino of your own over the lake.
 
-    Athena is a relative of it. The server is brought once, 820 MB, and 500 MB of it are kept in ~/.cache/clickstream-lake.
+    Athena is a relative of it. The server is brought once, 820 MB, and 500 MB of it are kept in
+    ~/.cache/clickstream-lake.
     """
 
 
