@@ -61,7 +61,7 @@ def engine() -> Iterator[QueryEngine]:
 def test_both_tables_tell_the_same_time(engine: QueryEngine) -> None:
     """And the engine's function fails on no text that the JSON table holds."""
     in_json = engine.execute(
-        "SELECT event_id, CAST(from_iso8601_timestamp(event_ts) AS timestamp) "
+        "SELECT event_id, CAST(from_iso8601_timestamp(event_ts) AT TIME ZONE 'UTC' AS timestamp) "
         "FROM clickstream_events",
         "web",
     ).rows

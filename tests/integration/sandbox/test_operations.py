@@ -43,10 +43,10 @@ def least(shape: Any, name: str = "", depth: int = 0) -> Any:  # noqa: ANN401 - 
         return [least(shape.member, name, depth + 1)] * max(limits.get("min", 1), depth < 6)
     if kind == "string" and shape.enum:
         return shape.enum[0]
-    number = max(limits.get("min", 1), 1)
+    number = max(int(limits.get("min", 1)), 1)
     text = "arn:aws:sqs:us-east-1:123456789012:nothing"
     if not name.lower().endswith("arn"):
-        text = "nothing-here".ljust(number, "x")[: max(limits.get("max", 99), 1)]
+        text = "nothing-here".ljust(number, "x")[: max(int(limits.get("max", 99)), 1)]
     simple = {"string": text, "integer": number, "long": number, "map": {}, "blob": b"x"}
     simple |= {"float": 1.0, "double": 1.0, "boolean": False}
     return simple.get(kind, datetime(2025, 1, 1, tzinfo=UTC))

@@ -82,7 +82,7 @@ def test_the_wheel_has_the_package_and_its_licence_and_nothing_else(tmp_path: Pa
     assert {"clickstream_lake/py.typed", "clickstream_lake/catalogs/clickstream.json"} <= names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert {Path(name).suffix for name in names if "dist-info" not in name} <= {
-        *(".py", ".json", ".typed")
+        *(".py", ".json", ".sql", ".tsv", ".typed")
     }
     needed = [line for line in metadata.splitlines() if line.startswith(b"Requires-Dist: numpy")]
     assert all(b"extra == 'sandbox'" in line for line in needed), needed

@@ -38,6 +38,26 @@ def rows(engine: QueryEngine, sql: str) -> list[tuple[Any, ...]]:
         ("date_add('day', -1, DATE '2025-11-26')", date(2025, 11, 25)),
         ("DATE '2025-11-26' - INTERVAL '7' DAY", date(2025, 11, 19)),
         ("from_unixtime(0)", datetime(1970, 1, 1, tzinfo=UTC)),
+        # Where only the instant counts, a text may have any offset.
+        (
+            "CAST(from_iso8601_timestamp('2025-11-26T11:00+02:00') AT TIME ZONE 'UTC' AS varchar)",
+            "2025-11-26 09:00:00.000 UTC",
+        ),
+        (
+            "hour(at_timezone(from_iso8601_timestamp('2025-11-26T11:00-03:00'), 'Asia/Tokyo'))",
+            23,
+        ),
+        ("to_unixtime(from_iso8601_timestamp('1970-01-01T02:00:01+02:00'))", 1.0),
+        (
+            "from_iso8601_timestamp('2025-11-26T11:00+02:00') "
+            "= from_iso8601_timestamp('2025-11-26T09:00Z')",
+            True,
+        ),
+        (
+            "from_iso8601_timestamp('2025-11-26T11:00+02:00') BETWEEN "
+            "TIMESTAMP '2025-11-26 09:00:00' AND TIMESTAMP '2025-11-26 09:00:00'",
+            True,
+        ),
         ("day_of_week(DATE '2025-11-26')", 3),
         ("week(DATE '2025-11-26')", 48),
         ("CAST(TIMESTAMP '2025-11-26 10:00:00.5' AS varchar)", "2025-11-26 10:00:00.5"),

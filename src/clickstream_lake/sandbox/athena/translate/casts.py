@@ -137,6 +137,17 @@ def _to_precision(sql: str, source: int, target: int) -> str:
     return f"make_timestamp(CAST(floor((epoch_us({sql}) + {step // 2}) / {step}e0) AS BIGINT) * {step})"
 
 
+def instant(value: Typed) -> Typed:
+    """The same where nothing but its instant counts, so that a text may have any offset.
+
+    Elsewhere it has to be UTC's: a column here has one time zone, and in Trino each value its own.
+    """
+    one_zone = "trino_from_iso8601_utc("
+    if not value.sql.startswith(one_zone):
+        return value
+    return Typed(f"trino_from_iso8601_timestamp({value.sql.removeprefix(one_zone)}", value.type)
+
+
 def local(value: Typed) -> str:
     """Give the wall time of a zoned timestamp in its own zone."""
     if value.type.zone is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from clickstream_lake.sandbox.athena.translate import types
-from clickstream_lake.sandbox.athena.translate.casts import cast, local
+from clickstream_lake.sandbox.athena.translate.casts import cast, instant, local
 from clickstream_lake.sandbox.athena.translate.time_functions import (
     joda_format,
     known_zone,
@@ -179,7 +179,7 @@ def _zone(call: Call) -> str:
 
 
 def _at_timezone(call: Call) -> Typed:
-    value = call.arguments[0]
+    value = instant(call.arguments[0])
     return Typed(value.sql, types.zoned(value.type.args[0], _zone(call)))
 
 
@@ -196,7 +196,7 @@ def _date(call: Call) -> Typed:
 
 
 def _to_unixtime(call: Call) -> Typed:
-    return Typed(f"(epoch_us({call.arguments[0].sql}) / 1000000e0)", call.returns)
+    return Typed(f"(epoch_us({instant(call.arguments[0]).sql}) / 1000000e0)", call.returns)
 
 
 def _timezone(call: Call) -> Typed:

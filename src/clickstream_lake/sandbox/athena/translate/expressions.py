@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from clickstream_lake.sandbox.athena.translate import types
 from clickstream_lake.sandbox.athena.translate.calls import Calls
-from clickstream_lake.sandbox.athena.translate.casts import cast, coerce
+from clickstream_lake.sandbox.athena.translate.casts import cast, coerce, instant
 from clickstream_lake.sandbox.athena.translate.grammar import (
     ARGUMENTS,
     ARITHMETIC,
@@ -385,7 +385,7 @@ class Expressions(Calls):
                 "TYPE_MISMATCH",
                 f"Type of value must be a time or timestamp with or without time zone (actual {value.type})",
             )
-        return Typed(value.sql, types.zoned(value.type.args[0], known_zone(zone.name)))
+        return Typed(instant(value).sql, types.zoned(value.type.args[0], known_zone(zone.name)))
 
     def _bracket(self, node: exp.Bracket) -> Typed:
         if len(node.expressions) != 1 or node.args.get("safe") or node.args.get("offset"):

@@ -1,7 +1,7 @@
 """Trino's operators over typed operands."""
 
 from clickstream_lake.sandbox.athena.translate import types
-from clickstream_lake.sandbox.athena.translate.casts import cast, coerce
+from clickstream_lake.sandbox.athena.translate.casts import cast, coerce, instant
 from clickstream_lake.sandbox.athena.translate.typed import Typed, fail, scaled
 from clickstream_lake.sandbox.athena.translate.types import (
     DAY_TO_SECOND,
@@ -205,7 +205,7 @@ def _has_order(of: Type) -> bool:
 
 def comparison(operator: str, left: Typed, right: Typed) -> Typed:
     """Translate `left = right` and the like; NaN is equal to nothing."""
-    a, b, both = comparable(left, operator, right)
+    a, b, both = comparable(instant(left), operator, instant(right))
     if both.name in {"array", "row"}:
         return Typed(_nested(operator, a, b), types.BOOLEAN)
     plain = f"({a.sql} {operator} {b.sql})"
