@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -122,6 +122,7 @@ def run(
     *,
     say: Callable[[str], None],
     workdir: Path | None = None,
+    settings: Sequence[Setting] = SETTINGS,
 ) -> Results[Measurement]:
     """Ask all queries of the landing files, and of the day as merged in each setting.
 
@@ -130,7 +131,8 @@ def run(
         target: where the files go, one layout at a time.
         ask: asks an engine.
         say: called with a line about each step.
-        workdir: where the files are made; its content is removed again.
+        workdir: where the files are made, and removed again.
+        settings: the ways to merge.
 
     Raises:
         BenchmarkError: a layout answers with other rows than the landing files.
@@ -139,7 +141,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="layout-", dir=workdir) as temporary:
         folder = Path(temporary)
         landed, json_bytes = _landed(spec, folder, say)
-        layouts = [landed, *(_merged(setting, landed, spec, folder, say) for setting in SETTINGS)]
+        layouts = [landed, *(_merged(setting, landed, spec, folder, say) for setting in settings)]
         facts = look_into(spec, layouts[1])
         figures = [asdict(layout.figures()) for layout in layouts]
         found: list[Measurement] = []
@@ -154,9 +156,9 @@ def run(
                         raise BenchmarkError(f"{layout.name} has other rows: {query.name}")
                     one = Measurement(layout.name, query.name, hour, asked.scanned, asked.rows)
                     found.append(one)
-    settings = {"target": target.name, **asdict(spec), "start": spec.start.isoformat()}
+    asked_for = {"target": target.name, **asdict(spec), "start": spec.start.isoformat()}
     seen = {"json_bytes": json_bytes, "layouts": figures, "busiest": facts.hour}
-    return Results("layout", settings, found, seen)
+    return Results("layout", asked_for, found, seen)
 
 
 def _landed(spec: Spec, folder: Path, say: Callable[[str], None]) -> tuple[Layout, int]:
