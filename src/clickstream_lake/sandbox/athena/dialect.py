@@ -6,29 +6,29 @@ Approximate functions are computed exactly, so that equal data gives equal answe
 import re
 from collections.abc import Callable
 from functools import cache
+from typing import ClassVar
 
 import duckdb
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
 
-from clickstream_lake.sandbox.athena import instants
-from clickstream_lake.sandbox.athena.json_values import normalized
+from clickstream_lake.sandbox.athena.translate.runtime import database
+from clickstream_lake.sandbox.athena.translate.types import unsupported
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 # Functions that differ from DuckDB's of the same meaning, or that DuckDB lacks.
 _MACROS = (
-    """trino_json_extract_scalar(j, p) AS CASE WHEN json_valid(j)
+    """loose_json_extract_scalar(j, p) AS CASE WHEN json_valid(j)
        AND json_type(j, p) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string(j, p) END""",
-    """trino_json_parse(j) AS
-       CASE WHEN json_valid(j) THEN normalized_json(j)::JSON ELSE j::JSON END""",
-    "trino_json_extract(j, p) AS CASE WHEN json_valid(j) THEN json_extract(j, p) END",
-    """trino_regexp_extract(s, p, g) AS
+    "loose_json_parse(j) AS trino_parse_json(j)",
+    "loose_json_extract(j, p) AS CASE WHEN json_valid(j) THEN json_extract(j, p) END",
+    """loose_regexp_extract(s, p, g) AS
        CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END""",
-    """trino_split_part(s, d, n) AS
+    """loose_split_part(s, d, n) AS
        CASE WHEN n <= len(string_split(s, d)) THEN split_part(s, d, n) END""",
-    "json_array_get(j, i) AS json_extract(j, '$[' || i || ']')",
-    "json_size(j, p) AS coalesce(nullif(json_array_length(j, p), 0), len(json_keys(j, p)), 0)",
     "to_iso8601(t) AS strftime(t::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%gZ')",
     "url_extract_protocol(u) AS nullif(regexp_extract(u, '^([^:/?#]+):', 1), '')",
     """url_extract_host(u) AS
@@ -58,7 +58,6 @@ _MACROS = (
     "last_day_of_month(d) AS last_day(d)",
     "infinity() AS 'Infinity'::DOUBLE",
     "nan() AS 'NaN'::DOUBLE",
-    *instants.MACROS,
 )
 # Joda-Time letters of format_datetime and parse_datetime, as strftime spells them.
 _JODA = {
@@ -68,25 +67,89 @@ _JODA = {
     "ww": "%V", "xxxx": "%G",
 }  # fmt: skip
 _JODA_TOKEN = re.compile(r"'([^']*)'|([A-Za-z])\2*|[^A-Za-z']+")
-_CODES: dict[type[duckdb.Error], str] = {
-    duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
-    duckdb.BinderException: "TYPE_MISMATCH",
-    duckdb.ParserException: "SYNTAX_ERROR",
-    duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE",
-}
-# A function of ours that says in Athena's words why it fails.
-_FAILED_FUNCTION = re.compile(r"UDF: QueryError: ([A-Z_]+): (.*)", re.DOTALL)
-_MISSING_FUNCTION = re.compile(r"Function with name (\w+) does not exist")
+# What DuckDB says where Trino says something else.
+_FAILURES = (
+    (r"UDF: QueryError: ([A-Z_]+): (.*)", None),
+    (r"Division by zero", ("DIVISION_BY_ZERO", "Division by zero")),
+    (
+        r"must appear in the GROUP BY|must be part of the GROUP BY",
+        (
+            "EXPRESSION_NOT_AGGREGATE",
+            "An output must be an aggregate expression or appear in GROUP BY clause",
+        ),
+    ),
+    (
+        r"aggregate function calls cannot (?:be nested|contain)",
+        ("NESTED_AGGREGATION", "Cannot nest aggregations"),
+    ),
+    (
+        r"More than one row returned by a subquery",
+        ("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"),
+    ),
+    (
+        r"window functions are not allowed in window|cannot contain window functions",
+        ("NESTED_WINDOW", "Cannot nest window functions"),
+    ),
+    (
+        r"^Out of Range Error|^Conversion Error.*out of range",
+        ("NUMERIC_VALUE_OUT_OF_RANGE", "A number is out of range"),
+    ),
+    (r"^Conversion Error", ("INVALID_CAST_ARGUMENT", "A value cannot be cast")),
+    (r"INTERRUPT", ("USER_CANCELED", "Query was canceled")),
+)
+
+
+class _Athena(Trino):
+    """Trino's grammar, with functions under their own names, and subscripts as written."""
+
+    INDEX_OFFSET = 0
+
+    class Parser(Trino.Parser):  # type: ignore[valid-type, misc]  # sqlglot's own way
+        FUNCTIONS: ClassVar[dict[str, object]] = {}
+        FUNCTION_PARSERS: ClassVar = {
+            name: parser
+            for name, parser in Trino.Parser.FUNCTION_PARSERS.items()
+            if name
+            not in {
+                "CEIL",
+                "FLOOR",
+                "CHAR",
+                "CHR",
+                "DECODE",
+                "ARG_MAX",
+                "ARG_MIN",
+                "MAX_BY",
+                "MIN_BY",
+                "INITCAP",
+                "CONVERT",
+                "STRING_AGG",
+            }
+        }
+        TYPE_LITERAL_PARSERS: ClassVar = {
+            **Trino.Parser.TYPE_LITERAL_PARSERS,
+            exp.DataType.Type.DECIMAL: lambda _, this, __: _decimal_literal(this),
+        }
+
+
+def _decimal_literal(literal: exp.Expr) -> exp.Expr:
+    """Give `DECIMAL '1.20'` the digits that it is written with."""
+    whole, _, fraction = literal.name.lstrip("+-").partition(".")
+    digits = max(1, len(whole.lstrip("0") + fraction))
+    return exp.cast(literal, f"DECIMAL({digits}, {len(fraction)})")
+
+
+_UNTYPED = _Athena()
 
 
 def parse(sql: str) -> exp.Expr:
-    """Parse one statement of Trino's SQL.
+    """Parse one statement of Trino's SQL; functions keep the names that they are called by.
 
     Raises:
         QueryError: it does not parse, or is more than one.
     """
     try:
-        statements = [tree for tree in sqlglot.parse(sql, read="trino") if tree is not None]
+        _check_tokens(sql)
+        statements = [tree for tree in sqlglot.parse(sql, read=_UNTYPED) if tree is not None]
     except (ParseError, TokenError) as error:
         raise QueryError("SYNTAX_ERROR", _first_line(error)) from error
     if not statements:
@@ -96,19 +159,70 @@ def parse(sql: str) -> exp.Expr:
     return statements[0]
 
 
-@cache
-def _functions() -> duckdb.DuckDBPyConnection:
-    """Define Trino's functions once per process: each takes DuckDB a millisecond."""
-    # Tables come from Python; no statement has anything to read from this machine's files.
-    database = duckdb.connect(
-        config={"autoload_known_extensions": False, "enable_external_access": False}
-    )
-    database.execute("SET GLOBAL TimeZone = 'UTC'")
-    database.create_function("normalized_json", normalized, ["VARCHAR"], "VARCHAR")
-    instants.register(database)
-    for macro in _MACROS:
-        database.execute(f"CREATE MACRO {macro}")
-    return database
+def typed(tree: exp.Expr) -> exp.Expr:
+    """Give a copy of a parsed tree in which sqlglot knows the functions' meaning."""
+
+    def known(node: exp.Expr) -> exp.Expr:
+        if not isinstance(node, exp.Anonymous) or any(
+            isinstance(one, (exp.Order, exp.Lambda)) for one in node.expressions
+        ):
+            return node
+        try:
+            return exp.func(node.name, *node.expressions, dialect="trino")
+        except (ValueError, ParseError):  # it is called in a way that sqlglot does not know
+            return node
+
+    return tree.copy().transform(known)
+
+
+_FOREIGN_TOKENS = {
+    TokenType.DCOLON, TokenType.QUALIFY, TokenType.ILIKE, TokenType.DSTAR, TokenType.AMP,
+    TokenType.CARET, TokenType.DIV,
+}  # fmt: skip
+
+
+def _check_tokens(sql: str) -> None:
+    """Refuse what sqlglot takes in any dialect, and Trino in none."""
+    tokens = _UNTYPED.tokenize(sql)
+    before = None
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.token_type == TokenType.STAR and following is not None:
+            _check_star(following)
+        if token.token_type == TokenType.INTERVAL and following is not None:
+            _check_interval(following)
+        if token.token_type == TokenType.EQ and token.text == "==":
+            raise QueryError(
+                "SYNTAX_ERROR", f"line {token.line}:{token.col - 1}: mismatched input '='"
+            )
+        opens = before is None or before.token_type in _BEFORE_A_VALUE
+        if token.token_type in _FOREIGN_TOKENS or (
+            token.token_type == TokenType.L_BRACKET and opens
+        ):
+            column = token.col - (token.end - token.start)
+            raise QueryError(
+                "SYNTAX_ERROR", f"line {token.line}:{column}: mismatched input '{token.text}'"
+            )
+        before = token
+
+
+def _check_star(following: Token) -> None:
+    """Refuse `* EXCLUDE (…)` and the like."""
+    if following.text.upper() in {"EXCLUDE", "REPLACE", "RENAME"}:
+        raise QueryError("SYNTAX_ERROR", f"mismatched input '{following.text}'")
+
+
+def _check_interval(amount: Token) -> None:
+    """Refuse `INTERVAL 1 DAY` and `INTERVAL '1 day'`, which sqlglot takes."""
+    if amount.token_type == TokenType.NUMBER:
+        raise QueryError("SYNTAX_ERROR", f"mismatched input '{amount.text}'. Expecting: <string>")
+    if amount.token_type == TokenType.STRING and re.search(r"[A-Za-z]", amount.text):
+        raise QueryError("TYPE_NOT_FOUND", "Unknown type: interval")
+
+
+_BEFORE_A_VALUE = {
+    TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.EQ, TokenType.WHERE,
+    TokenType.PLUS, TokenType.DASH, TokenType.L_BRACKET,
+}  # fmt: skip
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -116,7 +230,15 @@ def connect() -> duckdb.DuckDBPyConnection:
 
     What is registered on it belongs to it alone, until it is closed.
     """
-    return _functions().cursor()
+    return _database().cursor()
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    opened = database()
+    for macro in _MACROS:
+        opened.execute(f"CREATE MACRO {macro}")
+    return opened
 
 
 def to_duckdb(tree: exp.Expr) -> str:
@@ -125,14 +247,13 @@ def to_duckdb(tree: exp.Expr) -> str:
 
 
 def explain_failure(error: duckdb.Error) -> QueryError:
-    """Turn DuckDB's failure into Athena's words."""
-    text = str(error).split("\n\n", maxsplit=1)[0]
-    if match := _MISSING_FUNCTION.search(text):
-        return QueryError("FUNCTION_NOT_FOUND", f"Function '{match[1]}' not registered")
-    if match := _FAILED_FUNCTION.search(str(error)):
-        return QueryError(match[1], match[2])
-    code = _CODES.get(type(error), "GENERIC_USER_ERROR")
-    return QueryError(code, text.removeprefix(f"{type(error).__name__.removesuffix('Exception')} "))
+    """Turn DuckDB's failure into Trino's; what it has no words for, is not supported here."""
+    text = str(error)
+    for form, answer in _FAILURES:
+        match = re.search(form, text, re.DOTALL)
+        if match:
+            return QueryError(*(answer or (match[1], match[2].strip())))
+    return unsupported("Something in this statement")
 
 
 def _mend(node: exp.Expr) -> exp.Expr:
@@ -158,7 +279,7 @@ def _date_diff(node: exp.Expr) -> exp.Expr:
 
 def _regexp_extract(node: exp.Expr) -> exp.Expr:
     group = node.args.get("group") or exp.Literal.number(0)
-    return _call("trino_regexp_extract", node.this, node.args["expression"], group)
+    return _call("loose_regexp_extract", node.this, node.args["expression"], group)
 
 
 def _regexp_replace(node: exp.Expr) -> exp.Expr:
@@ -215,15 +336,15 @@ def _joda(pattern: str) -> str:
 
 
 _MENDERS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
-    exp.JSONExtractScalar: lambda n: _call("trino_json_extract_scalar", n.this, n.expression),
-    exp.ParseJSON: lambda n: _call("trino_json_parse", n.this),
-    exp.JSONExtract: lambda n: _call("trino_json_extract", n.this, n.expression),
+    exp.JSONExtractScalar: lambda n: _call("loose_json_extract_scalar", n.this, n.expression),
+    exp.ParseJSON: lambda n: _call("loose_json_parse", n.this),
+    exp.JSONExtract: lambda n: _call("loose_json_extract", n.this, n.expression),
     exp.FromISO8601Timestamp: lambda n: _call("trino_from_iso8601_timestamp", n.this),
     exp.FromISO8601Date: lambda n: _call("trino_from_iso8601_date", n.this),
     exp.ApproxDistinct: lambda n: exp.Count(this=exp.Distinct(expressions=[n.this])),
     exp.ApproxQuantile: _approx_percentile,
     exp.SplitPart: lambda n: _call(
-        "trino_split_part", n.this, n.args["delimiter"], n.args["part_index"]
+        "loose_split_part", n.this, n.args["delimiter"], n.args["part_index"]
     ),
     exp.DateDiff: _date_diff,
     exp.RegexpExtract: _regexp_extract,

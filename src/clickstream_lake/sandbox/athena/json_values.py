@@ -4,34 +4,57 @@ import json
 from dataclasses import dataclass
 from operator import itemgetter
 
+from clickstream_lake.sandbox.athena.translate.printing import java_double
+
 
 @dataclass(frozen=True, slots=True)
-class _Number:
+class Number:
+    """A number as it is written."""
+
     text: str
 
 
-_DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, strict=False)
+@dataclass(frozen=True, slots=True)
+class Members:
+    """An object's members as they are written, equal keys included."""
+
+    pairs: list[tuple[str, object]]
 
 
-def normalized(text: str) -> str:
-    """The same value with the keys of every object in order, the last of equal keys, and no space.
+DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, strict=False)
+STREAM = json.JSONDecoder(
+    parse_int=Number, parse_float=Number, strict=False, object_pairs_hook=Members
+)
 
-    Numbers stay as they are written. What is no JSON is the caller's to refuse.
-    """
-    return _written(_DECODER.decode(text)).encode("utf-8", "replace").decode()
+
+def written(value: object) -> str:
+    """Write a decoded value without spaces: a dict in order, fractions as Java has them."""
+    return _written(value).encode("utf-8", "replace").decode()
 
 
 def _written(value: object) -> str:
     match value:
         case dict():
-            pairs = sorted(value.items(), key=itemgetter(0))
-            return f"{{{','.join(f'{_text(key)}:{_written(each)}' for key, each in pairs)}}}"
+            return _object(sorted(value.items(), key=itemgetter(0)))
+        case Members():
+            return _object(value.pairs)
         case list():
             return f"[{','.join(map(_written, value))}]"
-        case _Number():
-            return value.text
+        case Number():
+            return _number(value.text)
         case _:
             return _text(value)
+
+
+def _object(pairs: list[tuple[str, object]]) -> str:
+    return "{" + ",".join(f"{_text(key)}:{_written(each)}" for key, each in pairs) + "}"
+
+
+def _number(text: str) -> str:
+    if text.lstrip("-").isdigit():
+        return "0" if text == "-0" else text
+    shown = java_double(float(text))
+    return f'"{shown}"' if "Infinity" in shown else shown
 
 
 def _text(value: object) -> str:

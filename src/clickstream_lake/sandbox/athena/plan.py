@@ -20,6 +20,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
+from clickstream_lake.sandbox.athena.dialect import typed
 from clickstream_lake.sandbox.athena.prune import conjuncts
 from clickstream_lake.sandbox.athena.tables import HIDDEN, trino_type
 from clickstream_lake.sandbox.errors import QueryError, not_supported
@@ -35,7 +36,6 @@ _PLAIN = (exp.Select, exp.Alias, exp.Group, exp.Ordered, exp.AggFunc, exp.Distin
 
 _UNNAMED = "__unnamed"
 _UNRESOLVED = re.compile(r"Column '([^']+)' could not be resolved(?:.*?Line: (\d+), Col: (\d+))?")
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between)
 
 
 @dataclass
@@ -67,7 +67,11 @@ class Scan:
 
 @dataclass(frozen=True)
 class SelectPlan:
-    """A statement over scans, ready to be run once they are loaded."""
+    """A statement over scans, ready to be run once they are loaded.
+
+    Attributes:
+        tree: with all names resolved, and functions by Trino's names.
+    """
 
     tree: exp.Expr
     scans: list[Scan]
@@ -103,12 +107,12 @@ def plan_select(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
     )
     try:
         tree = qualify(tree, schema=schema, dialect="trino", expand_alias_refs=False)
-        tree = annotate_types(pushdown_projections(tree), schema=schema, dialect="trino")
+        planned = pushdown_projections(typed(tree))
+        planned = annotate_types(planned, schema=schema, dialect="trino")
     except OptimizeError as error:
         raise _unresolved(error) from error
-    _check_comparisons(tree)
-    _note_columns(tree, {scan.name: scan for scan in scans})
-    for name, predicates in predicates_by_scan(tree).items():
+    _note_columns(planned, {scan.name: scan for scan in scans})
+    for name, predicates in predicates_by_scan(planned).items():
         next(scan for scan in scans if scan.name == name).predicates.extend(predicates)
     assert isinstance(tree, exp.Query)  # noqa: S101 - for mypy: a query stays one
     names = [
@@ -212,56 +216,11 @@ def _note_columns(tree: exp.Expr, scans: dict[str, Scan]) -> None:
                 scan.hidden = tuple(name for name in HIDDEN if name in used)
 
 
-def _check_comparisons(tree: exp.Expr) -> None:
-    """Refuse what DuckDB casts silently but Trino does not: text against other types."""
-    for node in tree.find_all(*_COMPARISONS):
-        if isinstance(node, exp.In):
-            others = node.expressions
-        elif isinstance(node, exp.Between):
-            others = [node.args["low"], node.args["high"]]
-        else:
-            others = [node.args["expression"]]
-        for other in others:
-            left, right = _family(node.this), _family(other)
-            if left != right and "text" in (left, right) and None not in (left, right):
-                raise QueryError(
-                    "TYPE_MISMATCH",
-                    f"Cannot apply operator: {_spell(node.this)} {_OPERATORS.get(type(node), '=')} "
-                    f"{_spell(other)} in {node.sql(dialect='trino')}",
-                )
-
-
-_OPERATORS: dict[type[exp.Expr], str] = {
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
-
-
-def _family(node: exp.Expr) -> str | None:
-    kind = node.type
-    if kind is None:
-        return None
-    if kind.is_type(*exp.DataType.TEXT_TYPES):
-        return "text"
-    if kind.is_type(*exp.DataType.NUMERIC_TYPES):
-        return "number"
-    if kind.is_type(*exp.DataType.TEMPORAL_TYPES):
-        return "time"
-    return "boolean" if kind.is_type("BOOLEAN") else None
-
-
-def _spell(node: exp.Expr) -> str:
-    return node.type.sql(dialect="trino").lower() if node.type else "unknown"
-
-
 def _unresolved(error: OptimizeError) -> QueryError:
     text = str(error)
     if match := _UNRESOLVED.search(text):
         name, line, column = match.groups()
-        where = f"line {line}:{column}: " if line else ""
+        where = f"line {line}:{int(column) - len(name) + 1}: " if line else ""
         return QueryError("COLUMN_NOT_FOUND", f"{where}Column '{name}' cannot be resolved")
     return QueryError("SYNTAX_ERROR", text)
 

@@ -2,15 +2,14 @@
 
 import io
 import json
-import math
-from collections.abc import Callable, Sequence
-from decimal import Decimal
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from clickstream_lake.sandbox.athena.translate.printing import java_double, java_real
 from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from clickstream_lake.sandbox.athena.executions import Execution
 
 
-_PLAIN_FROM, _PLAIN_BELOW = 1e-3, 1e7  # where Java turns to scientific notation
 _UNLIMITED = 2**31 - 1
 # Precision and scale as Athena's ColumnInfo states them; what is not here has 0 and 0.
 _PRECISION = {
@@ -67,56 +65,37 @@ def _column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_timestamp(kind):
         text = column.cast(pa.timestamp("ms"), safe=False).cast(pa.string())
         return pc.binary_join_element_wise(text, " UTC", "") if kind.tz else text
+    if pa.types.is_float32(kind):
+        reals = (None if value is None else java_real(value) for value in column.to_pylist())
+        return pa.chunked_array([pa.array(reals, pa.string())])
     if pa.types.is_nested(kind) or pa.types.is_floating(kind) or pa.types.is_binary(kind):
-        values = (None if value is None else _value(value) for value in column.to_pylist())
+        values = (None if value is None else _value(value, kind) for value in column.to_pylist())
         return pa.chunked_array([pa.array(values, pa.string())])
     return column.cast(pa.string())
 
 
-def _value(value: object) -> str:
+def _value(value: Any, kind: pa.DataType) -> str:  # noqa: ANN401, PLR0911 - any value of Arrow's
     """Print one value, nested or not."""
-    for kind, show in _SHOW:
-        if isinstance(value, kind):
-            return show(value)
-    if hasattr(value, "isoformat"):
-        stamp = pa.chunked_array([[value]])
-        return str(_column(stamp)[0].as_py())
-    return str(value)
+    if value is None:
+        return "null"
+    if pa.types.is_map(kind):
+        pairs = ((_value(k, kind.key_type), _value(v, kind.item_type)) for k, v in value)
+        return _entries(pairs)
+    if pa.types.is_struct(kind):
+        return _entries((field.name, _value(value[field.name], field.type)) for field in kind)
+    if pa.types.is_nested(kind):
+        return "[" + ", ".join(_value(item, kind.value_type) for item in value) + "]"
+    if pa.types.is_float32(kind):
+        return java_real(value)
+    if pa.types.is_floating(kind):
+        return java_double(value)
+    if pa.types.is_binary(kind):
+        return " ".join(f"{byte:02x}" for byte in value)
+    return str(_column(pa.chunked_array([pa.array([value], kind)]))[0].as_py())
 
 
-def java_double(value: float) -> str:
-    """Print a double as Java does: `1.0E10`, `0.001`, `NaN`, `-Infinity`."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    if value == 0 or _PLAIN_FROM <= abs(value) < _PLAIN_BELOW:
-        plain = repr(value)
-        return format(Decimal(plain), "f") if "e" in plain else plain
-    sign, digits, exponent = Decimal(repr(value)).as_tuple()
-    text = "".join(map(str, digits)).rstrip("0")
-    power = len(digits) + int(exponent) - 1
-    return f"{'-' if sign else ''}{text[0]}.{text[1:] or '0'}E{power}"
-
-
-def _entries(pairs: Sequence[tuple[object, object]]) -> str:
-    return "{" + ", ".join(f"{_value(key)}={_value(value)}" for key, value in pairs) + "}"
-
-
-def _list(value: Sequence[object]) -> str:
-    if value and all(isinstance(item, tuple) for item in value):
-        return _entries([(item[0], item[1]) for item in value if isinstance(item, tuple)])
-    return "[" + ", ".join(map(_value, value)) + "]"
-
-
-_SHOW: Sequence[tuple[type, Callable[[Any], str]]] = (
-    (type(None), lambda _: "null"),
-    (bool, lambda value: "true" if value else "false"),
-    (float, java_double),
-    (bytes, lambda value: " ".join(f"{byte:02x}" for byte in value)),
-    (dict, lambda value: _entries(list(value.items()))),
-    (list, _list),
-)
+def _entries(pairs: Iterable[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f"{key}={value}" for key, value in pairs) + "}"
 
 
 def publish(execution: "Execution", s3: "S3Client") -> None:

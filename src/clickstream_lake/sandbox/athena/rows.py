@@ -11,7 +11,7 @@ from sqlglot.errors import SqlglotError
 
 from clickstream_lake.sandbox.athena import billing
 from clickstream_lake.sandbox.athena.answer import QueryResult
-from clickstream_lake.sandbox.athena.dialect import connect, explain_failure, parse, to_duckdb
+from clickstream_lake.sandbox.athena.dialect import connect, explain_failure, parse
 from clickstream_lake.sandbox.athena.metadata_tables import metadata_table
 from clickstream_lake.sandbox.athena.plan import (
     Scan,
@@ -37,10 +37,11 @@ from clickstream_lake.sandbox.athena.tables import (
     HIDDEN,
     GlueCatalog,
     Table,
-    full_type,
-    result_type,
     trino_type,
 )
+from clickstream_lake.sandbox.athena.translate import Source, translate
+from clickstream_lake.sandbox.athena.translate.answers import athena_type, of_glue, shown_value
+from clickstream_lake.sandbox.athena.translate.types import Type
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 
@@ -68,12 +69,12 @@ class EmbeddedRows:
             for scan in scans:
                 connection.register(scan.scan.name, load(scan, self._storage))
             session.stop.on_request(partial(_interrupt, connection))
-            table = _run(connection, select)
+            table, kinds = _run(connection, select)
             scanned = sum(count(scan, connection) for scan in scans)
         reads = any(scan.scan.table.rows is None for scan in scans)
         return QueryResult(
             columns=select.names,
-            types=[result_type(column.type) for column in table.columns],
+            types=list(map(athena_type, kinds)),
             table=table,
             bytes_scanned=scanned,
             billed_bytes=billing.billed_bytes(scanned) if reads else 0,
@@ -90,8 +91,8 @@ class EmbeddedRows:
             select = self._select(sql, session.database)
             for scan in select.scans:
                 connection.execute(_empty_view(scan))
-            table = _run(connection, select)
-        return list(zip(select.names, map(full_type, table.schema.types), strict=True))
+            _, kinds = _run(connection, select)
+        return list(zip(select.names, map(str, kinds), strict=True))
 
     def explain(self, statement: Explain, session: Session) -> QueryResult:
         """Tell what a statement reads; ANALYZE runs it as well.
@@ -143,6 +144,7 @@ class EmbeddedRows:
             QueryError: it is not supported or wrong.
         """
         select = self._select(sql, database)
+        _check(select)
         planner = ScanPlanner(self._catalog, self._storage, connection)
         try:
             return select, [planner.plan(scan) for scan in select.scans]
@@ -179,20 +181,38 @@ def _interrupt(connection: duckdb.DuckDBPyConnection) -> None:
         connection.interrupt()
 
 
-def _run(connection: duckdb.DuckDBPyConnection, select: SelectPlan) -> pa.Table:
+def _run(connection: duckdb.DuckDBPyConnection, select: SelectPlan) -> tuple[pa.Table, list[Type]]:
+    query = translate(select.tree, {scan.name: _source(scan) for scan in select.scans})
     names = [f"c{index}" for index in range(len(select.names))]
-    sql = f"SELECT * FROM ({to_duckdb(select.tree)}) AS answer({', '.join(names)})"  # noqa: S608 - built from a parsed tree
+    shown = ", ".join(map(shown_value, names, query.types))
+    sql = f"SELECT {shown} FROM ({query.sql}) AS answer({', '.join(names)})"  # noqa: S608 - built from a parsed tree
     try:
-        answer = connection.sql(sql)
-        outputs = ", ".join(map(_as_trino, names, answer.types))
-        return answer.project(outputs).to_arrow_table()
+        table = connection.sql(sql).to_arrow_table()
     except duckdb.Error as error:
         raise explain_failure(error) from error
+    return table, query.types
 
 
-def _as_trino(name: str, kind: object) -> str:
-    """Give a result column the type Trino has for it: no integer is wider than bigint."""
-    return f"CAST({name} AS BIGINT)" if str(kind) in {"HUGEINT", "UBIGINT", "UHUGEINT"} else name
+def _check(select: SelectPlan) -> None:
+    """Find what is wrong with a query before a file is read; what is not supported, is found later.
+
+    Raises:
+        QueryError: it is wrong.
+    """
+    try:
+        translate(select.tree, {scan.name: _source(scan) for scan in select.scans})
+    except QueryError as error:
+        if error.code != "NOT_SUPPORTED":
+            raise
+
+
+def _source(scan: Scan) -> Source:
+    """Say what a translated query sees of a table."""
+    declared = (*scan.table.columns, *scan.table.partition_keys)
+    columns = [(column.name, of_glue(column.type)) for column in declared]
+    columns += [(name, of_glue(HIDDEN[name])) for name in scan.hidden]
+    read = (one.name for one in (*scan.columns, *scan.keys))
+    return Source(columns, frozenset([*read, *scan.hidden]))
 
 
 def _empty_view(scan: Scan) -> str:

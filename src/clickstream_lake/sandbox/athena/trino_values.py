@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from clickstream_lake.sandbox.athena.results import java_double
+from clickstream_lake.sandbox.athena.translate.printing import java_double
 
 Signature = dict[str, Any]
 

@@ -116,7 +116,7 @@ def test_a_self_join_sees_each_row(events: "Lake") -> None:
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
-        ("SELECT nope FROM events", "COLUMN_NOT_FOUND: line 1:11: Column 'nope'"),
+        ("SELECT nope FROM events", "COLUMN_NOT_FOUND: line 1:8: Column 'nope'"),
         ("SELECT 1 FROM nope", "TABLE_NOT_FOUND: Table 'awsdatacatalog.web.nope' does not exist"),
         ("SELECT FROM WHERE", "SYNTAX_ERROR"),
         ("SELECT 1; SELECT 2", "INVALID_INPUT: Only one sql statement"),
