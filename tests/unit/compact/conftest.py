@@ -38,6 +38,7 @@ def newer() -> Callable[..., Catalog]:
         document["cluster_by"] = [
             term for term in document["cluster_by"] if ClusterTerm.parse(term).column not in gone
         ]
+        document["bloom"] = [name for name in document["bloom"] if name not in gone]
         return parse_catalog(document)
 
     return make
