@@ -127,10 +127,10 @@ def build(spec: Spec, workdir: Path, say: Callable[[str], None]) -> list[Layout]
     events = _described(spec)
     if not landed.exists():
         say(f"generating {spec.events:,} events")
-        raw = _raw_objects(spec, workdir / "raw")
+        raw = raw_objects(spec, workdir / "raw")
         say("transforming them to JSON and zstd, and to gzip JSON and snappy")
-        _land(raw, layouts["json"], layouts["small_zstd"], OutputOptions("none", "zstd"))
-        _land(raw, layouts["json_gzip"], layouts["small_snappy"], OutputOptions("gzip", "snappy"))
+        land(raw, layouts["json"], layouts["small_zstd"], OutputOptions("none", "zstd"))
+        land(raw, layouts["json_gzip"], layouts["small_snappy"], OutputOptions("gzip", "snappy"))
         landed.write_text(events, encoding="utf-8")
     elif landed.read_text(encoding="utf-8") != events:
         raise ValueError(f"{workdir} has other events in it: {landed.read_text(encoding='utf-8')}")
@@ -156,7 +156,7 @@ def _partition(day: date) -> str:
     return f"year={day:%Y}/month={day:%m}/day={day:%d}"
 
 
-def _raw_objects(spec: Spec, directory: Path) -> list[tuple[Source, Path]]:
+def raw_objects(spec: Spec, directory: Path) -> list[tuple[Source, Path]]:
     """Write raw objects as Firehose would: in the order of time, some thousand events each."""
     layout = LakeLayout()
     found: list[tuple[Source, Path]] = []
@@ -184,14 +184,18 @@ def _by_day_and_size(spec: Spec) -> Iterator[tuple[date, list[bytes]]]:
     yield from waiting.items()
 
 
-def _land(
-    raw: list[tuple[Source, Path]], text: Layout, parquet: Layout, options: OutputOptions
+def land(
+    raw: list[tuple[Source, Path]],
+    text: Layout,
+    parquet: Layout,
+    options: OutputOptions,
+    every: timedelta = timedelta(),
 ) -> None:
-    """Transform every raw object, as the function does."""
+    """Transform every raw object, as the function does, each so much later than the one before."""
     scratch = text.root.parent / "scratch"
     scratch.mkdir(exist_ok=True)
-    for source, path in raw:
-        job = Job(source, load_catalog(), Limits(), options, _PROCESSED)
+    for number, (source, path) in enumerate(raw):
+        job = Job(source, load_catalog(), Limits(), options, _PROCESSED + number * every)
         with path.open("rb") as stream:
             result = transform_stream(stream, job, scratch)
         for layout, made in ((text, result.json), (parquet, result.parquet)):

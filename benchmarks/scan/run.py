@@ -172,7 +172,7 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="bytes-scanned-") as temporary:
         layouts = build(spec, workdir or Path(temporary), say)
-        facts = _facts(spec, layouts)
+        facts = look_into(spec, layouts[-1])
         say("uploading")
         with target.staged(layouts):
             questions = [
@@ -278,11 +278,11 @@ def _rows(target: Target, location: str) -> pa.Table:
     )
 
 
-def _facts(spec: Spec, layouts: list[Layout]) -> Facts:
+def look_into(spec: Spec, layout: Layout) -> Facts:
     """Look into the data for something to ask for: an event, a long session, a busy hour."""
     day = spec.partitions[len(spec.partitions) // 2]
     wanted = ["event_id", "event_type", "event_ts", "session_id"]
-    rows = pq.read_table(layouts[-1].of_day(day)[0], columns=wanted, partitioning=None)
+    rows = pq.read_table(layout.of_day(day)[0], columns=wanted, partitioning=None)
     purchases = rows.filter(pc.field("event_type") == "purchase")
     return Facts(
         event_id=rows["event_id"][rows.num_rows // 2].as_py(),

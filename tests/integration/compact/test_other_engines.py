@@ -1,13 +1,15 @@
-"""Spark and DuckDB read what compaction writes, as pyarrow does."""
+"""Spark, DuckDB and Polars read what compaction writes, as pyarrow does."""
 
 import io
 import json
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +24,8 @@ from clickstream_lake.lake.layout import Layout
 from clickstream_lake.transform.core import Job, transform_stream
 
 NOON = datetime(2025, 11, 26, 12, 0, 0, 123_000, tzinfo=UTC)
+HOUR = datetime(2025, 11, 26, 19, tzinfo=UTC)
+Reader = Callable[[str, str], tuple[list[str], list[str]]]
 HOSTILE = [
     {"event_id": "before-1970", "event_ts": "1900-01-01T00:00:00.001Z", "event_type": "zz"},
     {"event_id": "far-future", "event_ts": "9999-12-31T23:59:59.999Z", "price": -0.0},
@@ -86,6 +90,62 @@ def test_duckdb_reads_the_same_rows(compacted: Path, wanted: list[tuple[Any, ...
     assert _sorted(found) == wanted
 
 
+def test_polars_reads_the_same_rows(compacted: Path, wanted: list[tuple[Any, ...]]) -> None:
+    names = load_catalog().arrow_schema().names
+    found = pl.scan_parquet(compacted / "*.parquet", hive_partitioning=False).select(names)
+    assert _sorted(found.collect().to_arrow()) == wanted
+
+
+def by_polars(files: str, event_id: str) -> tuple[list[str], list[str]]:
+    """The ids of one hour, and of one event, each once."""
+    events = pl.scan_parquet(files, hive_partitioning=False)
+    start = pl.lit(HOUR).cast(pl.Datetime("ms", "UTC"))
+    of_hour = (pl.col("event_ts") >= start) & (pl.col("event_ts") < start + pl.duration(hours=1))
+    hour, one = (
+        events.filter(condition).select("event_id").unique().collect()["event_id"].to_list()
+        for condition in (of_hour, pl.col("event_id") == event_id)
+    )
+    return sorted(hour), one
+
+
+def by_duckdb(files: str, event_id: str) -> tuple[list[str], list[str]]:
+    with duckdb.connect() as connection:
+        events = connection.read_parquet(files, hive_partitioning=False)
+        hour, one = (
+            events.filter(condition).select("event_id").distinct().fetchall()
+            for condition in (
+                f"event_ts >= '{HOUR}' AND event_ts < '{HOUR + timedelta(hours=1)}'",
+                f"event_id = '{event_id}'",
+            )
+        )
+    return sorted(name for (name,) in hour), [name for (name,) in one]
+
+
+@pytest.mark.parametrize("reader", [by_polars, by_duckdb])
+def test_hours_and_ids_are_found(reader: Reader, compacted: Path) -> None:
+    """By statistics, pages and Bloom filters, which skip what cannot match and nothing else."""
+    files = [pq.ParquetFile(path) for path in compacted.glob("*.parquet")]
+    groups = [file.metadata.row_group(at) for file in files for at in range(file.num_row_groups)]
+    assert len(groups) > len(files)
+    assert all(_column(group, "event_id").bloom_filter_offset for group in groups)
+    assert "DELTA_BINARY_PACKED" in _column(groups[0], "event_ts").encodings
+    rows = pa.concat_tables(file.read(["event_id", "event_ts"]) for file in files).to_pylist()
+    of_hour = {
+        row["event_id"]
+        for row in rows
+        if row["event_ts"] and HOUR <= row["event_ts"] < HOUR + timedelta(hours=1)
+    }
+    assert 0 < len(of_hour) < len(rows) / 2
+    for event_id in ("far-future", min(of_hour)):
+        assert reader(f"{compacted}/*.parquet", event_id) == (sorted(of_hour), [event_id])
+    assert reader(f"{compacted}/*.parquet", "of nobody")[1] == []
+
+
+def _column(group: Any, name: str) -> Any:  # noqa: ANN401 - pyarrow is untyped
+    columns = (group.column(at) for at in range(group.num_columns))
+    return next(column for column in columns if column.path_in_schema == name)
+
+
 @pytest.mark.slow
 def test_spark_reads_the_same_rows_by_explicit_partition_location(
     compacted: Path,
@@ -112,3 +172,14 @@ def test_spark_reads_the_same_rows_by_explicit_partition_location(
         f"SELECT {selected} FROM events WHERE year='2025' AND month='11' AND day='26'"  # noqa: S608 - our own names
     ).collect()
     assert sorted((tuple(row) for row in found), key=repr) == wanted
+    names = schema.names
+    start, end = (int(at.timestamp() * 1000) for at in (HOUR, HOUR + timedelta(hours=1)))
+    for condition, kept in (
+        ("event_id = 'far-future'", lambda row: row[names.index("event_id")] == "far-future"),
+        (
+            f"event_ts >= timestamp_millis({start}) AND event_ts < timestamp_millis({end})",
+            lambda row: start <= (row[names.index("event_ts")] or 0) < end,
+        ),
+    ):
+        found = spark.sql(f"SELECT {selected} FROM events WHERE {condition}").collect()  # noqa: S608 - our own names
+        assert sorted((tuple(row) for row in found), key=repr) == list(filter(kept, wanted))

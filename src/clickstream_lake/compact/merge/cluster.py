@@ -115,7 +115,9 @@ class Buffer:
         """All rows up to a period, no longer in the buffer."""
         taken: list[pa.Table] = []
         left: list[_Rows] = []
-        for rows in self._waiting:
+        waiting, self._waiting = self._waiting[::-1], []
+        while waiting:
+            rows = waiting.pop()  # so that what is split is in memory once
             if rows.last <= last:
                 taken.append(rows.table)
             elif rows.first > last or rows.periods is None:

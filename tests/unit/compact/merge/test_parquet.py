@@ -1,5 +1,6 @@
 import io
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clickstream_lake.compact.merge.cluster import Buffer
 from clickstream_lake.compact.merge.merging import Bitmap, Input, MergeResult
 from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.lake.catalog import Catalog, ClusterTerm, load_catalog
@@ -91,6 +93,24 @@ def test_rows_are_ordered_by_columns_alone_if_the_catalog_says_so(
     sorting = metadata.row_group(0).sorting_columns
     names = metadata.schema.names
     assert [names[entry.column_index] for entry in sorting] == ["country", "event_ts"]
+
+
+def test_one_row_group_is_in_memory_at_a_time(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[bool] = []
+    real = Buffer.groups
+
+    def watched(self: Buffer, *, to_the_end: bool) -> Iterator[pa.Table]:
+        for group in real(self, to_the_end=to_the_end):
+            seen, given_out = weakref.ref(group), [group]
+            del group
+            yield given_out.pop()
+            kept.append(seen() is not None)
+
+    monkeypatch.setattr(Buffer, "groups", watched)
+    merge([write([event(n) for n in range(100)])], tmp_path, row_group_rows=10)
+    assert kept == [False] * 10
 
 
 def test_many_tiny_inputs_share_a_row_group(tmp_path: Path, write: Write) -> None:
