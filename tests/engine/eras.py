@@ -13,6 +13,7 @@ from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.catalog import (
     CATALOG_PATH,
     Catalog,
+    ClusterTerm,
     TableFormatName,
     load_catalog,
     parse_catalog,
@@ -43,6 +44,12 @@ def changed(*changes: Callable[[Document], None]) -> Catalog:
     document["schema_version"] += 1
     for change in changes:
         change(document)
+    # A column that is no timestamp any more has no hours.
+    times = {one["name"] for one in document["columns"] if one["type"] == "timestamp"}
+    document["cluster_by"] = [
+        term if ClusterTerm.parse(term).column in times else ClusterTerm.parse(term).column
+        for term in document["cluster_by"]
+    ]
     return parse_catalog(document)
 
 

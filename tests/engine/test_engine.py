@@ -43,7 +43,7 @@ def test_an_answer_has_trinos_types_and_raw_values(engine: Engine) -> None:
         "decimal(3, 2)",
         "timestamp(3)",
         "double",
-        'row("n" integer, "t" varchar)',
+        "row(n integer, t varchar)",
         "map(varchar(1), unknown)",
     ]
     assert answer.rows == [[1, "1.50", "2025-11-26 01:02:03.456", "NaN", [1, "x"], {"k": None}]]

@@ -114,7 +114,7 @@ def reflected(driver: str) -> list[Any]:
     columns = {column["name"]: str(column["type"]) for column in seen.get_columns(PARQUET)}
     table = sa.Table(PARQUET, sa.MetaData(), autoload_with=made)
     return [
-        seen.get_schema_names(),
+        [name for name in seen.get_schema_names() if name == DATABASE],
         seen.get_table_names(),
         seen.get_view_names(),
         seen.has_table("nope"),

@@ -135,7 +135,7 @@ def saved_query() -> str:
 @case
 def look_around() -> list[object]:
     return [
-        list(wr.catalog.databases()["Database"]),
+        [name for name in wr.catalog.databases()["Database"] if name == DATABASE],
         len(wr.catalog.tables(database=DATABASE, name_prefix="clickstream_ev")),
         len(wr.catalog.tables(database=DATABASE, name_contains="rejec")),
         len(wr.catalog.tables(database=DATABASE, name_suffix="events_parquet")),

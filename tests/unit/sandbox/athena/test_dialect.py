@@ -49,13 +49,17 @@ def rows(engine: QueryEngine, sql: str) -> list[tuple[Any, ...]]:
         ),
         ("to_unixtime(from_iso8601_timestamp('1970-01-01T02:00:01+02:00'))", 1.0),
         (
-            "from_iso8601_timestamp('2025-11-26T11:00+02:00') "
-            "= from_iso8601_timestamp('2025-11-26T09:00Z')",
+            (
+                "from_iso8601_timestamp('2025-11-26T11:00+02:00') "
+                "= from_iso8601_timestamp('2025-11-26T09:00Z')"
+            ),
             True,
         ),
         (
-            "from_iso8601_timestamp('2025-11-26T11:00+02:00') BETWEEN "
-            "TIMESTAMP '2025-11-26 09:00:00' AND TIMESTAMP '2025-11-26 09:00:00'",
+            (
+                "from_iso8601_timestamp('2025-11-26T11:00+02:00') BETWEEN "
+                "TIMESTAMP '2025-11-26 09:00:00' AND TIMESTAMP '2025-11-26 09:00:00'"
+            ),
             True,
         ),
         ("day_of_week(DATE '2025-11-26')", 3),
