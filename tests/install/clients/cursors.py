@@ -101,7 +101,7 @@ def metadata() -> list[Any]:
     asked = cursor("cursor.Cursor")
     table = asked.get_table_metadata(PARQUET)
     return [
-        [one.name for one in asked.list_databases("awsdatacatalog")],
+        [one.name for one in asked.list_databases("awsdatacatalog") if one.name == DATABASE],
         len(asked.list_table_metadata("awsdatacatalog", DATABASE)),
         table.location,
         [key.name for key in table.partition_keys],
