@@ -35,6 +35,8 @@ NOT_RUN = {
     "pytest": "these are tests, too",
     "CLICKSTREAM_SCHEDULES": "these are tests, too",
     "python -m benchmarks": "minutes each; tests/unit/benchmarks runs them small",
+    "clickstream engine": "tests/engine/test_commands.py, where there is a Trino",
+    "clickstream sandbox up --athena trino": "the same",
     "clickstream demo": "tests/e2e/test_demo.py and test_terraform.py",
     "source .venv": "the test's PATH has it",
 }
