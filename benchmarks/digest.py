@@ -39,10 +39,19 @@ class Digest:
 
 
 def whole_rows(fmt: Format, paths: Iterable[Path]) -> Digest:
-    """Digest of files of one format: every column of Parquet, every byte of JSON lines."""
+    """Digest of files of one format: every column of Parquet, every byte of JSON lines.
+
+    Columns are taken by name: merged files have them in an order of their own.
+    """
     reader = {"json": "read_ndjson_objects", "parquet": "read_parquet"}[fmt]
+    relation = f"{reader}({[str(path) for path in paths]})"
     with duckdb.connect() as connection:
-        return _digest(connection, f"{reader}({[str(path) for path in paths]})", ["t"])
+        if fmt == "json":
+            return _digest(connection, relation, ["t"])
+        described = connection.execute(f"DESCRIBE FROM {relation}").fetchall()
+        return _digest(
+            connection, relation, [f'"{name}"' for name in sorted(row[0] for row in described)]
+        )
 
 
 def answer(rows: pa.Table, columns: Sequence[str] | None = None) -> Digest:

@@ -188,6 +188,7 @@ def test_a_column_is_added_in_the_catalog(copy: Copy) -> None:
 def test_columns_are_renamed_and_removed_in_the_catalog(copy: Copy) -> None:
     copy.edit(CATALOG, '"name": "price"', '"name": "unit_price"')
     copy.edit(CATALOG, '"name": "event_id"', '"name": "id"')
+    copy.edit(CATALOG, '"bloom": ["event_id"', '"bloom": ["id"')
     catalog = (copy.path / CATALOG).read_text(encoding="utf-8").splitlines(keepends=True)
     copy.edit(CATALOG, next(line for line in catalog if '"name": "referrer"' in line), "")
 
