@@ -73,10 +73,10 @@ def test_a_line_allows_one_reason_of_the_tests_that_it_names() -> None:
     assert not allowed(Skip("tests/b.py::test_moon[full]", "there is no moon"), lines)
 
 
-def test_every_line_of_the_committed_list_reads_as_a_rule_and_names_a_file() -> None:
+def test_every_line_of_the_committed_list_reads_as_a_rule_about_files_that_exist() -> None:
     rules = [line for line in ALLOWED.read_text().splitlines() if line and line[0] != "#"]
 
     for rule in rules:
         test, _, reason = rule.partition(": ")
         assert reason.strip("* "), rule
-        assert (ROOT / test.split("::")[0]).is_file(), rule
+        assert list(ROOT.glob(test.split("::")[0])), rule
