@@ -76,7 +76,7 @@ test-all: $(READY) $(KERNEL) ## Run every test but the soak, Terraform and the w
 	@$(BIN)/pytest -q -n 2 -m "not soak and not install and not nightly and not engine" $(ARGS)
 
 test-install: $(READY) $(KERNEL) ## Install the built package into fresh environments and run it there
-	@$(BIN)/pytest -q -n 2 -m "install and not nightly" $(ARGS)
+	@$(BIN)/pytest -q -n 2 -m "install and not nightly and not engine" $(ARGS)
 
 test-engine: $(READY) $(KERNEL) ## Bring a Trino (820 MB, once), and run what asks it
 	@$(BIN)/clickstream engine install
