@@ -4,6 +4,7 @@ Trino's own client for Python would turn values into Python's; here they stay as
 """
 
 import threading
+import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, Self
@@ -15,6 +16,8 @@ from clickstream_lake.engine.errors import EngineError, StatementError
 # Without it, times have milliseconds and types no precision.
 _CAPABILITIES: Final = "PARAMETRIC_DATETIME"
 _CONNECTIONS: Final = 64
+_NODE_SECONDS: Final = 30.0
+_NODE_POLL_SECONDS: Final = 0.2
 # Trino answers these while it is busy; the answer's sequence number makes asking again safe.
 _AGAIN: Final = urllib3.Retry(
     total=8,
@@ -198,6 +201,19 @@ class Statement:
             StatementError: Trino says so, or the statement was cancelled.
             EngineError: the engine cannot be reached.
         """
+        # A server that has just started answers before it knows which catalogs its only node has.
+        # Such a statement has done nothing.
+        patience = time.monotonic() + _NODE_SECONDS
+        while True:
+            try:
+                return self._once()
+            except StatementError as error:
+                if error.name != "NO_NODES_AVAILABLE" or time.monotonic() > patience:
+                    raise
+            if self._cancelled.wait(_NODE_POLL_SECONDS):
+                raise _cancelled()
+
+    def _once(self) -> Answer:
         call = self._client.call
         answer = call(
             "POST",
