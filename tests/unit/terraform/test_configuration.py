@@ -1,6 +1,7 @@
 """The configuration names what the functions, AWS and the runbook know."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import hcl2
 import msgspec
 import pytest
 
+from clickstream_lake.demo.provision import ALARMS
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Config, Limits
 from clickstream_lake.lake.room import (
@@ -83,6 +85,14 @@ def test_the_runbook_has_a_section_per_alarm_and_none_too_many() -> None:
     alarms, how_to = runbook.split("\n# How to\n")
     assert set(re.findall(r"^## (.+)$", alarms, re.MULTILINE)) == alarm_kinds()
     assert how_to
+
+
+def test_the_sandbox_has_every_alarm_and_none_too_many() -> None:
+    """What they are in detail, a plan compares: tests/e2e/test_alarms.py."""
+    kinds, made = alarm_kinds(), [alarm["AlarmName"] for alarm in json.loads(ALARMS.read_text())]
+    found = [[kind for kind in kinds if name.endswith(f"-{kind}")] for name in made]
+    assert all(found), "python -m dev.alarms writes them"
+    assert {kind for each in found for kind in each} == kinds, "python -m dev.alarms writes them"
 
 
 def test_what_the_runbook_tells_to_set_can_be_set() -> None:
