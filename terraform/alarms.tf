@@ -4,7 +4,7 @@ locals {
   alarm_topic_arn = !var.alarms_enabled ? null : var.alarm_topic_arn != null ? var.alarm_topic_arn : aws_sns_topic.alarms[0].arn
 
   # What most alarms have; an alarm says where it differs.
-  alarm_defaults = { statistic = "Maximum", compare = "GreaterThanThreshold", threshold = 0, periods = 1 }
+  alarm_defaults = { statistic = "Maximum", compare = "GreaterThanThreshold", threshold = 0, periods = 1, period = 300 }
 
   stream_alarms = merge([
     for key, stream in local.streams : {
@@ -50,6 +50,11 @@ locals {
         does      = "Landing files have waited too long for compaction. See whether the schedule runs, the compact queue is worked off, or partitions fail."
         metric    = [local.metrics_namespace, "OldestWaiting", { service = "${stream.name}-compact" }]
         threshold = var.alarm_compaction_lag_hours * 3600
+      }
+      "${key}-untaken-objects" = {
+        does   = "Raw objects are in no table long after they landed. They are queued once more, if no queue holds them; find out why S3's notification never came."
+        metric = [local.metrics_namespace, "RawObjectsUntaken", { service = "${stream.name}-compact" }]
+        period = 7200 # the audit ticks every hour, give or take
       }
       "${key}-corrupt-objects" = {
         does      = "A raw object was rejected whole: truncated, damaged or over a limit. The rejects table names it; ask its producer, then replay it."
@@ -113,7 +118,7 @@ resource "aws_cloudwatch_metric_alarm" "lake" {
   statistic           = each.value.statistic
   comparison_operator = each.value.compare
   threshold           = each.value.threshold
-  period              = 300
+  period              = each.value.period
   evaluation_periods  = each.value.periods
   treat_missing_data  = "notBreaching" # a quiet lake is a well one
   alarm_actions       = [local.alarm_topic_arn]

@@ -464,6 +464,26 @@ run "refuses_cleanup_schedule" {
   expect_failures = [var.cleanup_schedule]
 }
 
+run "refuses_audit_schedule" {
+  command = plan
+
+  variables {
+    audit_schedule = "rate(0 hours)"
+  }
+
+  expect_failures = [var.audit_schedule]
+}
+
+run "refuses_audit_grace_minutes" {
+  command = plan
+
+  variables {
+    audit_grace_minutes = -1
+  }
+
+  expect_failures = [var.audit_grace_minutes]
+}
+
 run "refuses_schedule_timezone" {
   command = plan
 

@@ -215,6 +215,11 @@ run "ticks_reach_the_compact_function" {
   }
 
   assert {
+    condition     = aws_lambda_function.function["events-compact"].environment[0].variables.LAKE_TRANSFORM_QUEUE_URL == aws_sqs_queue.work["events-transform"].id
+    error_message = "What the audit finds must go to the stream's own queue."
+  }
+
+  assert {
     condition     = one(one(aws_lambda_function_event_invoke_config.compact["events"].destination_config).on_failure).destination == aws_sqs_queue.schedule_dead.arn
     error_message = "Ticks that the function failed on must be kept."
   }
