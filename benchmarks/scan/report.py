@@ -139,7 +139,7 @@ def _break_even(found: Figures) -> str:
     return report.table([*header, "paid for after"], rows)
 
 
-def _break_even_sums(found: Figures) -> dict[str, float]:
+def _break_even_sums(found: Figures) -> dict[str, float | str]:
     cost = found.compaction
     counts = [break_even(cost.total, found.saving(query)) for query in QUERIES]
     finite = [count for count in counts if not math.isinf(count)]
