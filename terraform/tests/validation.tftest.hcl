@@ -695,6 +695,57 @@ run "refuses_errors_retention_days" {
   expect_failures = [var.errors_retention_days]
 }
 
+run "refuses_an_expiry_rule_over_everything" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "" = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_over_a_table" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "processed/json/" = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_without_a_slash" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { raw = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_over_another_streams_manifests" {
+  command = plan
+
+  variables {
+    streams                 = { events = {}, orders = { prefix = "shop/orders/" } }
+    bucket_expiration_rules = { "shop/" = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_after_no_day" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "exports/" = 0 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
 run "refuses_noncurrent_version_days" {
   command = plan
 

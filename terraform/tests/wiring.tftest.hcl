@@ -375,7 +375,7 @@ run "lifecycle" {
   assert {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
-      length(rule.expiration) == 0 || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix)])
+      length(rule.expiration) == 0 || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix) || startswith(rule.filter[0].prefix, kept)])
     ])
     error_message = "The lifecycle must never expire current files of the tables or their manifests: that is the clean-up's business."
   }

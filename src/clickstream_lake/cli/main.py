@@ -19,7 +19,7 @@ COMMANDS: Final = {
     "generate": "Generate realistic click events, to a file, a pipe or Firehose.",
     "transform": "Transform raw files here, as the function in AWS would.",
     "query": "Run SQL over the lake's tables, through Athena.",
-    "estimate": "Predict what Athena would scan and charge for a query.",
+    "estimate": "Predict what a query, or a whole lake, would cost.",
     "compact": "Merge small files: show the plan, and queue the work.",
     "files": "Print the files of a table, for readers that are no SQL engine.",
     "audit": "Compare raw objects with what both tables show.",

@@ -60,11 +60,6 @@ class Estimate:
         """Rounded up as Athena charges them; 0 for statements that are free."""
         return billing.billed_bytes(self.bytes_scanned) if self.scans else 0
 
-    @property
-    def dollars(self) -> float:
-        """The predicted price, in US dollars."""
-        return billing.dollars(self.billed_bytes)
-
 
 class QueryEngine:
     """Athena's statements over any endpoint's Glue and S3. Safe to use from several threads.
