@@ -26,10 +26,12 @@ from clickstream_lake.sandbox.athena.statements.model import (
     Explain,
     Insert,
     Query,
+    ShowEngine,
     Statement,
     Unload,
 )
 from clickstream_lake.sandbox.athena.statements.session import Session
+from clickstream_lake.sandbox.athena.statements.tokens import CATALOG
 from clickstream_lake.sandbox.athena.statements.views import inline_views
 from clickstream_lake.sandbox.athena.storage import TableStorage
 from clickstream_lake.sandbox.athena.tables import (
@@ -123,6 +125,19 @@ class EmbeddedRows:
             pa.table({"c0": pa.array(lines, pa.string())}),
             answer.bytes_scanned if answer else 0,
             answer.billed_bytes if answer else 0,
+        )
+
+    def show(self, statement: ShowEngine, session: Session) -> QueryResult:
+        """Name the one catalog that there is.
+
+        Raises:
+            QueryError: something else is to be shown.
+        """
+        del session
+        if statement.sql.upper() != "SHOW CATALOGS":
+            raise not_supported(f"{statement.verb.replace('_', ' ')} {ELSEWHERE}")
+        return QueryResult(
+            ["Catalog"], ["varchar"], pa.table({"c0": pa.array([CATALOG], pa.string())})
         )
 
     def iceberg(self, statement: Statement, session: Session) -> QueryResult:
