@@ -109,3 +109,10 @@ def scale_dollars(measurement: Measurement) -> float:
 def break_even(cost: float, saving: float) -> float:
     """Queries until a cost in dollars is earned back; infinite if a query saves nothing."""
     return math.ceil(cost / saving) if saving > 0 else math.inf
+
+
+def queries(count: float) -> str:
+    """A number of queries, as `break_even` counts them, in words."""
+    if math.isinf(count):
+        return "never"
+    return f"{count:,.0f} {'query' if count == 1 else 'queries'}"
