@@ -77,6 +77,7 @@ locals {
       LAKE_PROCESSED_PREFIX        = stream.processed_prefix
       LAKE_REJECTED_PREFIX         = stream.rejected_prefix
       LAKE_MANIFESTS_PREFIX        = stream.manifests_prefix
+      LAKE_ERRORS_PREFIX           = stream.errors_prefix
       LAKE_JSON_COMPRESSION        = var.json_compression
       LAKE_PARQUET_COMPRESSION     = var.parquet_compression
       POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace

@@ -263,7 +263,7 @@ resource "aws_s3_bucket_notification" "lake" {
 
     content {
       id            = "${queue.key}-errors"
-      queue_arn     = aws_sqs_queue.undelivered[queue.key].arn
+      queue_arn     = aws_sqs_queue.work["${queue.key}-transform"].arn # whose function counts them
       events        = ["s3:ObjectCreated:*"]
       filter_prefix = queue.value.errors_prefix
     }
