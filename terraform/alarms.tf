@@ -72,6 +72,11 @@ locals {
         period    = 1200 # longer than the longest pause between two tries
         periods   = 3    # a burst of failures may lie astride two
       }
+      "${key}-untaken-objects" = {
+        does   = "Raw objects are in no table long after they landed. They are queued once more, if no queue holds them; find out why S3's notification never came."
+        metric = [local.metrics_namespace, "RawObjectsUntaken", { service = "${stream.name}-compact" }]
+        period = 7200 # the audit ticks every hour, give or take
+      }
       "${key}-corrupt-objects" = {
         does      = "A raw object was rejected whole: truncated, damaged or over a limit. The rejects table names it; ask its producer, then replay it."
         metric    = [local.metrics_namespace, "ObjectsCorrupt", { service = "${stream.name}-transform" }]

@@ -45,6 +45,8 @@ locals {
       local.stream_environments[function.stream],
       function.kind == "compact" ? {
         LAKE_COMPACT_QUEUE_URL   = aws_sqs_queue.work[key].id
+        LAKE_TRANSFORM_QUEUE_URL = aws_sqs_queue.work["${function.stream}-transform"].id
+        LAKE_AUDIT_GRACE_SECONDS = tostring(60 * var.audit_grace_minutes)
         LAKE_TARGET_FILE_BYTES   = tostring(var.compact_target_file_mb * 1024 * 1024)
         LAKE_MIN_FILES           = tostring(var.compact_min_files)
         LAKE_LOOKBACK_DAYS       = tostring(var.compact_lookback_days)

@@ -222,6 +222,19 @@ run "raw_objects_for_ever" {
   }
 }
 
+run "what_lies_beside_the_lake_may_expire" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "exports/" = 14, "tmp/" = 1 }
+  }
+
+  assert {
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : rule.filter[0].prefix => rule.expiration[0].days if startswith(rule.id, "beside-the-lake-") } == { "exports/" = 14, "tmp/" = 1 }
+    error_message = "Each prefix beside the lake must expire after its days."
+  }
+}
+
 run "x86_64" {
   command = plan
 

@@ -215,6 +215,11 @@ run "ticks_reach_the_compact_function" {
   }
 
   assert {
+    condition     = aws_lambda_function.function["events-compact"].environment[0].variables.LAKE_TRANSFORM_QUEUE_URL == aws_sqs_queue.work["events-transform"].id
+    error_message = "What the audit finds must go to the stream's own queue."
+  }
+
+  assert {
     condition     = one(one(aws_lambda_function_event_invoke_config.compact["events"].destination_config).on_failure).destination == aws_sqs_queue.schedule_dead.arn
     error_message = "Ticks that the function failed on must be kept."
   }
@@ -371,7 +376,7 @@ run "lifecycle" {
   assert {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
-      length(rule.expiration) == 0 || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix)])
+      length(rule.expiration) == 0 || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix) || startswith(rule.filter[0].prefix, kept)])
     ])
     error_message = "The lifecycle must never expire current files of the tables or their manifests: that is the clean-up's business."
   }

@@ -84,6 +84,7 @@ class LakeSettings:
     max_receives: int = 5
     compact_schedule: str = "rate(1 hour)"
     cleanup_schedule: str = "rate(6 hours)"
+    audit_schedule: str = "rate(1 hour)"
     partition_keys: tuple[str, ...] | None = None
     transform_handler: str = HANDLER
     compact_handler: str = HANDLER
@@ -121,6 +122,7 @@ class _Provisioner:
         compact_url, compact_arn, _ = self._create_queues(
             "compact", settings.compact_timeout + _SLACK_SECONDS, fifo=True
         )
+        self._let_the_bucket_send(queue_url, queue_arn)
         self._notify(queue_arn)
         self._create_stream(role)
         environment = self._environment()
@@ -132,7 +134,11 @@ class _Provisioner:
             settings.compact_handler,
             settings.compact_timeout,
             role,
-            environment | {"LAKE_COMPACT_QUEUE_URL": compact_url},
+            {
+                "LAKE_COMPACT_QUEUE_URL": compact_url,
+                "LAKE_TRANSFORM_QUEUE_URL": queue_url,
+                **environment,
+            },
         )
         self._map("transform", queue_arn, settings.batch_size)
         self._map("compact", compact_arn, 1)
@@ -140,6 +146,7 @@ class _Provisioner:
         self._schedule(
             "cleanup", settings.cleanup_schedule, "cleanup", compact_arn_of_function, role
         )
+        self._schedule("audit", settings.audit_schedule, "audit", compact_arn_of_function, role)
         self._create_workgroup()
         self._save_queries()
         self._create_alarms()
@@ -207,6 +214,17 @@ class _Provisioner:
         url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]  # type: ignore[arg-type]
         answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, answer["Attributes"]["QueueArn"]
+
+    def _let_the_bucket_send(self, queue_url: str, queue_arn: str) -> None:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue_arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{self._bucket}"}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self._clients.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
 
     def _notify(self, queue_arn: str) -> None:
         rules: dict[str, list[FilterRuleTypeDef]] = {

@@ -180,6 +180,16 @@ class Layout(Settings, frozen=True):
             )
         return Source(raw_key, source_id(raw_key), partition)
 
+    def raw_before(self, day: date) -> str:
+        """A key before those of all raw objects of a day and later, as Firehose writes them.
+
+        Where the partition keys begin otherwise than with year, month and day, it is before those
+        of all days.
+        """
+        if self.partition_keys[:3] != ("year", "month", "day"):
+            return self.raw_prefix
+        return f"{self.raw_prefix}{day:year=%Y/month=%m/day=%d}"
+
     def table_dir(self, table: Format | Literal["rejects"]) -> str:
         """The directory of a whole table, with a trailing slash."""
         return self.rejected_prefix if table == "rejects" else f"{self.processed_prefix}{table}/"

@@ -313,9 +313,12 @@ class Sandbox:
 
     def in_flight(self) -> int:
         """Unfinished records, objects and messages; dead letters do not count."""
-        return self.firehose.pending + sum(
-            self._messages(arn.split(":")[-1]) for arn in self.event_sources.queue_arns()
-        )
+        return sum(self._under_way().values())
+
+    def _under_way(self) -> dict[str, int]:
+        """What `in_flight` counts, by the place where it waits."""
+        queues = [arn.split(":")[-1] for arn in self.event_sources.queue_arns()]
+        return {"Firehose": self.firehose.pending} | {name: self._messages(name) for name in queues}
 
     def alarms(self) -> "dict[str, State]":
         """The state of every alarm by its name, judged now."""
@@ -354,13 +357,14 @@ class Sandbox:
         while True:
             self.flush()
             self.check()
-            waiting = self.in_flight()
+            waiting = {place: count for place, count in self._under_way().items() if count}
             if not waiting:
                 return
             if time.monotonic() > deadline:
+                places = ", ".join(f"{count} in {place}" for place, count in waiting.items())
                 raise SandboxError(
-                    f"{waiting} records, objects or messages are still under way after "
-                    f"{timeout:.0f} s; the functions' logs are in {self.log_dir}"
+                    f"records, objects or messages are still under way after {timeout:.0f} s "
+                    f"({places}); the functions' logs are in {self.log_dir}"
                 )
             time.sleep(_POLL_SECONDS)
 

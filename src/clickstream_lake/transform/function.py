@@ -27,6 +27,7 @@ from clickstream_lake.lake.events import (
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.lake.room import Room
 from clickstream_lake.lake.telemetry import Telemetry
+from clickstream_lake.lake.versions import versions
 from clickstream_lake.transform.process import RawObjectProcessor, Report
 from clickstream_lake.transform.rules.native import library
 
@@ -69,6 +70,7 @@ class TransformFunction:
         self._bucket = config.bucket
         self._errors_prefix = config.layout.errors_prefix
         self._telemetry = Telemetry(SERVICE, environ)
+        self._lake = lake
         self._no_kernel = library.missing()
         if self._no_kernel:
             self._telemetry.logger.warning("no kernel", detail=self._no_kernel)
@@ -87,13 +89,17 @@ class TransformFunction:
         """Transform the raw objects that an event names.
 
         Returns:
-            For SQS, `batchItemFailures`; else the number of objects processed.
+            For SQS, `batchItemFailures`; for `{"action": "versions"}` those; else the number of
+            objects processed.
 
         Raises:
             FailedObjectsError: an object failed, and the event is not from SQS; raised once every
                 object had its turn.
             EventError: the event is not an S3 notification.
         """
+        if event.get("action") == "versions":
+            kernel = not self._no_kernel
+            return {**versions(self._lake, ("json", "parquet", "rejects")), "kernel": kernel}
         with self._telemetry.invocation():
             if self._no_kernel:
                 self._telemetry.count("KernelMissing", 1)

@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,23 @@ def test_any_key_has_a_name_that_is_found_again(stem: str) -> None:
 def test_another_lakes_key_is_refused(key: str) -> None:
     with pytest.raises(LayoutError):
         LAYOUT.source(key)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (("year", "month", "day"), "raw/year=2025/month=01/day=02"),
+        (("year", "month", "day", "hour"), "raw/year=2025/month=01/day=02"),
+        (("tenant", "year", "month", "day"), "raw/"),
+        (("year", "month"), "raw/"),
+    ],
+)
+def test_a_days_raw_objects_come_after_a_key_where_keys_begin_with_the_day(
+    keys: tuple[str, ...], expected: str
+) -> None:
+    before = Layout(partition_keys=keys).raw_before(date(2025, 1, 2))
+    assert before == expected
+    assert before < "raw/year=2025/month=01/day=02/hour=00/x.gz"
 
 
 def test_hours_are_a_matter_of_configuration() -> None:

@@ -49,6 +49,7 @@ EntryPoint = Callable[[Function], str | None]
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
 _WORKER = "clickstream_lake.sandbox.runtime.worker"
 _EXIT_SECONDS = 5
+_CONCURRENCY = 1000  # what AWS gives an account that has been used
 
 
 class Worker:
@@ -190,6 +191,7 @@ class LambdaService:
         self._lock = threading.Lock()
         self._stopped = False
         self.stats: dict[str, InvocationStats] = {}
+        self.concurrency = _CONCURRENCY
 
     def start_workers(self) -> None:
         """Start a worker for each function, all at once, and keep them warm.
@@ -283,6 +285,24 @@ class LambdaService:
         """Process ids of the workers that are running an invocation."""
         with self._lock:
             return [worker.pid for worker in self._busy]
+
+    def account_settings(self) -> dict[str, Any]:
+        """Lambda's `GetAccountSettings`: its limits, of which only `concurrency` can be changed."""
+        ask = self._client()
+        pages = ask.get_paginator("list_functions").paginate()
+        names = [each["FunctionName"] for page in pages for each in page["Functions"]]
+        reserved = sum(
+            ask.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0)
+            for name in names
+        )
+        limits = {
+            "ConcurrentExecutions": self.concurrency,
+            "UnreservedConcurrentExecutions": self.concurrency - reserved,
+            "TotalCodeSize": 75 << 30,
+            "CodeSizeUnzipped": 250 << 20,
+            "CodeSizeZipped": 50 << 20,
+        }
+        return {"AccountLimit": limits, "AccountUsage": {"FunctionCount": len(names)}}
 
     def find(self, name: str) -> Function:
         """The function of that name or ARN.
