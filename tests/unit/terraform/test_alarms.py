@@ -235,6 +235,14 @@ def trouble_failed(world: World, minute: int) -> None:
         world.fail()
 
 
+def trouble_untaken(world: World, minute: int) -> None:
+    """What one audit finds is queued again, so that the next ones find nothing."""
+    world.healthy(minute)
+    if minute % 60 == 17:
+        world.run(COMPACT)
+        world.tell(COMPACT, RawObjectsUntaken=int(minute == 77))
+
+
 def trouble_rejects(world: World, minute: int) -> None:
     world.healthy(minute)
     world.transform(rejected=200)
@@ -273,6 +281,7 @@ TROUBLES: Final[dict[str, Callable[[World, int], None]]] = {
     "events-deadline": told(ObjectsOverDeadline=1),
     "events-replaced-objects": told(ObjectsStale=1),
     "events-failed-objects": trouble_failed,
+    "events-untaken-objects": trouble_untaken,
     "events-reject-ratio": trouble_rejects,
     "events-transform-errors": failing(TRANSFORM),
     "events-compact-errors": failing(COMPACT),
@@ -288,7 +297,12 @@ def test_every_alarm_has_a_trouble_that_rings_it() -> None:
 
 
 # Those that look back for hours.
-PATIENT: Final = {"events-compaction-lag", "events-compaction-silent", "events-failed-objects"}
+PATIENT: Final = {
+    "events-compaction-lag",
+    "events-compaction-silent",
+    "events-failed-objects",
+    "events-untaken-objects",
+}
 
 
 @pytest.mark.parametrize(
