@@ -180,8 +180,8 @@ run "ticks_reach_the_compact_function" {
   command = apply
 
   assert {
-    condition     = { for key, schedule in aws_scheduler_schedule.compact : key => jsondecode(one(schedule.target).input).action } == { events-compact = "plan", events-cleanup = "cleanup" }
-    error_message = "One schedule must plan compaction, the other clean up."
+    condition     = { for key, schedule in aws_scheduler_schedule.compact : key => jsondecode(one(schedule.target).input).action } == { events-compact = "plan", events-cleanup = "cleanup", events-audit = "audit" }
+    error_message = "One schedule must plan compaction, one clean up, one audit the raw zone."
   }
 
   assert {
