@@ -25,6 +25,9 @@ OLD_MANIFEST_NAME: Final = "_manifest.json"
 """What a manifest was called while it stood among its generation's data files."""
 
 _COMPACTED: Final = "compacted"
+# Athena, Trino and Hive skip names that start with an underscore, and so does everything here.
+# Spark does not skip those that have an equals sign, too.
+_LANDING_GUARD: Final = "_=READ-BY-GLUE-PARTITIONS"
 _HASH_LENGTH: Final = 12
 # An S3 key holds 1,024 bytes; people recognise the stem, and the hash makes it unique.
 _STEM_LENGTH: Final = 160
@@ -197,6 +200,10 @@ class Layout(Settings, frozen=True):
     def landing_dir(self, slot: Slot) -> str:
         """The directory of a slot's landing files, with a trailing slash."""
         return f"{self.table_dir(slot.format)}{slot.partition.path}/"
+
+    def landing_guard_key(self, slot: Slot) -> str:
+        """Where a file that is no data, and that queries skip, tells that landing files went."""
+        return self.landing_dir(slot) + landing_name(slot.format, _LANDING_GUARD)
 
     def landing_key(self, fmt: Format, source: Source, *, gzip: bool = False) -> str:
         """Where the transform writes one source in one format."""

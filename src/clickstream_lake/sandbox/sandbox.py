@@ -30,6 +30,7 @@ from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.event_source import EventSources
 from clickstream_lake.sandbox.firehose import ACCOUNT, Firehose, Refuse
 from clickstream_lake.sandbox.glue import GlueApi
+from clickstream_lake.sandbox.iceberg import marked_columns
 from clickstream_lake.sandbox.moto_fixes import moto_fixes, open_service, queued_messages
 from clickstream_lake.sandbox.redrive import MoveTasks
 from clickstream_lake.sandbox.resources import REGION, Credentials, make_private
@@ -252,6 +253,7 @@ class Sandbox:
             if client == "trino":
                 storage = Storage(REGION, self.endpoint, self.credentials())
                 client = stack.enter_context(Trino(storage, quick=True)).client
+            stack.enter_context(marked_columns())
             engine = TrinoEngine(client, s3=self.clients.s3, glue=self.clients.glue)
             stack.callback(engine.close)
         api = AthenaApi(engine=engine, s3=self.clients.s3, glue=self.clients.glue)
