@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "files": "Print the files of a table, for readers that are no SQL engine.",
     "audit": "Compare raw objects with what both tables show.",
     "replay": "Send raw objects through the transform again.",
+    "package": "Fill a directory with what Terraform deploys.",
     "sandbox": "A local AWS with the lake in it.",
     "engine": "A Trino of your own over the lake.",
 }
