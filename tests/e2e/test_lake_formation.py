@@ -106,25 +106,24 @@ def apply(aws: Recorded, workdir: Path, targets: list[str], **variables: Any) ->
     )
 
 
-def visible(aws: Recorded, principal: str, table: str) -> set[str]:
+def visible(aws: Recorded, database: str, principal: str, table: str) -> set[str]:
     """The columns that a principal reads of a table, whom IAM allows all of it.
 
     As AWS documents it: Lake Formation's grants decide about who is opted in, and about everybody
     once IAM_ALLOWED_PRINCIPALS has nothing on the table any more; else IAM does.
     """
     glue, formation = aws.client("glue"), aws.client("lakeformation")
-    (database,) = [each["Name"] for each in glue.get_databases()["DatabaseList"]]
     found = glue.get_table(DatabaseName=database, Name=table)["Table"]
     columns = {column["Name"] for column in found["StorageDescriptor"]["Columns"]}
     grants = [
         grant
         for grant in formation.list_permissions()["PrincipalResourcePermissions"]
-        if table in {about.get("Name") for about in grant["Resource"].values()}
+        if (database, table) in places(grant)
     ]
     opted_in = {
         opt_in["Principal"]["DataLakePrincipalIdentifier"]
         for opt_in in formation.list_lake_formation_opt_ins()["LakeFormationOptInsInfoList"]
-        if opt_in["Resource"].get("Table", {}).get("Name") == table
+        if (database, table) in places(opt_in)
     }
     everybody = [grant for grant in grants if EVERYBODY in grant["Principal"].values()]
     if everybody and principal not in opted_in:
@@ -135,6 +134,11 @@ def visible(aws: Recorded, principal: str, table: str) -> set[str]:
             wildcard = grant["Resource"]["TableWithColumns"]["ColumnWildcard"]
             seen |= columns - set(wildcard.get("ExcludedColumnNames", []))
     return seen
+
+
+def places(about: dict[str, Any]) -> set[tuple[str | None, str | None]]:
+    """The database and the table that a grant or an opt-in names."""
+    return {(each.get("DatabaseName"), each.get("Name")) for each in about["Resource"].values()}
 
 
 def all_columns(table: str) -> set[str]:
@@ -168,19 +172,20 @@ def run(aws: Recorded, command: str) -> None:
 def test_hybrid_readers_see_their_columns_of_tables_that_were_there_and_others_as_before(
     aws: Recorded, tmp_path: Path
 ) -> None:
-    apply(aws, tmp_path, TABLES, force_destroy=True)
-    assert all(visible(aws, ANALYST, table) == all_columns(table) for table in names())
-    apply(aws, tmp_path, FORMATION, **READERS)
+    # The database is named after the lake.
+    apply(aws, tmp_path, TABLES, name="hybrid", force_destroy=True)
+    assert all(visible(aws, "hybrid", ANALYST, table) == all_columns(table) for table in names())
+    apply(aws, tmp_path, FORMATION, name="hybrid", **READERS)
     for table in names():
-        assert visible(aws, ANALYST, table) == all_columns(table) - HIDDEN
-        assert visible(aws, SOMEBODY, table) == all_columns(table)
+        assert visible(aws, "hybrid", ANALYST, table) == all_columns(table) - HIDDEN
+        assert visible(aws, "hybrid", SOMEBODY, table) == all_columns(table)
     (registered,) = aws.asked("RegisterResource")
     assert registered["HybridAccessEnabled"] is True
     opted_in = {
         (*each["Principal"].values(), next(iter(each["Resource"].values()))["Name"])
         for each in aws.asked("CreateLakeFormationOptIn")
     }
-    assert opted_in == {(ANALYST, name) for name in ("clickstream", *names())}
+    assert opted_in == {(ANALYST, name) for name in ("hybrid", *names())}
     assert aws.asked("RevokePermissions") == []
     assert relevant(plan_drift(tmp_path)) == []
 
@@ -188,26 +193,27 @@ def test_hybrid_readers_see_their_columns_of_tables_that_were_there_and_others_a
 def test_strict_nobody_sees_anything_by_iam_alone_once_the_commands_have_run(
     aws: Recorded, tmp_path: Path
 ) -> None:
-    strict = {**READERS, "lake_formation_mode": "strict"}
+    strict = {**READERS, "name": "strict", "lake_formation_mode": "strict"}
     made = apply(aws, tmp_path, [*FORMATION, "output.lake_formation_revokes"], **strict)
     (registered,) = aws.asked("RegisterResource")
     assert not registered.get("HybridAccessEnabled")
-    assert all(visible(aws, SOMEBODY, table) == all_columns(table) for table in names())
+    assert all(visible(aws, "strict", SOMEBODY, table) == all_columns(table) for table in names())
     for command in made["lake_formation_revokes"]:
         run(aws, command)
     for table in names():
-        assert visible(aws, SOMEBODY, table) == set()
-        assert visible(aws, ANALYST, table) == all_columns(table) - HIDDEN
+        assert visible(aws, "strict", SOMEBODY, table) == set()
+        assert visible(aws, "strict", ANALYST, table) == all_columns(table) - HIDDEN
     formation = aws.client("lakeformation")
     left = formation.list_permissions()["PrincipalResourcePermissions"]
-    assert [grant for grant in left if EVERYBODY in grant["Principal"].values()] == []
+    everybody = [grant for grant in left if EVERYBODY in grant["Principal"].values()]
+    assert "strict" not in json.dumps([grant["Resource"] for grant in everybody])
     assert relevant(plan_drift(tmp_path)) == []
     # A stream that comes later is closed from the beginning.
     apply(
         aws, tmp_path, FORMATION, streams={"events": {}, "orders": {"prefix": "orders/"}}, **strict
     )
-    assert all(visible(aws, SOMEBODY, table) == set() for table in names("", "orders_"))
-    assert all(visible(aws, ANALYST, table) for table in names("", "orders_"))
+    assert all(visible(aws, "strict", SOMEBODY, table) == set() for table in names("", "orders_"))
+    assert all(visible(aws, "strict", ANALYST, table) for table in names("", "orders_"))
 
 
 def relevant(drifts: Any) -> list[Any]:  # noqa: ANN401 - a list of Drift

@@ -4,6 +4,7 @@
   IAM alone decides about it; a database may say otherwise for its new tables. Both go with what
   they are about.
 - Hybrid access: a location registered for it, and the opt-ins of principals.
+- Who asks for a table's grants is told of those on its columns, too.
 - A revoke that has nothing to take away is refused.
 """
 
@@ -45,6 +46,8 @@ def lake_formation() -> Iterator[AbstractContextManager[object]]:
     yield patch.object(LakeFormationBackend, "grant_permissions", grant)
     revoke = _refusing_nothing(LakeFormationBackend.revoke_permissions)
     yield patch.object(LakeFormationBackend, "revoke_permissions", revoke)
+    list_permissions = _with_columns(LakeFormationBackend.list_permissions)
+    yield patch.object(LakeFormationBackend, "list_permissions", list_permissions)
     dispatch = urls.response.dispatch
     yield patch.dict(urls.url_paths, {f"{{0}}/{name}$": dispatch for name in _OPERATIONS})
     yield patch.object(LakeFormationResponse, "create_lake_formation_opt_in", _opt_in, create=True)
@@ -181,6 +184,28 @@ def _refusing_nothing(revoke: Callable[..., None]) -> Callable[..., None]:
     return revoking
 
 
+def _with_columns(list_permissions: Callable[..., list[Payload]]) -> Callable[..., list[Payload]]:
+    def listed(
+        backend: LakeFormationBackend,
+        catalog_id: str,
+        principal: Payload | None = None,
+        resource: Any = None,  # noqa: ANN401 - passes moto's own types through
+        **kwargs: Any,  # noqa: ANN401 - the same
+    ) -> list[Payload]:
+        found = list_permissions(backend, catalog_id, principal, resource, **kwargs)
+        table = getattr(resource, "table", None)
+        if table is None:
+            return found
+        wanted = {"DatabaseName": table.database_name, "Name": table.name}
+        return found + [
+            grant
+            for grant in list_permissions(backend, catalog_id, principal)
+            if wanted.items() <= grant["Resource"].get("TableWithColumns", {}).items()
+        ]
+
+    return listed
+
+
 def _in_catalog(resource: Payload, catalog_id: str) -> Payload:
     """The resource with the account that it means by default."""
     return {kind: {"CatalogId": catalog_id, **about} for kind, about in resource.items()}
@@ -207,8 +232,11 @@ def _matching(response: LakeFormationResponse) -> list[Payload]:
 
 def _opt_in(response: LakeFormationResponse) -> str:
     if not _matching(response):
-        now = datetime.now(UTC).timestamp()
-        _opt_ins(response).append({**_asked(response), "LastModified": now})
+        made = {
+            "LastModified": datetime.now(UTC).timestamp(),
+            "LastUpdatedBy": f"arn:aws:iam::{response.current_account}:user/sandbox",
+        }
+        _opt_ins(response).append({**_asked(response), **made})
     return "{}"
 
 

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from clickstream_lake.cli import app
-from tests.unit.operate.test_release import ALL, Release
+from tests.released import ALL, Release
 
 
 def run(*options: str) -> Result:
