@@ -65,7 +65,8 @@ resource "aws_kinesis_firehose_delivery_stream" "events" {
     }
   }
 
-  # The role alone does not let Firehose in; and what it wrote before anybody is told of it would lie there.
+  # The role alone does not let Firehose in. And no event may land before somebody is told of it and
+  # takes it, nor after that: so the stream comes last, and goes first.
   depends_on = [
     aws_iam_role_policy.firehose,
     aws_lambda_event_source_mapping.function,

@@ -45,6 +45,8 @@ locals {
       local.stream_environments[function.stream],
       function.kind == "compact" ? {
         LAKE_COMPACT_QUEUE_URL   = aws_sqs_queue.work[key].id
+        LAKE_TRANSFORM_QUEUE_URL = aws_sqs_queue.work["${function.stream}-transform"].id
+        LAKE_AUDIT_GRACE_SECONDS = tostring(60 * var.audit_grace_minutes)
         LAKE_TARGET_FILE_BYTES   = tostring(var.compact_target_file_mb * 1024 * 1024)
         LAKE_MIN_FILES           = tostring(var.compact_min_files)
         LAKE_LOOKBACK_DAYS       = tostring(var.compact_lookback_days)
@@ -72,6 +74,7 @@ locals {
       LAKE_PROCESSED_PREFIX        = stream.processed_prefix
       LAKE_REJECTED_PREFIX         = stream.rejected_prefix
       LAKE_MANIFESTS_PREFIX        = stream.manifests_prefix
+      LAKE_ERRORS_PREFIX           = stream.errors_prefix
       LAKE_JSON_COMPRESSION        = var.json_compression
       LAKE_PARQUET_COMPRESSION     = var.parquet_compression
       POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace

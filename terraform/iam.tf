@@ -208,6 +208,22 @@ locals {
           resources = [aws_sqs_queue.work["${key}-compact"].arn]
         },
         {
+          # The audit of the raw zone: what is rejected whole is in no table, and yet not overlooked.
+          sid       = "ReadRejects"
+          actions   = ["s3:GetObject"]
+          resources = ["${local.bucket.arn}/${stream.rejected_prefix}*"]
+        },
+        {
+          sid       = "QueueOverlookedObjects"
+          actions   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
+          resources = [aws_sqs_queue.work["${key}-transform"].arn]
+        },
+        {
+          sid       = "CountDeadLetters"
+          actions   = ["sqs:GetQueueAttributes"]
+          resources = [aws_sqs_queue.dead["${key}-transform"].arn]
+        },
+        {
           sid       = "KeepFailedTicks"
           actions   = ["sqs:SendMessage"]
           resources = [aws_sqs_queue.schedule_dead.arn]

@@ -34,12 +34,11 @@ output "functions" {
 }
 
 output "queues" {
-  description = "URLs of the queues of each stream: work, dead letters, and what Firehose could not deliver."
+  description = "URLs of the queues of each stream: work and dead letters."
   value = {
     for key in keys(local.streams) : key => {
       transform      = aws_sqs_queue.work["${key}-transform"].id
       transform_dead = aws_sqs_queue.dead["${key}-transform"].id
-      undelivered    = aws_sqs_queue.undelivered[key].id
       compact        = aws_sqs_queue.work["${key}-compact"].id
       compact_dead   = aws_sqs_queue.dead["${key}-compact"].id
     }

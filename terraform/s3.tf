@@ -226,6 +226,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
     }
   }
 
+  dynamic "rule" {
+    for_each = var.bucket_expiration_rules
+
+    content {
+      id     = "beside-the-lake-${trimsuffix(replace(rule.key, "/", "-"), "-")}"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
   rule {
     id     = "incomplete-uploads"
     status = "Enabled"
@@ -273,7 +290,7 @@ locals {
     [
       for key, stream in local.streams : {
         id            = "${key}-errors"
-        queue_arn     = aws_sqs_queue.undelivered[key].arn
+        queue_arn     = aws_sqs_queue.work["${key}-transform"].arn # whose function counts them
         events        = ["s3:ObjectCreated:*"]
         filter_prefix = stream.errors_prefix
         filter_suffix = ""

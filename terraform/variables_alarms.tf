@@ -51,12 +51,12 @@ variable "alarm_reject_percent" {
 }
 
 variable "alarm_queue_age_seconds" {
-  description = "Alarm when a raw object waits longer than this for the transform function."
+  description = "Alarm when a raw object waits longer than this for the transform function; by default five minutes more than a message stays hidden whose function was killed."
   type        = number
-  default     = 900
+  default     = null
 
   validation {
-    condition     = var.alarm_queue_age_seconds >= 60 && floor(var.alarm_queue_age_seconds) == var.alarm_queue_age_seconds
+    condition     = var.alarm_queue_age_seconds == null ? true : var.alarm_queue_age_seconds >= 60 && floor(var.alarm_queue_age_seconds) == var.alarm_queue_age_seconds
     error_message = "alarm_queue_age_seconds must be a whole number of at least 60."
   }
 }

@@ -123,7 +123,7 @@ run "kms_on" {
       one(one(aws_s3_bucket_server_side_encryption_configuration.lake[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms",
       one(aws_s3_bucket_server_side_encryption_configuration.lake[0].rule).bucket_key_enabled,
       aws_kms_key.lake[0].enable_key_rotation,
-      alltrue([for queue in [aws_sqs_queue.work["events-transform"], aws_sqs_queue.dead["events-transform"], aws_sqs_queue.undelivered["events"], aws_sqs_queue.work["events-compact"], aws_sqs_queue.dead["events-compact"], aws_sqs_queue.schedule_dead] : queue.kms_master_key_id == aws_kms_key.lake[0].arn]),
+      alltrue([for queue in [aws_sqs_queue.work["events-transform"], aws_sqs_queue.dead["events-transform"], aws_sqs_queue.work["events-compact"], aws_sqs_queue.dead["events-compact"], aws_sqs_queue.schedule_dead] : queue.kms_master_key_id == aws_kms_key.lake[0].arn]),
       alltrue([for group in [aws_cloudwatch_log_group.function["events-transform"], aws_cloudwatch_log_group.function["events-compact"], aws_cloudwatch_log_group.firehose["events"]] : group.kms_key_id == aws_kms_key.lake[0].arn]),
       aws_lambda_function.function["events-transform"].kms_key_arn == aws_kms_key.lake[0].arn,
       aws_sns_topic.alarms[0].kms_master_key_id == aws_kms_key.lake[0].arn,
@@ -233,6 +233,19 @@ run "raw_objects_for_ever" {
   assert {
     condition     = !anytrue([for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule : contains(["events-raw", "events-rejected"], rule.id)])
     error_message = "Without a period nothing may expire."
+  }
+}
+
+run "what_lies_beside_the_lake_may_expire" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "exports/" = 14, "tmp/" = 1 }
+  }
+
+  assert {
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule : rule.filter[0].prefix => rule.expiration[0].days if startswith(rule.id, "beside-the-lake-") } == { "exports/" = 14, "tmp/" = 1 }
+    error_message = "Each prefix beside the lake must expire after its days."
   }
 }
 

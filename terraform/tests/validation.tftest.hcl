@@ -75,7 +75,7 @@ run "refuses_a_catalog_that_the_functions_do_not_know" {
     catalog_file = "tests/packages/another_catalog.json"
   }
 
-  expect_failures = [aws_glue_catalog_database.lake]
+  expect_failures = [aws_glue_catalog_table.lake]
 }
 
 run "refuses_no_streams" {
@@ -464,6 +464,26 @@ run "refuses_cleanup_schedule" {
   expect_failures = [var.cleanup_schedule]
 }
 
+run "refuses_audit_schedule" {
+  command = plan
+
+  variables {
+    audit_schedule = "rate(0 hours)"
+  }
+
+  expect_failures = [var.audit_schedule]
+}
+
+run "refuses_audit_grace_minutes" {
+  command = plan
+
+  variables {
+    audit_grace_minutes = -1
+  }
+
+  expect_failures = [var.audit_grace_minutes]
+}
+
 run "refuses_schedule_timezone" {
   command = plan
 
@@ -673,6 +693,57 @@ run "refuses_errors_retention_days" {
   }
 
   expect_failures = [var.errors_retention_days]
+}
+
+run "refuses_an_expiry_rule_over_everything" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "" = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_over_a_table" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "processed/json/" = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_without_a_slash" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { raw = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_over_another_streams_manifests" {
+  command = plan
+
+  variables {
+    streams                 = { events = {}, orders = { prefix = "shop/orders/" } }
+    bucket_expiration_rules = { "shop/" = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_after_no_day" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "exports/" = 0 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
 }
 
 run "refuses_noncurrent_version_days" {

@@ -38,14 +38,6 @@ override_resource {
 }
 
 override_resource {
-  target = aws_sqs_queue.undelivered
-  values = {
-    arn = "arn:aws:sqs:eu-central-1:123456789012:undelivered"
-    id  = "https://sqs.eu-central-1.amazonaws.com/123456789012/undelivered"
-  }
-}
-
-override_resource {
   target = aws_sqs_queue.schedule_dead
   values = {
     arn = "arn:aws:sqs:eu-central-1:123456789012:schedule-dead"
@@ -134,9 +126,17 @@ run "raw_objects_reach_the_transform_function" {
       aws_s3_bucket_notification.lake[0].queue[0].queue_arn == aws_sqs_queue.work["events-transform"].arn,
       aws_s3_bucket_notification.lake[0].queue[0].events == toset(["s3:ObjectCreated:*"]),
       aws_s3_bucket_notification.lake[0].queue[1].filter_prefix == "errors/",
-      aws_s3_bucket_notification.lake[0].queue[1].queue_arn == aws_sqs_queue.undelivered["events"].arn,
+      aws_s3_bucket_notification.lake[0].queue[1].queue_arn == aws_sqs_queue.work["events-transform"].arn,
     ])
-    error_message = "The bucket must notify the transform queue of .gz objects under raw/."
+    error_message = "The bucket must notify the transform queue of .gz objects under raw/, and of what Firehose could not deliver."
+  }
+
+  assert {
+    condition = alltrue([
+      for queue in aws_s3_bucket_notification.lake[0].queue :
+      contains([for mapping in aws_lambda_event_source_mapping.function : mapping.event_source_arn], queue.queue_arn)
+    ])
+    error_message = "S3 sends a test message to every queue that it notifies: one that no function reads would keep it."
   }
 
   assert {
@@ -215,6 +215,11 @@ run "ticks_reach_the_compact_function" {
   }
 
   assert {
+    condition     = aws_lambda_function.function["events-compact"].environment[0].variables.LAKE_TRANSFORM_QUEUE_URL == aws_sqs_queue.work["events-transform"].id
+    error_message = "What the audit finds must go to the stream's own queue."
+  }
+
+  assert {
     condition     = one(one(aws_lambda_function_event_invoke_config.compact["events"].destination_config).on_failure).destination == aws_sqs_queue.schedule_dead.arn
     error_message = "Ticks that the function failed on must be kept."
   }
@@ -255,7 +260,7 @@ run "functions" {
 
   assert {
     condition = {
-      for key in ["LAKE_DATABASE", "LAKE_JSON_TABLE", "LAKE_PARQUET_TABLE", "LAKE_REJECTS_TABLE", "LAKE_PARTITION_KEYS", "LAKE_RAW_PREFIX", "LAKE_PROCESSED_PREFIX", "LAKE_REJECTED_PREFIX", "LAKE_MANIFESTS_PREFIX", "POWERTOOLS_SERVICE_NAME"] :
+      for key in ["LAKE_DATABASE", "LAKE_JSON_TABLE", "LAKE_PARQUET_TABLE", "LAKE_REJECTS_TABLE", "LAKE_PARTITION_KEYS", "LAKE_RAW_PREFIX", "LAKE_PROCESSED_PREFIX", "LAKE_REJECTED_PREFIX", "LAKE_MANIFESTS_PREFIX", "LAKE_ERRORS_PREFIX", "POWERTOOLS_SERVICE_NAME"] :
       key => aws_lambda_function.function["events-transform"].environment[0].variables[key]
       } == {
       LAKE_DATABASE           = "clickstream"
@@ -267,6 +272,7 @@ run "functions" {
       LAKE_PROCESSED_PREFIX   = "processed/"
       LAKE_REJECTED_PREFIX    = "rejected/"
       LAKE_MANIFESTS_PREFIX   = "manifests/"
+      LAKE_ERRORS_PREFIX      = "errors/"
       POWERTOOLS_SERVICE_NAME = "clickstream-events-transform"
     }
     error_message = "The transform function must be told where everything is."
@@ -370,7 +376,7 @@ run "lifecycle" {
   assert {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule :
-      length(rule.expiration) == 0 || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix)])
+      !anytrue([for expiration in rule.expiration : expiration.days != null]) || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix) || startswith(rule.filter[0].prefix, kept)])
     ])
     error_message = "The lifecycle must never expire current files of the tables or their manifests: that is the clean-up's business."
   }

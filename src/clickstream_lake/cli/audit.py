@@ -21,8 +21,6 @@ from clickstream_lake.console import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.table import Table
 
     from clickstream_lake.lake.config import Config
@@ -100,16 +98,10 @@ def audit(
 
 
 def _repair(lake: "Lake", config: "Config", stream: str, breaches: "list[Breach]") -> "Repairs":
-    import boto3
-
     from clickstream_lake.operate.audit import Repairer
-    from clickstream_lake.operate.replay import RawObject, replay
 
-    def requeue(keys: "Sequence[str]") -> None:
-        objects = [RawObject(key, 0) for key in keys]
-        replay(boto3.client("sqs"), transform_queue(stream), config.bucket, objects)
-
-    return Repairer(lake, requeue).repair(breaches)
+    queue = transform_queue(stream, config.bucket)
+    return Repairer(lake, queue.send).repair(breaches)
 
 
 def _plain(verdicts: "list[Verdict]", repairs: "Repairs | None") -> dict[str, object]:

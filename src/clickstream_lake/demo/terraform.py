@@ -30,6 +30,7 @@ _COPIED: Final = ("terraform", _CATALOGS)
 _NOT_COPIED: Final = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "tests")
 
 _SETTINGS_FILE: Final = "sandbox.auto.tfvars.json"
+_PLAN_FILE: Final = "planned.tfplan"
 _REGISTRY: Final = "registry.terraform.io"
 _PROVIDER: Final = f"{_REGISTRY}/hashicorp/aws"
 _ZIPS: Final = ("transform.zip", "compact.zip", "layer-arm64.zip", "layer-x86_64.zip")
@@ -155,14 +156,33 @@ def apply(
         TerraformMissingError: there is no Terraform, no AWS provider for it, or no checkout.
         TerraformFailedError: it failed; the message says why.
     """
-    directory = _lay_out(workdir, root)
-    _write_provider(directory, endpoint, access_key_id, region, tags)
-    settings = {"package_dir": str(_placeholder_packages(workdir)), **variables}
-    (directory / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2))
-    _init(directory)
+    directory = _prepare(
+        endpoint,
+        workdir,
+        variables,
+        access_key_id=access_key_id,
+        root=root,
+        region=region,
+        tags=tags,
+    )
     only = [f"-target={address}" for address in targets]
     _run_reporting(directory, ["apply", "-auto-approve", *only], progress)
     return outputs(workdir, root=root)
+
+
+def plan(
+    endpoint: str,
+    workdir: Path,
+    variables: Mapping[str, Any],
+    *,
+    access_key_id: str,
+    root: str = "terraform",
+) -> dict[str, Any]:
+    """What `apply` would create on the stand-in, as `terraform show -json` tells it."""
+    directory = _prepare(endpoint, workdir, variables, access_key_id=access_key_id, root=root)
+    _run(directory, ["plan", "-input=false", f"-out={_PLAN_FILE}"])
+    made: dict[str, Any] = json.loads(_run(directory, ["show", "-json", _PLAN_FILE]))
+    return made
 
 
 def outputs(workdir: Path, *, root: str = "terraform") -> dict[str, Any]:
@@ -223,6 +243,25 @@ def _holds_this_machines_build(directory: Path) -> bool:
 
 def _directory(workdir: Path, root: str) -> Path:
     return workdir / "tree" / root
+
+
+def _prepare(
+    endpoint: str,
+    workdir: Path,
+    variables: Mapping[str, Any],
+    *,
+    access_key_id: str,
+    root: str,
+    region: str = "us-east-1",
+    tags: Mapping[str, str] | None = None,
+) -> Path:
+    """Everything that a command needs, in the directory of the root module."""
+    directory = _lay_out(workdir, root)
+    _write_provider(directory, endpoint, access_key_id, region, tags)
+    settings = {"package_dir": str(_placeholder_packages(workdir)), **variables}
+    (directory / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2))
+    _init(directory)
+    return directory
 
 
 def _lay_out(workdir: Path, root: str) -> Path:

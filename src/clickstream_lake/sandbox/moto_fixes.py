@@ -48,6 +48,7 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3 import notifications
 from moto.sqs.models import Queue, SQSBackend, sqs_backends
 
+from clickstream_lake.sandbox.cloudwatch.sources import QueuedMessage, messages_in
 from clickstream_lake.sandbox.lake_formation import lake_formation
 from clickstream_lake.sandbox.moto_limits import moto_limits
 from clickstream_lake.sandbox.partition_filter import PartitionFilter
@@ -88,6 +89,16 @@ def messages_of(url: str, region: str) -> list[tuple[str, str | None]]:
         queue = sqs_backends[DEFAULT_ACCOUNT_ID][region].queues.get(url.rpartition("/")[2])
         waiting = queue._messages if queue else []  # noqa: SLF001 - no other access
         return [(message.body, message.group_id) for message in waiting]
+
+
+def queued_messages() -> dict[str, list[QueuedMessage]]:
+    """By name, what each queue holds in every region."""
+    with _QUEUES:
+        return {
+            name: list(messages_in(queue))
+            for backend in sqs_backends[DEFAULT_ACCOUNT_ID].values()
+            for name, queue in backend.queues.items()
+        }
 
 
 def open_service(name: Any) -> Flask:  # noqa: ANN401 - moto's own literal
