@@ -53,7 +53,8 @@ def _once(put: Callable[..., Any]) -> Callable[..., Any]:
 
 def _dashboards_of_the_account(backend: CloudWatchBackend) -> dict[str, Dashboard]:
     home = cloudwatch_backends[backend.account_id][_HOME]
-    return vars(home).setdefault("dashboards_of_the_account", {})
+    shared: dict[str, Dashboard] = vars(home).setdefault("dashboards_of_the_account", {})
+    return shared
 
 
 def _ignore(backend: CloudWatchBackend, value: object) -> None:
