@@ -2,8 +2,6 @@
 # `python -m dev.alarms` writes what they are for the sandbox, where each is tried.
 
 locals {
-  alarm_topic_arn = !var.alarms_enabled ? null : var.alarm_topic_arn != null ? var.alarm_topic_arn : aws_sns_topic.alarms[0].arn
-
   # What most alarms have; an alarm says where it differs.
   alarm_defaults = { statistic = "Maximum", compare = "GreaterThanThreshold", threshold = 0, periods = 1, period = 300 }
 
@@ -228,54 +226,4 @@ resource "aws_cloudwatch_metric_alarm" "compaction_silent" {
       }
     }
   }
-}
-
-resource "aws_sns_topic" "alarms" {
-  count = var.alarms_enabled && var.alarm_topic_arn == null ? 1 : 0
-
-  name              = "${var.name}-alarms"
-  kms_master_key_id = local.kms_key_arn
-  tags              = local.tags
-}
-
-data "aws_iam_policy_document" "alarms" {
-  count = var.alarms_enabled && var.alarm_topic_arn == null ? 1 : 0
-
-  statement {
-    sid       = "AlarmsPublish"
-    actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.alarms[0].arn]
-
-    principals {
-      type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com"]
-    }
-
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = ["arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-*"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
-  }
-}
-
-resource "aws_sns_topic_policy" "alarms" {
-  count = var.alarms_enabled && var.alarm_topic_arn == null ? 1 : 0
-
-  arn    = aws_sns_topic.alarms[0].arn
-  policy = data.aws_iam_policy_document.alarms[0].json
-}
-
-resource "aws_sns_topic_subscription" "alarms" {
-  for_each = var.alarms_enabled && var.alarm_topic_arn == null ? var.alarm_emails : []
-
-  topic_arn = aws_sns_topic.alarms[0].arn
-  protocol  = "email"
-  endpoint  = each.value
 }

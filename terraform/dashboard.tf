@@ -145,6 +145,7 @@ locals {
 resource "aws_cloudwatch_dashboard" "lake" {
   count = var.dashboard_enabled ? 1 : 0
 
-  dashboard_name = var.name
+  # Dashboards are the whole account's, as roles are.
+  dashboard_name = "${var.name}${local.global_suffix}"
   dashboard_body = jsonencode({ widgets = local.dashboard_widgets })
 }

@@ -82,7 +82,7 @@ data "aws_iam_policy_document" "queue" {
       condition {
         test     = "ArnEquals"
         variable = "aws:SourceArn"
-        values   = [aws_s3_bucket.lake.arn]
+        values   = [local.bucket.arn]
       }
 
       condition {

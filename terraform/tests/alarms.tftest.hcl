@@ -143,7 +143,7 @@ run "an_own_topic_is_used" {
   command = plan
 
   variables {
-    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:pager"
+    alarm_topic = { arn = "arn:aws:sns:eu-central-1:123456789012:pager" }
   }
 
   assert {

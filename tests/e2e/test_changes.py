@@ -242,7 +242,7 @@ def test_retention_is_changed_in_the_settings(planned: Copy) -> None:
     planned.add(SETTINGS, "raw_retention_days = 777\n")
 
     planned.plan(
-        "anytrue([for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :"
+        "anytrue([for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule :"
         " anytrue([for expiry in rule.expiration : expiry.days == 777])])"
     )
 

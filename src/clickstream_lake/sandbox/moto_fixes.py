@@ -16,6 +16,7 @@ notices:
 - HTML. moto says that its JSON is HTML, and answers with pages where it has no answer.
 - Other origins. moto lets the pages of any of them read its answers (CORS).
 - S3 keys with a line feed, which moto's routes do not see.
+- Limits (`moto_limits.py`), and Lake Formation's defaults and opt-ins (`lake_formation.py`).
 - S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), but moto encodes it.
 
 What only Terraform notices:
@@ -48,6 +49,8 @@ from moto.s3 import notifications
 from moto.sqs.models import Queue, SQSBackend, sqs_backends
 
 from clickstream_lake.sandbox.cloudwatch.sources import QueuedMessage, messages_in
+from clickstream_lake.sandbox.lake_formation import lake_formation
+from clickstream_lake.sandbox.moto_limits import moto_limits
 from clickstream_lake.sandbox.partition_filter import PartitionFilter
 
 _POLL_SECONDS = 0.05
@@ -72,7 +75,7 @@ def moto_fixes() -> Iterator[threading.Event]:
     """
     ending = threading.Event()
     with ExitStack() as stack:
-        for fix in (*_for_pipelines(ending), *_for_terraform()):
+        for fix in (*_for_pipelines(ending), *_for_terraform(), *moto_limits(), *lake_formation()):
             stack.enter_context(fix)
         yield ending
 

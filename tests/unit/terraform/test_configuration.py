@@ -58,6 +58,26 @@ def test_a_variable_has_type_description_and_where_values_can_be_bad_a_validatio
     assert variable.type == "bool" or variable.validations, "it takes any value"
 
 
+def test_what_is_deployed_has_one_version_of_the_provider() -> None:
+    wanted = r'^ +version += "([^"]+)"'
+    assert re.findall(wanted, (TERRAFORM / "versions.tf").read_text(), re.MULTILINE) == [
+        ">= 5.100, < 7"
+    ]
+    roots = [TERRAFORM / "provider.lock.hcl", *TERRAFORM.glob("examples/*/main.tf")]
+    assert len(roots) > 5
+    assert {tuple(re.findall(wanted, root.read_text(), re.MULTILINE)) for root in roots} == {
+        ("5.100.0",)
+    }
+
+
+def test_every_example_has_a_page_and_is_named_on_the_modules() -> None:
+    examples = [path for path in TERRAFORM.glob("examples/*") if path.is_dir()]
+    page = (TERRAFORM / "README.md").read_text()
+    for example in examples:
+        assert (example / "README.md").is_file()
+        assert f"(examples/{example.name})" in page
+
+
 def test_every_output_has_a_description() -> None:
     outputs = items(TERRAFORM / "outputs.tf", "output")
     assert len(outputs) > 5
