@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -38,9 +39,14 @@ def _machine() -> dict[str, Any]:
     return {"cpu": model, "cpus": os.cpu_count(), "load": round(os.getloadavg()[1], 1)}
 
 
-def _command() -> str:
-    """The command that repeats this run."""
-    return shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+def repeated(arguments: Sequence[str]) -> str:
+    """The command that repeats a run; where its files were kept is nobody else's matter."""
+    kept = [
+        argument
+        for before, argument in zip(("", *arguments), arguments, strict=False)
+        if before != "--workdir" and not argument.startswith("--workdir")
+    ]
+    return shlex.join(["python", "-m", "benchmarks", *kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Results(Generic[M]):
     settings: dict[str, Any]
     measurements: list[M]
     facts: dict[str, Any] = field(default_factory=dict)
-    command: str = field(default_factory=_command)
+    command: str = field(default_factory=lambda: repeated(sys.argv[1:]))
     date: str = field(default_factory=lambda: datetime.now(UTC).date().isoformat())
     machine: dict[str, Any] = field(default_factory=_machine)
     versions: dict[str, str] = field(default_factory=_versions)

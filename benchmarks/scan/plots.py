@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import report
 from benchmarks.report import OURS, times
 from benchmarks.results import Results
-from benchmarks.scan.figures import QUERIES, Figures, break_even
+from benchmarks.scan.figures import QUERIES, Figures, break_even, queries
 from benchmarks.scan.run import Measurement
 from clickstream_lake.console import size
 from clickstream_lake.sandbox.athena import billing
@@ -104,10 +104,9 @@ def _ratios(found: Figures, path: Path) -> None:
 def _prediction(found: Figures, path: Path) -> None:
     pairs = [(one.predicted, one.scanned) for one in found.measurements if one.scanned]
     predicted, counted = zip(*pairs, strict=True)
-    title = (
-        f"Bytes predicted are bytes read: {len(pairs)} runs, at most "
-        f"{found.worst_prediction:.2%} apart"
-    )
+    worst = found.worst_prediction
+    apart = f"at most {worst:.2%} apart" if worst else "equal to the byte"
+    title = f"Bytes predicted are bytes read: {len(pairs)} runs, {apart}"
     with report.plot(path, title, _HEIGHT) as axes:
         ends = [min(predicted) / 2, max(predicted) * 2]
         axes.plot(ends, ends, color="#bbb", linewidth=1)
@@ -126,7 +125,7 @@ def _break_even(found: Figures, path: Path) -> None:
     cost = found.compaction.total
     before, after = found.mean_dollars("small_zstd"), found.mean_dollars("clustered_zstd")
     crossing = cost / (before - after)
-    title = f"Compaction has paid for itself after {break_even(cost, before - after):,.0f} queries"
+    title = f"Compaction has paid for itself after {queries(break_even(cost, before - after))}"
     with report.plot(path, title, 4.2) as axes:
         end = crossing * 4
         for name, fixed, each in (("small_zstd", 0.0, before), ("clustered_zstd", cost, after)):

@@ -14,6 +14,7 @@ from benchmarks.scan.figures import (
     Figures,
     billed_dollars,
     break_even,
+    queries,
     scale_dollars,
 )
 from benchmarks.scan.layouts import TITLES
@@ -65,7 +66,7 @@ def page(results: Results[Measurement], images: str) -> str:
         bytes=_by_layout(found, lambda one: size(one.scanned)),
         ratios=report.table(["query", *_RATIOS], ratios),
         dollars=_dollars(found),
-        athena_tb=billing.DOLLARS_PER_TERABYTE,
+        athena_tb=prices.ATHENA_TB,
         athena_minimum=billing.MINIMUM_BYTES // billing.MEGABYTE,
         break_even=_break_even(found),
         **_break_even_sums(found),
@@ -125,7 +126,6 @@ def _break_even(found: Figures) -> str:
     rows = []
     for query in QUERIES:
         before, after = found.of(query, "small_zstd"), found.of(query, "clustered_zstd")
-        count = break_even(found.compaction.total, found.saving(query))
         rows.append(
             [
                 query,
@@ -133,15 +133,13 @@ def _break_even(found: Figures) -> str:
                 f"{after.requests:,}",
                 f"${found.saving(query):.6f}",
                 f"${billed_dollars(before) - billed_dollars(after):.6f}",
-                "never"
-                if math.isinf(count)
-                else f"{count:,.0f} {'query' if count == 1 else 'queries'}",
+                queries(break_even(found.compaction.total, found.saving(query))),
             ]
         )
     return report.table([*header, "paid for after"], rows)
 
 
-def _break_even_sums(found: Figures) -> dict[str, float]:
+def _break_even_sums(found: Figures) -> dict[str, float | str]:
     cost = found.compaction
     counts = [break_even(cost.total, found.saving(query)) for query in QUERIES]
     finite = [count for count in counts if not math.isinf(count)]
@@ -156,7 +154,7 @@ def _break_even_sums(found: Figures) -> dict[str, float]:
         "cost_requests": cost.requests,
         "cost_compute": cost.compute,
         "mean": mean,
-        "mean_count": break_even(cost.total, mean),
+        "mean_count": queries(break_even(cost.total, mean)),
         "first": min(finite),
         "last": max(finite),
         "scale": before - after,

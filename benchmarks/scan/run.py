@@ -26,6 +26,7 @@ from clickstream_lake.engine.server import Trino, free_port
 from clickstream_lake.errors import ToolkitError
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.operate import query as athena
+from clickstream_lake.operate.costs.prices import athena_dollars
 from clickstream_lake.sandbox.athena.engine import QueryEngine
 from clickstream_lake.sandbox.athena.rules import trino_476 as rules
 from clickstream_lake.sandbox.resources import Credentials, make_private
@@ -214,7 +215,9 @@ def _ask(
     say(f"predicting {len(questions)} queries")
     with closing(QueryEngine(s3=target.s3, glue=target.glue)) as engine:
         estimates = [engine.estimate(one.sql, target.database) for one in questions]
-        if not confirm(sum(estimate.dollars for estimate in estimates), len(questions)):
+        if not confirm(
+            athena_dollars(sum(each.billed_bytes for each in estimates)), len(questions)
+        ):
             raise BenchmarkError("stopped before any query was run")
         found = []
         for one, estimate in zip(questions, estimates, strict=True):

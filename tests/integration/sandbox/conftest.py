@@ -132,7 +132,10 @@ def bench() -> Iterator[Bench]:
         return False
 
     with lake_sandbox(
-        provision=by_catalog(LakeSettings(transform_handler=TEST_HANDLER)),
+        provision=by_catalog(
+            # Both: time that a test moves on may fire the lake's own schedules, too.
+            LakeSettings(transform_handler=TEST_HANDLER, compact_handler=TEST_HANDLER)
+        ),
         clock=clock,
         refuse=refuse,
         handlers={TEST_HANDLER: stand_in},

@@ -4,7 +4,6 @@ import pytest
 
 from benchmarks import prices
 from benchmarks.prices import transform_cost
-from clickstream_lake.sandbox.athena import billing
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,12 +30,12 @@ def test_more_memory_than_a_vcpu_comes_with_costs_more() -> None:
     [
         ("README.md", f"${prices.FIREHOSE_GB:g}"),
         ("README.md", f"${prices.S3_GB_MONTH:g}"),
-        ("README.md", f"${billing.DOLLARS_PER_TERABYTE:g} per TB"),
-        ("docs/bytes-scanned.md", f"${billing.DOLLARS_PER_TERABYTE:g} for a terabyte"),
+        ("README.md", f"${prices.ATHENA_TB:g} per TB"),
+        ("docs/bytes-scanned.md", f"${prices.ATHENA_TB:g} for a terabyte"),
         ("docs/bytes-scanned.md", f"GET ${prices.S3_GET * 1000:g} "),
         ("docs/bytes-scanned.md", f"LIST ${prices.S3_PUT * 1000:g} "),
         ("docs/bytes-scanned.md", f"${prices.LAMBDA_GB_SECOND['arm64']:.10f}"),
-        ("docs/terraform.md", f"cost about ${billing.DOLLARS_PER_TERABYTE:g}."),
+        ("docs/terraform.md", f"cost about ${prices.ATHENA_TB:g}."),
     ],
 )
 def test_prose_names_the_same_prices(page: str, price: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.__main__ import load, write
 from benchmarks.compaction.run import QUERIES, Compaction
-from benchmarks.results import Results
+from benchmarks.results import Results, repeated
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
 
@@ -39,3 +39,8 @@ def test_committed_pages_show_the_committed_figures(name: str, tmp_path: Path) -
 def test_figures_are_json_that_other_programs_read() -> None:
     found = json.loads((RESULTS / "transform.json").read_text(encoding="utf-8"))
     assert {row["candidate"] for row in found["measurements"]} >= {"clickstream-lake", "DuckDB"}
+
+
+@pytest.mark.parametrize("kept", [["--workdir", "/somewhere"], ["--workdir=/somewhere"]])
+def test_the_command_on_a_page_does_not_say_where_the_files_were_kept(kept: list[str]) -> None:
+    assert repeated(["scan", *kept, "--rounds", "1"]) == "python -m benchmarks scan --rounds 1"

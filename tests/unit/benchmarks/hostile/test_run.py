@@ -14,7 +14,7 @@ def measured(*chosen: Shape, kernels: tuple[bool, ...] = (True,)) -> list[run.Ro
     return run.run(
         [replace(shape, smallest=0) for shape in chosen],
         rounds=1,
-        size=50_000,
+        size=20_000,
         kernels=kernels,
         cpu=min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
         say=lambda _: None,
@@ -30,8 +30,8 @@ def test_a_shape_is_measured_with_and_without_the_kernel() -> None:
     assert [row.kernel for row in rows] == [True, False]
     for row in rows:
         assert row.failed == ""
-        assert row.text_bytes >= 50_000 > row.raw_bytes
-        assert row.lines == row.published + row.rejected == 20_000
+        assert row.text_bytes >= 20_000 > row.raw_bytes
+        assert row.lines == row.published + row.rejected == 8_000
         assert row.per_mb == pytest.approx(row.cpu / row.text_bytes * 1e6)
         assert row.times_clean > 1
         assert row.times_clean_event > 0
@@ -43,7 +43,7 @@ def test_a_shape_is_measured_with_and_without_the_kernel() -> None:
 
 def test_what_costs_are_counted_by_is_the_larger_size() -> None:
     (row,) = measured(named("empty members"))
-    assert row.raw_bytes >= 50_000 > row.text_bytes
+    assert row.raw_bytes >= 20_000 > row.text_bytes
     assert row.per_mb == pytest.approx(row.cpu / row.raw_bytes * 1e6)
 
 

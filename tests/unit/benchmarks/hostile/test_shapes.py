@@ -8,7 +8,7 @@ import pytest
 from benchmarks.hostile.run import cost
 from benchmarks.hostile.shapes import Shape, _colliding, shapes
 
-SIZE = 20_000
+SIZE = 6_000
 
 
 def small(shape: Shape) -> Shape:
