@@ -106,7 +106,8 @@ def _make_lake() -> None:
     glue.create_database(DatabaseInput={"Name": _DATABASE})
     formats: Any = catalog.tables
     for fmt in formats:
-        glue.create_table(DatabaseName=_DATABASE, TableInput=catalog.glue_table_input(fmt, _BUCKET))
+        table: Any = catalog.glue_table_input(fmt, _BUCKET)
+        glue.create_table(DatabaseName=_DATABASE, TableInput=table)
     for name in _QUEUES.values():
         fifo: Any = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
         boto3.client("sqs").create_queue(QueueName=name, Attributes=fifo)

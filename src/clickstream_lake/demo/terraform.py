@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from clickstream_lake.sandbox.resources import Provision
 
 # The copied part of the tree: what Terraform reads.
-_CATALOG: Final = "src/clickstream_lake/catalogs/clickstream.json"
-_COPIED: Final = ("terraform", _CATALOG)
-_NOT_COPIED: Final = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "tests")
+_CATALOGS: Final = "src/clickstream_lake/catalogs"
+_CATALOG: Final = f"{_CATALOGS}/clickstream.json"
+_COPIED: Final = ("terraform", _CATALOGS)
+_NOT_COPIED: Final = shutil.ignore_patterns(
+    ".terraform*", "*.tfstate*", "*.tfvars", "tests", "__pycache__"
+)
 
 _SETTINGS_FILE: Final = "sandbox.auto.tfvars.json"
 _REGISTRY: Final = "registry.terraform.io"
