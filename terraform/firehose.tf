@@ -37,7 +37,7 @@ resource "aws_kinesis_firehose_delivery_stream" "events" {
 
   extended_s3_configuration {
     role_arn            = aws_iam_role.firehose[each.key].arn
-    bucket_arn          = aws_s3_bucket.lake.arn
+    bucket_arn          = local.bucket.arn
     prefix              = "${each.value.raw_prefix}${local.date_path}"
     error_output_prefix = "${each.value.errors_prefix}!{firehose:error-output-type}/${local.date_path}"
     compression_format  = "GZIP"
@@ -65,6 +65,11 @@ resource "aws_kinesis_firehose_delivery_stream" "events" {
     }
   }
 
-  # The role alone does not let Firehose in.
-  depends_on = [aws_iam_role_policy.firehose]
+  # The role alone does not let Firehose in. And no event may land before somebody is told of it and
+  # takes it, nor after that: so the stream comes last, and goes first.
+  depends_on = [
+    aws_iam_role_policy.firehose,
+    aws_lambda_event_source_mapping.function,
+    aws_s3_bucket_notification.lake,
+  ]
 }

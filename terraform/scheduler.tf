@@ -1,4 +1,4 @@
-# The clock of compaction and clean-up.
+# The clock of compaction, clean-up and the audit of the raw zone.
 
 resource "aws_scheduler_schedule_group" "lake" {
   name = var.name
@@ -21,6 +21,13 @@ locals {
         enabled    = var.cleanup_enabled
         input      = { action = "cleanup" }
         what       = "Deletes replaced files of ${stream.name} after their grace period"
+      }
+      "${key}-audit" = {
+        stream     = key
+        expression = var.audit_schedule
+        enabled    = var.audit_enabled
+        input      = { action = "audit" }
+        what       = "Finds raw objects of ${stream.name} that no transform took"
       }
     }
   ]...)

@@ -34,6 +34,34 @@ variable "cleanup_schedule" {
   }
 }
 
+variable "audit_enabled" {
+  description = "Whether the schedule starts the audit of the raw zone, which finds raw objects that no transform took, and queues them once more."
+  type        = bool
+  default     = true
+}
+
+variable "audit_schedule" {
+  description = "When the raw zone is audited, over compact_lookback_days: an EventBridge Scheduler expression."
+  type        = string
+  default     = "rate(1 hour)"
+
+  validation {
+    condition     = can(regex("^(rate\\([1-9][0-9]* (minute|minutes|hour|hours|day|days)\\)|cron\\([^()]+\\))$", var.audit_schedule))
+    error_message = "audit_schedule must be rate(<n> <minutes|hours|days>) or cron(<six fields>)."
+  }
+}
+
+variable "audit_grace_minutes" {
+  description = "How long the transform may take with a raw object, retries included, until the audit finds that it was overlooked. By default longer than transform_max_receives tries take."
+  type        = number
+  default     = 120
+
+  validation {
+    condition     = var.audit_grace_minutes >= 0 && var.audit_grace_minutes <= 43200 && floor(var.audit_grace_minutes) == var.audit_grace_minutes
+    error_message = "audit_grace_minutes must be a whole number from 0 to 43200."
+  }
+}
+
 variable "schedule_timezone" {
   description = "Time zone of cron schedules, by its IANA name."
   type        = string

@@ -28,7 +28,7 @@ variable "raw_retention_days" {
 }
 
 variable "raw_legal_retention_days" {
-  description = "Days for which the law wants raw objects kept; null for none. While set, nobody may delete raw objects by hand, and no version of them expires sooner."
+  description = "Days for which the law wants raw objects kept; null for none. While set, the bucket's policy lets nobody delete raw objects by hand, and no version of them expires sooner. Who may change the policy can undo it: this is no Object Lock."
   type        = number
   default     = null
 
@@ -40,6 +40,11 @@ variable "raw_legal_retention_days" {
   validation {
     condition     = var.raw_legal_retention_days == null || var.raw_retention_days == null || try(var.raw_legal_retention_days <= var.raw_retention_days, false)
     error_message = "raw_legal_retention_days must not exceed raw_retention_days: raw objects would expire before the law allows it."
+  }
+
+  validation {
+    condition     = var.raw_legal_retention_days == null || (var.create_bucket && var.bucket_lifecycle_enabled)
+    error_message = "raw_legal_retention_days needs a bucket whose policy is the lake's: create_bucket."
   }
 
   validation {

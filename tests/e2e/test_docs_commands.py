@@ -35,6 +35,7 @@ NOT_RUN = {
     "pytest": "these are tests, too",
     "CLICKSTREAM_SCHEDULES": "these are tests, too",
     "python -m benchmarks": "minutes each; tests/unit/benchmarks runs them small",
+    "clickstream package": "tests/unit/cli/test_package.py; it would build for minutes",
     "clickstream engine": "tests/engine/test_commands.py, where there is a Trino",
     "clickstream sandbox up --athena trino": "the same",
     "clickstream demo": "tests/e2e/test_demo.py and test_terraform.py",

@@ -33,6 +33,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("iam")]
 REGION, ACCOUNT = "us-east-1", "123456789012"
 BUCKET = f"clickstream-{ACCOUNT}-{REGION}"
 DAY = "year=2025/month=11/day=26"
+QUEUES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:clickstream-events"
 
 # What Lambda itself does with the role, outside of the handler's sight.
 BY_LAMBDA = {
@@ -77,7 +78,22 @@ FORBIDDEN = [
     ("compact", "s3:GetObject", f"arn:aws:s3:::{BUCKET}/raw/{DAY}/x.gz"),
     ("compact", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/raw/{DAY}/x.gz"),
     ("compact", "glue:DeleteTable", f"arn:aws:glue:{REGION}:{ACCOUNT}:table/clickstream/t"),
-    ("compact", "sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:clickstream-events-transform"),
+    (
+        "compact",
+        "sqs:ReceiveMessage",
+        f"arn:aws:sqs:{REGION}:{ACCOUNT}:clickstream-events-transform",
+    ),
+    (
+        "compact",
+        "sqs:DeleteMessage",
+        f"arn:aws:sqs:{REGION}:{ACCOUNT}:clickstream-events-transform",
+    ),
+    (
+        "compact",
+        "sqs:SendMessage",
+        f"arn:aws:sqs:{REGION}:{ACCOUNT}:clickstream-events-transform-dead",
+    ),
+    ("compact", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/rejected/{DAY}/x.json"),
 ]
 
 
@@ -134,7 +150,9 @@ def needs_of(service: str, operation: str, params: dict[str, Any]) -> Iterator[N
         yield Need(f"glue:{operation}", f"{arn}:table/{params['DatabaseName']}/{table}")
     elif service == "sqs":
         queue = params["QueueUrl"].rsplit("/", 1)[-1]
-        yield Need(f"sqs:{operation}", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}")
+        yield Need(
+            f"sqs:{operation.removesuffix('Batch')}", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
+        )
     else:
         raise AssertionError(f"a call of a service that no role knows: {service} {operation}")
 
@@ -193,7 +211,7 @@ def policies(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     )
     iam = boto3.client("iam", endpoint_url=endpoint, **CREDENTIALS)
     return {
-        role: iam.get_role_policy(RoleName=f"clickstream-events-{role}", PolicyName=role)[
+        role: iam.get_role_policy(RoleName=f"clickstream-events-{role}-{REGION}", PolicyName=role)[
             "PolicyDocument"
         ]
         for role in ("transform", "compact")
@@ -230,7 +248,11 @@ class Life:
         self.recorder = recorder
         self.s3 = boto3.client("s3", endpoint_url=endpoint, **CREDENTIALS)
         self.sqs = boto3.client("sqs", endpoint_url=endpoint, **CREDENTIALS)
-        self.queue = self.sqs.get_queue_url(QueueName="clickstream-events-compact.fifo")["QueueUrl"]
+        self.queue = self.queue_url("clickstream-events-compact.fifo")
+
+    def queue_url(self, name: str) -> str:
+        url: str = self.sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        return url
 
     def put(self, name: str, body: bytes | None = None) -> str:
         key = f"raw/{DAY}/{name}.gz"
@@ -311,6 +333,9 @@ def recorder(endpoint: str, policies: dict[str, Any]) -> Recorder:
             "LAKE_DATABASE": "clickstream",
             "LAKE_COMPACT_QUEUE_URL": life.queue,
             "LAKE_GRACE_SECONDS": "0",
+            "LAKE_TRANSFORM_QUEUE_URL": life.queue_url("clickstream-events-transform"),
+            "LAKE_AUDIT_GRACE_SECONDS": "0",
+            "LAKE_LOOKBACK_DAYS": "3650",
         }
         for name, value in environment.items():
             patch.setenv(name, value)
@@ -346,6 +371,11 @@ def live(life: Life, patch: pytest.MonkeyPatch) -> None:
     life.compact(force)
     assert life.work_off() == []
     life.compact({"action": "cleanup", "partitions": [DAY]})
+    # Overlooked: what failed above, and one of which nobody was told; and one damaged as a whole.
+    life.put("overlooked")
+    life.put("unreadable", b"no gzip")
+    assert life.transform(f"raw/{DAY}/unreadable.gz") == []
+    assert life.compact({"action": "audit"})["requeued"] == 3
     assert life.transform(*keys[1:]) == []
 
 

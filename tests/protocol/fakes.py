@@ -102,11 +102,11 @@ class FakeS3:
         return self.steps.call("s3.GetObject", Key, effect)
 
     def list_objects_v2(
-        self, *, Prefix: str, ContinuationToken: str = "", **_: Any
+        self, *, Prefix: str, ContinuationToken: str = "", StartAfter: str = "", **_: Any
     ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
             keys = sorted(key for key in self.objects if key.startswith(Prefix))
-            keys = [key for key in keys if key > ContinuationToken]
+            keys = [key for key in keys if key > max(ContinuationToken, StartAfter)]
             page, rest = keys[: self.page_size], keys[self.page_size :]
             answer: dict[str, Any] = {"IsTruncated": bool(rest), "KeyCount": len(page)}
             if page:

@@ -3,9 +3,8 @@
 import pytest
 
 from tests.protocol.simulation.mutations import MUTATIONS
-from tests.protocol.simulation.older import OLDER, TRUSTING, NewPlaceOnly
+from tests.protocol.simulation.older import NEW_PLACE_ONLY, OLDER, TRUSTING
 from tests.protocol.simulation.schedule import run_schedule
-from tests.protocol.simulation.world import Parts
 
 # A schedule that finds it moves with every call more or less: one in a hundred is likely to be
 # among so many.
@@ -42,6 +41,6 @@ def test_an_older_version_that_did_not_fail_on_a_missing_manifest_would_be_found
 
 
 def test_a_version_that_did_not_read_older_manifests_would_be_found() -> None:
-    parts = {role: Parts(lake=NewPlaceOnly) for role in ("writer", "compactor", "clean-up")}
+    parts = dict.fromkeys(("writer", "compactor", "clean-up"), NEW_PLACE_ONLY)
     found = (run_schedule(seed, parts=parts, beside=OLDER).findings for seed in range(SEEDS))
     assert any(findings.lost for findings in found)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
 from clickstream_lake.generate import FirehoseSink
-from clickstream_lake.operate.replay import raw_objects, replay
+from clickstream_lake.lake.requeue import TransformQueue
+from clickstream_lake.operate.replay import raw_objects
 from clickstream_lake.sandbox.sandbox import Sandbox
 from tests.soak.decisions import Decisions, Rates
 from tests.soak.deliveries import Deliveries
@@ -230,6 +231,7 @@ class Soak:
             compact_timeout=scale.compact_timeout,
             compact_schedule=never,
             cleanup_schedule=never,
+            audit_schedule=never,
             buffer_seconds=900,
             environment=(
                 ("LAKE_MIN_FILES", str(scale.min_files)),
@@ -311,7 +313,8 @@ class Soak:
         """Every raw object so far once more, as `clickstream replay` does it."""
         clients, bucket = self.sandbox.clients, self.sandbox.bucket
         found = raw_objects(clients.s3, bucket, "raw/")
-        sent = replay(clients.sqs, self.sandbox.queue_url, bucket, found)
+        queue = TransformQueue(clients.sqs, self.sandbox.queue_url, bucket)
+        sent = queue.send(raw.key for raw in found)
         self._scheduled += ["raw object replayed"] * sent
 
     def _invoke(self, event: dict[str, Any]) -> None:

@@ -1,13 +1,16 @@
 """`clickstream replay`: raw objects through the transform again, in AWS or the sandbox."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import CliError
 from clickstream_lake.console import counted, examples, print_json, progress, size, stderr, stdout
+
+if TYPE_CHECKING:
+    from clickstream_lake.lake.requeue import TransformQueue
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -40,7 +43,6 @@ def replay(
     import boto3
 
     from clickstream_lake.operate.replay import raw_objects
-    from clickstream_lake.operate.replay import replay as send_again
 
     connection.connect(profile, region)
     config = connection.lake_config(stream)
@@ -49,16 +51,10 @@ def replay(
         raise CliError(f"--prefix must lie under {raw_prefix}, where this stream's raw objects are")
     found = list(raw_objects(boto3.client("s3"), config.bucket, prefix))
     if not dry_run:
-        queue_url = transform_queue(stream)
+        queue = transform_queue(stream, config.bucket)
         with progress(quiet=as_json) as bars:
             task = bars.add_task("queueing", total=len(found), note="")
-            send_again(
-                boto3.client("sqs"),
-                queue_url,
-                config.bucket,
-                found,
-                sent=lambda count: bars.advance(task, count),
-            )
+            queue.send((raw.key for raw in found), sent=lambda count: bars.advance(task, count))
     total = sum(raw.size for raw in found)
     if as_json:
         queued = 0 if dry_run else len(found)
@@ -76,14 +72,17 @@ def replay(
         stderr.print(f"queued {counted(len(found), 'object')}, {size(total)}", style="dim")
 
 
-def transform_queue(stream: str) -> str:
+def transform_queue(stream: str, bucket: str) -> "TransformQueue":
     """The queue that invokes the transform function, by its event source mapping."""
     import boto3
+
+    from clickstream_lake.lake.requeue import TransformQueue
 
     function = f"{stream}-transform"
     mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=function)
     for mapping in mappings["EventSourceMappings"]:
         name = mapping.get("EventSourceArn", "").rsplit(":", 1)[-1]
         if name:
-            return boto3.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+            sqs = boto3.client("sqs")
+            return TransformQueue(sqs, sqs.get_queue_url(QueueName=name)["QueueUrl"], bucket)
     raise CliError(f"no queue invokes the function {function}: was the lake deployed whole?")

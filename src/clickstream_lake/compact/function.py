@@ -1,23 +1,29 @@
-"""The compact function: plans, compacts or cleans up, as the event says."""
+"""The compact function: plans, compacts, cleans up or audits, as the event says."""
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from clickstream_lake.compact.operations import CleanupReport, PlanReport
+from clickstream_lake.compact.overlooked import Auditor, AuditReport
 from clickstream_lake.compact.protocol.compactor import CompactionOutcome, CompactionResult
 from clickstream_lake.compact.queue import CompactQueue, Request, parse_message, parse_request
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.clients import inbox_client, open_lake, sqs_client
 from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
 from clickstream_lake.lake.catalog import load_catalog
-from clickstream_lake.lake.config import load_config
+from clickstream_lake.lake.config import Config, load_config
 from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.lake.events import Message, parse_messages
+from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.layout import FORMATS
+from clickstream_lake.lake.requeue import TransformQueue
 from clickstream_lake.lake.room import Room, disk_errors
 from clickstream_lake.lake.telemetry import Telemetry
+from clickstream_lake.lake.versions import versions
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -51,7 +57,9 @@ class CompactFunction:
         Room.of(environ).check_compact(config.compact)
         url = config.compact.queue_url
         queue = CompactQueue(sqs_client(), url) if url else None
-        self._operations = wire(config, catalog, open_lake(config, catalog), queue=queue)
+        self._lake = open_lake(config, catalog)
+        self._operations = wire(config, catalog, self._lake, queue=queue)
+        self._auditor = _auditor(config, self._lake)
         self._telemetry = Telemetry(SERVICE, environ)
         self._reserve_seconds = reserve_seconds
         self._inbox = Inbox(
@@ -62,20 +70,25 @@ class CompactFunction:
         """Do what a schedule tick, a request by hand or the compact queue asks for.
 
         Returns:
-            For the queue, `batchItemFailures`; else what was planned or cleaned up, partition by
-            partition.
+            For the queue, `batchItemFailures`; else what was planned, cleaned up or found.
 
         Raises:
             EventError: the event is none of these.
-            LakeError: S3, Glue or SQS failed while planning or cleaning up.
+            LakeError: S3, Glue or SQS failed while planning, cleaning up or auditing.
         """
         with self._telemetry.invocation():
             out_of_time = self._clock(context)
             if "Records" in event:
                 return {"batchItemFailures": self._compact_all(parse_messages(event), out_of_time)}
             request = parse_request(event)
+            if request.action == "versions":
+                return versions(self._lake, FORMATS)
             if request.action == "cleanup":
                 return self._clean_up(request, out_of_time)
+            if request.action == "audit":
+                report = self._auditor.audit(dry_run=request.dry_run, out_of_time=out_of_time)
+                self._account_audit(report)
+                return _plain(report)
             return self._plan(request, out_of_time, getattr(context, "aws_request_id", ""))
 
     def _plan(
@@ -197,8 +210,28 @@ class CompactFunction:
         kept = sum(len(result.kept) for result in report.partitions)
         self._telemetry.count("GenerationsKept", kept)
 
+    def _account_audit(self, report: AuditReport) -> None:
+        log = self._telemetry.logger.warning if report.untaken else self._telemetry.logger.info
+        log("audited", extra=_plain(report))
+        for partition in report.failed:
+            self._telemetry.logger.error("partition not audited", detail=partition)
+        self._telemetry.count("RawObjectsUntaken", report.untaken)
+        self._telemetry.count("RawObjectsRequeued", report.requeued)
+        self._telemetry.count("PartitionsFailed", len(report.failed))
 
-def _plain(report: PlanReport | CleanupReport | CompactionResult) -> dict[str, Any]:
+
+def _auditor(config: Config, lake: Lake) -> Auditor:
+    settings = config.compact
+    url = settings.transform_queue_url
+    return Auditor(
+        lake,
+        TransformQueue(sqs_client(), url, config.bucket) if url else None,
+        lookback_days=settings.lookback_days,
+        grace=timedelta(seconds=settings.audit_grace_seconds),
+    )
+
+
+def _plain(report: PlanReport | CleanupReport | CompactionResult | AuditReport) -> dict[str, Any]:
     """A report as plain JSON values."""
     plain: dict[str, Any] = msgspec.to_builtins(report)
     return plain

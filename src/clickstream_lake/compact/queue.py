@@ -23,14 +23,15 @@ class Request(msgspec.Struct, frozen=True):
     """A schedule tick, or the same by hand. Other keys, which EventBridge sends, are ignored.
 
     Attributes:
-        action: "plan" finds partitions worth compacting; "cleanup" deletes replaced files.
+        action: "plan" finds partitions worth compacting; "cleanup" deletes replaced files;
+            "audit" finds raw objects that no transform took; "versions" touches no data.
         partitions: which ones, as paths such as `year=2025/month=11/day=26`; None for recent ones.
         formats: in which formats.
         force: compact whatever there is to merge.
         dry_run: only report what would be done.
     """
 
-    action: Literal["plan", "cleanup"] = "plan"
+    action: Literal["plan", "cleanup", "audit", "versions"] = "plan"
     partitions: list[str] | None = None
     formats: Annotated[list[Format], msgspec.Meta(min_length=1)] | None = None
     force: bool = False

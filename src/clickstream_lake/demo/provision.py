@@ -1,7 +1,7 @@
 """Provision a lake in the sandbox by the catalog, in a fraction of a second.
 
 It creates what Terraform creates for AWS, through the same APIs and under the same names, except
-what only AWS would notice (policies, alarms, retention). `clickstream demo --terraform` takes the
+what only AWS would notice (policies, retention). `clickstream demo --terraform` takes the
 long way instead.
 """
 
@@ -11,6 +11,7 @@ import os
 import zipfile
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +36,6 @@ FUNCTIONS: Final = {
 """How a function's name ends, and the class that its zip's handler makes."""
 
 # The values of terraform/, which is their home; a test compares these with it.
-ERRORS_PREFIX: Final = "errors/"
 RESULTS_PREFIX: Final = "athena-results/"
 GUARD_NAME: Final = "READ-BY-GLUE-PARTITIONS"
 FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
@@ -43,6 +43,8 @@ FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "
 TABLES: Final[tuple[TableFormatName, ...]] = ("json", "parquet", "rejects")
 QUERIES: Final = CATALOG_PATH.parent / "queries"
 """The saved queries, which Terraform reads, too."""
+ALARMS: Final = Path(__file__).parent / "alarms.json"
+"""Terraform's alarms at its defaults, as `python -m dev.alarms` has written them."""
 
 _PASSED_ON = ("CLICKSTREAM_KERNEL",)
 _VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
@@ -82,6 +84,7 @@ class LakeSettings:
     max_receives: int = 5
     compact_schedule: str = "rate(1 hour)"
     cleanup_schedule: str = "rate(6 hours)"
+    audit_schedule: str = "rate(1 hour)"
     partition_keys: tuple[str, ...] | None = None
     transform_handler: str = HANDLER
     compact_handler: str = HANDLER
@@ -119,6 +122,7 @@ class _Provisioner:
         compact_url, compact_arn, _ = self._create_queues(
             "compact", settings.compact_timeout + _SLACK_SECONDS, fifo=True
         )
+        self._let_the_bucket_send(queue_url, queue_arn)
         self._notify(queue_arn)
         self._create_stream(role)
         environment = self._environment()
@@ -130,7 +134,11 @@ class _Provisioner:
             settings.compact_handler,
             settings.compact_timeout,
             role,
-            environment | {"LAKE_COMPACT_QUEUE_URL": compact_url},
+            {
+                "LAKE_COMPACT_QUEUE_URL": compact_url,
+                "LAKE_TRANSFORM_QUEUE_URL": queue_url,
+                **environment,
+            },
         )
         self._map("transform", queue_arn, settings.batch_size)
         self._map("compact", compact_arn, 1)
@@ -138,8 +146,10 @@ class _Provisioner:
         self._schedule(
             "cleanup", settings.cleanup_schedule, "cleanup", compact_arn_of_function, role
         )
+        self._schedule("audit", settings.audit_schedule, "audit", compact_arn_of_function, role)
         self._create_workgroup()
         self._save_queries()
+        self._create_alarms()
         return Resources(
             bucket=self._bucket,
             stream=self._stream,
@@ -205,21 +215,36 @@ class _Provisioner:
         answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, answer["Attributes"]["QueueArn"]
 
+    def _let_the_bucket_send(self, queue_url: str, queue_arn: str) -> None:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue_arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{self._bucket}"}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self._clients.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
+
     def _notify(self, queue_arn: str) -> None:
-        rules: list[FilterRuleTypeDef] = [
-            {"Name": "prefix", "Value": self._layout.raw_prefix},
-            {"Name": "suffix", "Value": ".gz"},
-        ]
+        rules: dict[str, list[FilterRuleTypeDef]] = {
+            "raw": [
+                {"Name": "prefix", "Value": self._layout.raw_prefix},
+                {"Name": "suffix", "Value": ".gz"},
+            ],
+            "errors": [{"Name": "prefix", "Value": self._layout.errors_prefix}],
+        }
         self._clients.s3.put_bucket_notification_configuration(
             Bucket=self._bucket,
             NotificationConfiguration={
                 "QueueConfigurations": [
                     {
-                        "Id": "raw",
+                        "Id": name,
                         "QueueArn": queue_arn,
                         "Events": ["s3:ObjectCreated:*"],
-                        "Filter": {"Key": {"FilterRules": rules}},
+                        "Filter": {"Key": {"FilterRules": of}},
                     }
+                    for name, of in rules.items()
                 ]
             },
         )
@@ -235,7 +260,9 @@ class _Provisioner:
                 "RoleARN": role,
                 "BucketARN": f"arn:aws:s3:::{self._bucket}",
                 "Prefix": f"{self._layout.raw_prefix}{dates}",
-                "ErrorOutputPrefix": f"{ERRORS_PREFIX}!{{firehose:error-output-type}}/{dates}",
+                "ErrorOutputPrefix": (
+                    f"{self._layout.errors_prefix}!{{firehose:error-output-type}}/{dates}"
+                ),
                 "CompressionFormat": "GZIP",
                 "BufferingHints": {
                     "SizeInMBs": settings.buffer_mib,
@@ -314,6 +341,11 @@ class _Provisioner:
                 QueryString=sql,
                 WorkGroup=self._settings.name,
             )
+
+    def _create_alarms(self) -> None:
+        text = Template(ALARMS.read_text(encoding="utf-8")).substitute(name=self._settings.name)
+        for alarm in json.loads(text):
+            self._clients.client("cloudwatch").put_metric_alarm(**alarm)
 
 
 def _empty_archive() -> bytes:

@@ -86,6 +86,26 @@ class CompactSettings(Settings, frozen=True):
             description="FIFO queue of what is to be compacted; without one nothing is queued",
         ),
     ] = field(default="", name="LAKE_COMPACT_QUEUE_URL")
+    transform_queue_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://\S+)?$",
+            examples=["https://sqs.eu-west-1.amazonaws.com/123456789012/events-transform"],
+            description="queue of the same stream's transform function; without one the audit of "
+            "the raw zone only counts",
+        ),
+    ] = field(default="", name="LAKE_TRANSFORM_QUEUE_URL")
+    # Longer than the retries of one message take (`lake.aws.inbox`): what failed is a dead letter
+    # by then, and has an alarm of its own.
+    audit_grace_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=30 * 86_400,
+            description="how long the transform may take with a raw object, until the audit finds "
+            "that it was overlooked",
+        ),
+    ] = 7_200
     target_file_bytes: Annotated[
         int, Meta(ge=MIB, le=4 * GIB, description="size that merged files aim at, in bytes")
     ] = 256 * MIB

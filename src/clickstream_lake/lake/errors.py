@@ -69,6 +69,10 @@ class ObjectChangedError(LakeError):
     """A conditional put found a different version from the one it was to replace."""
 
 
+class RequeueError(LakeError):
+    """SQS kept refusing messages about raw objects that are to be transformed again."""
+
+
 class PartitionCatalogError(LakeError):
     """Glue refused a call or did not answer, retries included."""
 

@@ -47,6 +47,7 @@ HOST = "127.0.0.1"
 _SHUTDOWN_POLL_SECONDS = 0.05
 ADMIN_PATH = "/_sandbox/"
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+_ACCOUNT = re.compile(r"/2016-08-19/account-settings/?")
 _ASKS = ("Get", "BatchGet", "List", "Describe", "Search")
 # A status that clients take for an answer: they would send any other one of a server's again, and
 # wait some seconds, to no end.
@@ -119,6 +120,8 @@ class Router:
             return send_json(start_response, 200, api.call(target, _json_object(_body(environ))))
         if path.startswith(ADMIN_PATH):
             return self._administer(path.removeprefix(ADMIN_PATH), start_response)
+        if _ACCOUNT.fullmatch(path) and environ["REQUEST_METHOD"] == "GET":
+            return send_json(start_response, 200, self._functions.account_settings())
         invoked = _INVOKE.fullmatch(path)
         if invoked and environ["REQUEST_METHOD"] == "POST":
             return self._invoke(unquote(invoked[1]), environ, start_response)

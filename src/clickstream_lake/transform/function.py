@@ -27,6 +27,7 @@ from clickstream_lake.lake.events import (
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.lake.room import Room
 from clickstream_lake.lake.telemetry import Telemetry
+from clickstream_lake.lake.versions import versions
 from clickstream_lake.transform.process import RawObjectProcessor, Report
 from clickstream_lake.transform.rules.native import library
 
@@ -67,7 +68,9 @@ class TransformFunction:
         Room.of(environ).check_transform(config.limits)
         lake = open_lake(config, catalog)
         self._bucket = config.bucket
+        self._errors_prefix = config.layout.errors_prefix
         self._telemetry = Telemetry(SERVICE, environ)
+        self._lake = lake
         self._no_kernel = library.missing()
         if self._no_kernel:
             self._telemetry.logger.warning("no kernel", detail=self._no_kernel)
@@ -86,13 +89,17 @@ class TransformFunction:
         """Transform the raw objects that an event names.
 
         Returns:
-            For SQS, `batchItemFailures`; else the number of objects processed.
+            For SQS, `batchItemFailures`; for `{"action": "versions"}` those; else the number of
+            objects processed.
 
         Raises:
             FailedObjectsError: an object failed, and the event is not from SQS; raised once every
                 object had its turn.
             EventError: the event is not an S3 notification.
         """
+        if event.get("action") == "versions":
+            kernel = not self._no_kernel
+            return {**versions(self._lake, ("json", "parquet", "rejects")), "kernel": kernel}
         with self._telemetry.invocation():
             if self._no_kernel:
                 self._telemetry.count("KernelMissing", 1)
@@ -143,7 +150,13 @@ class TransformFunction:
     def _process(self, ref: ObjectRef, invocation: "_Invocation") -> bool:
         """Process one object; False if it has to be tried again."""
         try:
-            report = self._processor.process(self._key_in_this_lake(ref), invocation.check)
+            key = self._key_in_this_lake(ref)
+            if key.startswith(self._errors_prefix):
+                # Nothing to transform, but somebody has to know.
+                self._telemetry.logger.warning("firehose could not deliver records", key=key)
+                self._telemetry.count("ObjectsUndelivered", 1)
+                return True
+            report = self._processor.process(key, invocation.check)
         except Exception as error:  # noqa: BLE001 - one bad object must not hold up the others
             self._log_failure("object failed", error, bucket=ref.bucket, key=ref.key)
             self._telemetry.count("ObjectsFailed", 1)
@@ -182,6 +195,7 @@ class TransformFunction:
                 raw_key=report.source.key,
             )
         self._telemetry.count("Objects", 1)
+        self._telemetry.count("ObjectsFailed", 0)  # so that its alarm tells quiet from well
         self._telemetry.count("ObjectsStale", int(report.stale))
         self._telemetry.milliseconds("Duration", report.seconds)
         stats = report.stats

@@ -190,8 +190,8 @@ def test_a_packed_handler_does_what_its_class_does(
     answer = in_a_process(packed / function, event, environment, tmp_path)
     assert comparable(answer) == comparable(json.loads(json.dumps(expected)))
     assert objects() == wanted
-    # Only two find nothing to do: no day is recent, nothing was replaced yet.
-    assert (wanted == before) == (sample in {"tick", "cleanup"})
+    # Three find nothing to do: no day is recent, nothing was replaced yet.
+    assert (wanted == before) == (sample in {"tick", "cleanup", "audit"})
 
 
 def test_every_shape_of_event_has_its_sample() -> None:
@@ -203,6 +203,7 @@ def test_every_shape_of_event_has_its_sample() -> None:
     assert {sample for name, sample in SAMPLES if name == "compact"} >= {
         "tick",
         "cleanup",
+        "audit",
         "queue",
         "by_hand",
     }

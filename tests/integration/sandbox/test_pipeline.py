@@ -32,7 +32,14 @@ TABLES = ("clickstream_events", "clickstream_events_parquet")
 def running() -> Iterator[Sandbox]:
     # One process for all tests of the module, warm before the first: a message whose batch takes
     # longer than the visibility timeout comes back, and counts as received once more.
-    settings = LakeSettings(visibility_timeout=5, max_receives=2, batch_size=10, timeout=30)
+    settings = LakeSettings(
+        visibility_timeout=5,
+        max_receives=2,
+        batch_size=10,
+        timeout=30,
+        audit_schedule="rate(3650 days)",  # a test fires it
+        environment=(("LAKE_AUDIT_GRACE_SECONDS", "0"),),
+    )
     with lake_sandbox(provision=by_catalog(settings), concurrency=1) as sandbox:
         sandbox.wait_idle()
         yield sandbox
@@ -256,3 +263,35 @@ def test_a_tick_of_the_schedule_compacts_and_queries_notice_nothing(lake: Sandbo
         assert "/compacted/" in location
         names = [key.rsplit("/", 1)[-1] for key in keys(lake, location.split("/", 3)[3])]
         assert len([name for name in names if not name.startswith("_")]) == 1
+
+
+def test_the_rows_of_notifications_that_never_came_come_by_themselves(lake: Sandbox) -> None:
+    s3 = lake.client("s3")
+    prefix = datetime.now(UTC).strftime("raw/year=%Y/month=%m/day=%d")
+
+    def put(name: str, content: bytes = gzip.compress(SEED)) -> None:
+        s3.put_object(Bucket=lake.bucket, Key=f"{prefix}/{name}.gz", Body=content)
+
+    def audited() -> tuple[int, int]:
+        (tick,) = lake.tick("audit")
+        lake.wait_idle()
+        told = json.loads(tick.outcome.payload)
+        return told["untaken"], told["requeued"]
+
+    put("told")
+    put("damaged", b"no gzip")
+    lake.wait_idle()
+    known = s3.get_bucket_notification_configuration(Bucket=lake.bucket)
+    s3.put_bucket_notification_configuration(Bucket=lake.bucket, NotificationConfiguration={})
+    for number in range(12):
+        put(f"dropped-{number}")
+    lake.wait_idle()
+    assert len(json_rows(lake)) == len(parquet_rows(lake)) == 1
+    assert audited() == (12, 12)
+    assert len(json_rows(lake)) == len(parquet_rows(lake)) == 13
+    assert audited() == (0, 0)
+    s3.put_bucket_notification_configuration(
+        Bucket=lake.bucket,
+        NotificationConfiguration={"QueueConfigurations": known["QueueConfigurations"]},
+    )
+    assert lake.dead_letters() == 0

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from clickstream_lake.cli import app, audit, connection
 from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.requeue import TransformQueue
 from tests.protocol.clients import OPTIONS
 from tests.protocol.lake import BUCKET, DATABASE, DAY, LakeUnderTest
 
@@ -61,7 +62,8 @@ def test_repair_queues_gaps_once_more_and_says_so(
 ) -> None:
     sqs: Any = boto3.client("sqs", **OPTIONS)
     url = sqs.create_queue(QueueName="transform")["QueueUrl"]
-    monkeypatch.setattr(audit, "transform_queue", lambda _: url)
+    queue = TransformQueue(sqs, url, BUCKET)
+    monkeypatch.setattr(audit, "transform_queue", lambda _stream, _bucket: queue)
     source = lake.put_raw("forgotten")
     status, shown = run("--settle-minutes", "0", "--repair", "--json")
     assert status == 1

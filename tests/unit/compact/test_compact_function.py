@@ -11,6 +11,7 @@ import pytest
 from clickstream_lake.compact.function import CompactFunction
 from clickstream_lake.compact.merge import build
 from clickstream_lake.lake.errors import EventError
+from clickstream_lake.lake.events import parse_objects_of_body
 from clickstream_lake.sandbox.event_source import make_event
 from tests.protocol.clients import OPTIONS
 from tests.protocol.lake import BUCKET, DATABASE, DAY, LakeUnderTest
@@ -202,3 +203,22 @@ def test_what_was_done_is_counted(lake: LakeUnderTest, capsys: pytest.CaptureFix
     assert metrics["FilesBefore"] == [2.0, 2.0]
     assert metrics["FilesAfter"] == [1.0, 1.0]
     assert metrics["OldestWaiting"][0] >= 0
+
+
+def test_an_audit_queues_what_no_transform_took_and_counts_it(
+    lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sqs = boto3.client("sqs", **OPTIONS)
+    url = sqs.create_queue(QueueName="transform")["QueueUrl"]
+    settings = {"TRANSFORM_QUEUE_URL": url, "LOOKBACK_DAYS": "3650", "AUDIT_GRACE_SECONDS": "0"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"LAKE_{name}", value)
+    key = lake.put_raw("overlooked").key
+    assert call({"action": "audit", "dry_run": True})["requeued"] == 0
+    told = call({"action": "audit"})
+    assert (told["keys"], told["requeued"]) == ((key,), 1)
+    (message,) = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert [ref.key for ref in parse_objects_of_body(message["Body"])] == [key]
+    printed = capsys.readouterr().out
+    assert '"RawObjectsUntaken":[1.0]' in printed.replace(" ", "")
+    assert '"RawObjectsRequeued":[1.0]' in printed.replace(" ", "")

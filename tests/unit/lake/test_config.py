@@ -28,6 +28,8 @@ GOOD: dict[str, tuple[str, object]] = {
     "LAKE_PARQUET_COMPRESSION_LEVEL": ("22", 22),
     "LAKE_ROW_GROUP_ROWS": ("1000", 1000),
     "LAKE_COMPACT_QUEUE_URL": ("https://queue/x.fifo", "https://queue/x.fifo"),
+    "LAKE_TRANSFORM_QUEUE_URL": ("https://queue/x", "https://queue/x"),
+    "LAKE_AUDIT_GRACE_SECONDS": ("0", 0),
     "LAKE_TARGET_FILE_BYTES": ("1048576", 1048576),
     "LAKE_MIN_FILES": ("2", 2),
     "LAKE_LOOKBACK_DAYS": ("1", 1),
@@ -37,6 +39,7 @@ GOOD: dict[str, tuple[str, object]] = {
     "LAKE_PROCESSED_PREFIX": ("out/", "out/"),
     "LAKE_REJECTED_PREFIX": ("bad/", "bad/"),
     "LAKE_MANIFESTS_PREFIX": ("known/", "known/"),
+    "LAKE_ERRORS_PREFIX": ("lost/", "lost/"),
     "LAKE_PARTITION_KEYS": ("year,month,day,hour", ("year", "month", "day", "hour")),
 }
 BAD = {
@@ -55,6 +58,8 @@ BAD = {
     "LAKE_PARQUET_COMPRESSION_LEVEL": ["0", "23"],
     "LAKE_ROW_GROUP_ROWS": ["999", "10000001"],
     "LAKE_COMPACT_QUEUE_URL": ["queue", "sqs://x", "https://a b"],
+    "LAKE_TRANSFORM_QUEUE_URL": ["queue", "sqs://x", "https://a b"],
+    "LAKE_AUDIT_GRACE_SECONDS": ["-1", "2592001"],
     "LAKE_TARGET_FILE_BYTES": ["1048575"],
     "LAKE_MIN_FILES": ["1"],
     "LAKE_LOOKBACK_DAYS": ["0"],
@@ -64,6 +69,7 @@ BAD = {
     "LAKE_PROCESSED_PREFIX": ["processed"],
     "LAKE_REJECTED_PREFIX": ["/"],
     "LAKE_MANIFESTS_PREFIX": ["manifests", "/m/"],
+    "LAKE_ERRORS_PREFIX": ["errors", "/e/"],
     "LAKE_PARTITION_KEYS": ["year,year", "Year", "year,", "1st"],
 }
 

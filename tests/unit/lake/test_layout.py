@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,23 @@ def test_another_lakes_key_is_refused(key: str) -> None:
         LAYOUT.source(key)
 
 
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (("year", "month", "day"), "raw/year=2025/month=01/day=02"),
+        (("year", "month", "day", "hour"), "raw/year=2025/month=01/day=02"),
+        (("tenant", "year", "month", "day"), "raw/"),
+        (("year", "month"), "raw/"),
+    ],
+)
+def test_a_days_raw_objects_come_after_a_key_where_keys_begin_with_the_day(
+    keys: tuple[str, ...], expected: str
+) -> None:
+    before = Layout(partition_keys=keys).raw_before(date(2025, 1, 2))
+    assert before == expected
+    assert before < "raw/year=2025/month=01/day=02/hour=00/x.gz"
+
+
 def test_hours_are_a_matter_of_configuration() -> None:
     layout = Layout(raw_prefix="in/", partition_keys=("day", "hour"))
     assert layout.source("in/x/day=26/hour=10/f.gz").partition.path == "day=26/hour=10"
@@ -127,6 +145,21 @@ def test_the_way_back_that_is_documented_leads_to_the_old_place() -> None:
 )
 def test_manifests_lie_apart_from_what_queries_read(prefixes: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="LAKE_MANIFESTS_PREFIX"):
+        Layout(**prefixes)  # type: ignore[arg-type]  # names and texts only
+
+
+@pytest.mark.parametrize(
+    "prefixes",
+    [
+        {"errors_prefix": "raw/"},
+        {"errors_prefix": "raw/errors/"},
+        {"errors_prefix": "web/", "raw_prefix": "web/in/"},
+    ],
+)
+def test_no_raw_object_is_taken_for_what_firehose_could_not_deliver(
+    prefixes: dict[str, str],
+) -> None:
+    with pytest.raises(ConfigError, match="LAKE_ERRORS_PREFIX"):
         Layout(**prefixes)  # type: ignore[arg-type]  # names and texts only
 
 

@@ -1,6 +1,7 @@
 """The configuration names what the functions, AWS and the runbook know."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import hcl2
 import msgspec
 import pytest
 
+from clickstream_lake.demo.provision import ALARMS
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Config, Limits
 from clickstream_lake.lake.room import (
@@ -56,6 +58,26 @@ def test_a_variable_has_type_description_and_where_values_can_be_bad_a_validatio
     assert variable.type == "bool" or variable.validations, "it takes any value"
 
 
+def test_what_is_deployed_has_one_version_of_the_provider() -> None:
+    wanted = r'^ +version += "([^"]+)"'
+    assert re.findall(wanted, (TERRAFORM / "versions.tf").read_text(), re.MULTILINE) == [
+        ">= 5.100, < 7"
+    ]
+    roots = [TERRAFORM / "provider.lock.hcl", *TERRAFORM.glob("examples/*/main.tf")]
+    assert len(roots) > 5
+    assert {tuple(re.findall(wanted, root.read_text(), re.MULTILINE)) for root in roots} == {
+        ("5.100.0",)
+    }
+
+
+def test_every_example_has_a_page_and_is_named_on_the_modules() -> None:
+    examples = [path for path in TERRAFORM.glob("examples/*") if path.is_dir()]
+    page = (TERRAFORM / "README.md").read_text()
+    for example in examples:
+        assert (example / "README.md").is_file()
+        assert f"(examples/{example.name})" in page
+
+
 def test_every_output_has_a_description() -> None:
     outputs = items(TERRAFORM / "outputs.tf", "output")
     assert len(outputs) > 5
@@ -83,6 +105,14 @@ def test_the_runbook_has_a_section_per_alarm_and_none_too_many() -> None:
     alarms, how_to = runbook.split("\n# How to\n")
     assert set(re.findall(r"^## (.+)$", alarms, re.MULTILINE)) == alarm_kinds()
     assert how_to
+
+
+def test_the_sandbox_has_every_alarm_and_none_too_many() -> None:
+    """What they are in detail, a plan compares: tests/e2e/test_alarms.py."""
+    kinds, made = alarm_kinds(), [alarm["AlarmName"] for alarm in json.loads(ALARMS.read_text())]
+    found = [[kind for kind in kinds if name.endswith(f"-{kind}")] for name in made]
+    assert all(found), "python -m dev.alarms writes them"
+    assert {kind for each in found for kind in each} == kinds, "python -m dev.alarms writes them"
 
 
 def test_what_the_runbook_tells_to_set_can_be_set() -> None:

@@ -108,9 +108,14 @@ class ObjectStore:
                 file.write(block)
         return info
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object under a prefix, in key order, page by page."""
-        token: dict[str, Any] = {}
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Every object under a prefix, in key order, page by page.
+
+        Args:
+            prefix: how their keys begin.
+            after: leave out those up to this key.
+        """
+        token: dict[str, Any] = {"StartAfter": after} if after else {}
         while True:
             with _lake_errors("list", prefix):
                 page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **token)

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.catalog import Catalog
-from clickstream_lake.lake.errors import LakeError, LayoutError, PartitionMovedError
+from clickstream_lake.lake.errors import LakeError, PartitionMovedError
 from clickstream_lake.lake.lake import Generation, Lake, is_copy
 from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot, source_id_of
 from clickstream_lake.lake.manifest import MergedSource
+from clickstream_lake.lake.untaken import raw_objects, rejected_whole
 from clickstream_lake.operate.audit.views import PartitionView, Raw, Shown, TableView
 
 _AT_A_TIME: Final = 16
@@ -45,11 +46,7 @@ class AuditReader:
         found = {
             partition for fmt in FORMATS for partition, _ in lake.partitions.list(lake.tables[fmt])
         }
-        for info in lake.store.list(layout.raw_prefix):
-            try:
-                found.add(layout.source(info.key).partition)
-            except LayoutError:
-                continue  # not a raw object of this lake: a foreign file, a directory marker
+        found |= {source.partition for source, _ in raw_objects(lake, layout.raw_prefix)}
         return sorted(p for p in found if since is None or (p.date or since) >= since)
 
     def read(self, partition: Partition) -> PartitionView:
@@ -71,17 +68,14 @@ class AuditReader:
             raws=raws,
             tables=tables,
             rejects=dict(self._rejects(rejects)),
-            rejected_whole=frozenset(self._rejected_whole(rejects, absent)),
+            rejected_whole=frozenset(rejected_whole(self._lake, rejects, absent)),
             rejects_registered=self._lake.partitions.get(self._lake.tables["rejects"], partition)
             is not None,
         )
 
     def _raws(self, partition: Partition) -> Iterator[tuple[str, Raw]]:
-        for info in self._lake.store.list(f"{self._lake.layout.raw_prefix}{partition.path}/"):
-            try:
-                source = self._lake.layout.source(info.key)
-            except LayoutError:
-                continue
+        prefix = f"{self._lake.layout.raw_prefix}{partition.path}/"
+        for source, info in raw_objects(self._lake, prefix):
             if source.partition == partition:
                 yield source.source_id, Raw(info.key, info.etag, info.last_modified)
 
@@ -207,14 +201,6 @@ class AuditReader:
                 rows = self._lake.store.read(info.key).splitlines() if info.size else []
                 # Rows from before there were tallies stand for one text each.
                 yield source, sum(json.loads(row).get("texts", 1) for row in rows)
-
-    def _rejected_whole(self, rejects: Iterable[ObjectInfo], absent: set[str]) -> Iterator[str]:
-        for info in rejects:
-            source = source_id_of(info.key)
-            if source in absent and info.size:
-                first = self._lake.store.read(info.key).split(b"\n", 1)[0]
-                if json.loads(first).get("line_number") == 0:
-                    yield str(source)
 
 
 def _shown(figures: LandingMetadata | MergedSource | None, file: str = "") -> Shown:

@@ -14,7 +14,7 @@ from clickstream_lake.sandbox.athena.translate.time_functions import (
     mysql_format,
     parser,
 )
-from clickstream_lake.sandbox.athena.translate.typed import Call, Typed, text
+from clickstream_lake.sandbox.athena.translate.typed import NOW, Call, Typed, text
 from clickstream_lake.sandbox.athena.translate.types import Type, unsupported
 from clickstream_lake.sandbox.errors import QueryError
 
@@ -209,7 +209,7 @@ def _timezone(call: Call) -> Typed:
 
 
 def _now(_: Call) -> Typed:
-    return Typed("date_trunc('millisecond', now())", types.zoned(3))
+    return Typed(f"date_trunc('millisecond', {NOW})", types.zoned(3))
 
 
 DATES: Final = {

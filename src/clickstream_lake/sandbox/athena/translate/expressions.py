@@ -32,7 +32,7 @@ from clickstream_lake.sandbox.athena.translate.operators import (
     negated,
 )
 from clickstream_lake.sandbox.athena.translate.time_functions import known_zone
-from clickstream_lake.sandbox.athena.translate.typed import Typed, null, text
+from clickstream_lake.sandbox.athena.translate.typed import NOW, Typed, null, text
 from clickstream_lake.sandbox.athena.translate.types import (
     BOOLEAN,
     Type,
@@ -483,12 +483,12 @@ class Expressions(Calls):
             raise unsupported(node.sql(dialect="trino"))
         match type(node):
             case exp.CurrentDate:
-                return Typed("CAST(timezone('UTC', now()) AS DATE)", types.DATE)
+                return Typed(f"CAST(timezone('UTC', {NOW}) AS DATE)", types.DATE)
             case exp.CurrentTimestamp:
-                return Typed("date_trunc('millisecond', now())", types.zoned(3))
+                return Typed(f"date_trunc('millisecond', {NOW})", types.zoned(3))
             case exp.Localtimestamp:
                 return Typed(
-                    "timezone('UTC', date_trunc('millisecond', now()))", types.timestamp(3)
+                    f"timezone('UTC', date_trunc('millisecond', {NOW}))", types.timestamp(3)
                 )
         raise unsupported(node.sql(dialect="trino"))
 

@@ -1,0 +1,80 @@
+"""Which raw objects has no transform taken? Listings and manifests tell; no raw object is read.
+
+The scheduled audit and the operator's both ask this module.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+
+from clickstream_lake.lake.aws.objects import ObjectInfo
+from clickstream_lake.lake.errors import LayoutError
+from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot, Source, source_id_of
+
+
+def raw_objects(lake: Lake, prefix: str, *, after: str = "") -> Iterator[tuple[Source, ObjectInfo]]:
+    """The raw objects under a prefix, in key order; whatever else lies there is left out."""
+    for info in lake.store.list(prefix, after=after):
+        try:
+            yield lake.layout.source(info.key), info
+        except LayoutError:
+            continue  # a foreign file, a directory marker
+
+
+def untaken(
+    lake: Lake,
+    partition: Partition,
+    raws: Iterable[tuple[Source, ObjectInfo]],
+    *,
+    before: datetime,
+) -> list[str]:
+    """The raw keys of a partition that are not in both tables, and not rejected whole.
+
+    One that has landed counts as taken: compaction shows it, wherever its partition reads.
+
+    Args:
+        lake: the lake.
+        partition: which one.
+        raws: its raw objects.
+        before: those written later may be under way, and are left out.
+
+    Raises:
+        PartitionMovedError: it was compacted at this moment.
+        LakeError: S3 or Glue failed, or the partition is damaged.
+    """
+    old = {source.source_id: source.key for source, info in raws if info.last_modified <= before}
+    absent = {source for fmt in FORMATS for source in old.keys() - _taken(lake, fmt, partition)}
+    if not absent:
+        return []
+    rejects = lake.store.list(lake.layout.reject_dir(partition))
+    return sorted(old[source] for source in absent - set(rejected_whole(lake, rejects, absent)))
+
+
+def rejected_whole(
+    lake: Lake, rejects: Iterable[ObjectInfo], absent: AbstractSet[str]
+) -> Iterator[str]:
+    """Those of the absent sources that a reject row explains.
+
+    Args:
+        lake: the lake.
+        rejects: the reject files of their partition.
+        absent: sources that no table has; only their reject files are read.
+    """
+    for info in rejects:
+        source = source_id_of(info.key)
+        if source in absent and info.size:
+            first: Mapping[str, object] = json.loads(lake.store.read(info.key).split(b"\n", 1)[0])
+            if first.get("line_number") == 0:
+                yield str(source)
+
+
+def _taken(lake: Lake, fmt: Format, partition: Partition) -> AbstractSet[str]:
+    """The sources that have landed in a format, or that its current generation names."""
+    slot = Slot(fmt, partition)
+    # Landing files first: one that is cleaned up in between is named by the manifest.
+    landed = {source_id_of(info.key) or "" for info in lake.landing_files(slot)}
+    state = lake.state(slot)
+    current = lake.at(slot, state.location) if state else None
+    return landed | (current.manifest.sources.keys() if current else set[str]())
