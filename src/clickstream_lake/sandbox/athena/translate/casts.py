@@ -229,7 +229,7 @@ def _from_text(value: Typed, target: Type) -> str:
             f"(CASE WHEN regexp_full_match({sql}, '{form}') THEN trino_{target}_of({sql}) {special}"
             f"WHEN {sql} IS NOT NULL THEN trino_java_{target}({sql}) END)"
         )
-    elif target.name == "decimal":
+    if target.name == "decimal":
         form, done = _REAL, f"TRY_CAST({sql} AS {wanted})"
     elif target.name == "boolean":
         return (
