@@ -166,7 +166,9 @@ resource "aws_lakeformation_opt_in" "reader" {
   }
 
   resource_data {
+    # AWS tells the catalog, too: without it here, every plan would opt them in anew.
     table {
+      catalog_id    = local.account_id
       database_name = local.database
       name          = aws_glue_catalog_table.lake[each.value.table].name
     }
@@ -184,7 +186,8 @@ resource "aws_lakeformation_opt_in" "reader_database" {
 
   resource_data {
     database {
-      name = local.database
+      catalog_id = local.account_id
+      name       = local.database
     }
   }
 

@@ -376,7 +376,7 @@ run "lifecycle" {
   assert {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule :
-      !anytrue([for expiration in rule.expiration : expiration.days != null]) || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix) || startswith(rule.filter[0].prefix, kept)])
+      !anytrue([for expiration in rule.expiration : try(expiration.days > 0, false)]) || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix) || startswith(rule.filter[0].prefix, kept)])
     ])
     error_message = "The lifecycle must never expire current files of the tables or their manifests: that is the clean-up's business."
   }
