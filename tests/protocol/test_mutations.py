@@ -13,8 +13,8 @@ SEEDS = 1_000
 HINTS = {
     "outdated_content_published": 333,
     "no_manifest_check_by_writers": 7,
-    "unmerged_landing_files_cleaned_up": 1,
-    "no_grace_for_young_generations": 28,
+    "no_announcement": 1,
+    "no_grace_for_young_generations": 8,
     "partition_read_before_the_put": 39,
     "replaced_sources_swapped_in": 9,
 }
