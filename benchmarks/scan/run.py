@@ -289,13 +289,13 @@ def look_into(spec: Spec, layout: Layout) -> Facts:
     purchases = rows.filter(pc.field("event_type") == "purchase")
     return Facts(
         event_id=rows["event_id"][rows.num_rows // 2].as_py(),
-        session_id=_most(rows["session_id"]),
-        hour=_most(pc.strftime(purchases["event_ts"], "%Y-%m-%d %H:00:00")),
+        session_id=most(rows["session_id"]),
+        hour=most(pc.strftime(purchases["event_ts"], "%Y-%m-%d %H:00:00")),
         day=day,
     )
 
 
-def _most(values: Any) -> str:  # noqa: ANN401 - pyarrow is untyped
+def most(values: Any) -> str:  # noqa: ANN401 - pyarrow is untyped
     """The most frequent value; of several, the first by name."""
     counts = pc.value_counts(values).to_pylist()
     return str(min(counts, key=lambda entry: (-entry["counts"], entry["values"]))["values"])

@@ -6,6 +6,7 @@ notices:
 - SQS under several threads. moto's queues are plain lists: a delete that races with a send loses
   the message, and two receivers can get the same one of a FIFO group. One lock makes each
   operation whole; waiting for messages happens outside it.
+- FIFO queues. Of two messages of a group that both came back, moto hands out the later one first.
 - Event source mappings. moto itself would consume a message as soon as it arrives and hand it to
   a Lambda container. The sandbox has pollers of its own (`event_source.py`).
 - Queue policies. moto drops a queue's policy whenever another attribute is set: a client that set
@@ -168,6 +169,8 @@ def _receive_outside_lock(
         deadline = time.monotonic() + wait_seconds_timeout
         while True:
             with lock:
+                pending = backend.get_queue(queue_name).pending_messages
+                pending -= {message for message in pending if message.visible}
                 messages = receive(backend, queue_name, count, 0, *args, **kwargs)
             if messages or time.monotonic() >= deadline or ending.wait(_POLL_SECONDS):
                 return messages

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.firehose.models import firehose_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -183,6 +184,7 @@ class Sandbox:
         stack.callback(self.clients.close)
         self.cloudwatch = CloudWatch(
             lambda: self.clients.client("cloudwatch"),
+            set_state=_set_alarm_state,
             queues=queued_messages,
             freshness=lambda now: self.firehose.freshness(now),  # noqa: PLW0108 - made below
             log_dir=self.log_dir,
@@ -412,6 +414,13 @@ def _remove(
     del kind, trace
     if not isinstance(error, SandboxError):
         shutil.rmtree(directory)
+
+
+def _set_alarm_state(name: str, state: str, reason: str) -> None:
+    # In this process: SetAlarmState for each alarm of a new lake would take a quarter of a second.
+    alarm = cloudwatch_backends[ACCOUNT][REGION].alarms.get(name)
+    if alarm is not None:  # it may have been deleted meanwhile
+        alarm.update_state(reason, "{}", state)
 
 
 def _describe_stream(region: str, name: str) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Record what a Trino answers: `python -m tests.corpus.engine.record http://127.0.0.1:8080`.
 
-A new expression is a new line of `expressions.ndjson`, a list with its text alone.
+A new expression is a new line of `expressions.ndjson`, a list with its text alone; with `--new`,
+only such lines are asked for, and the rest stays.
 
 The Trino has to look at a sandbox, which AWS_ENDPOINT_URL and its credentials name.
 """
@@ -36,30 +37,32 @@ def of_query(client: Client, sql: str) -> dict[str, object]:
 
 
 def main() -> None:
-    """Write both files anew."""
+    """Write both files anew, or the new expressions' answers."""
     client = Client(sys.argv[1])
-    bucket = "engine-corpus"
-    boto3.client("s3").create_bucket(Bucket=bucket)
-    build(boto3.client("s3"), boto3.client("glue"), bucket)
-    lines = [
-        json.dumps([sql, of_query(client, sql)], ensure_ascii=False, separators=(",", ":"))
-        for sql in queries()
-    ]
-    (FOLDER / "queries.ndjson").write_text("\n".join(lines) + "\n", "utf-8")
+    if "--new" not in sys.argv:
+        bucket = "engine-corpus"
+        boto3.client("s3").create_bucket(Bucket=bucket)
+        build(boto3.client("s3"), boto3.client("glue"), bucket)
+        lines = [_line(sql, of_query(client, sql)) for sql in queries()]
+        (FOLDER / "queries.ndjson").write_text("".join(lines), "utf-8")
     file = FOLDER / "expressions.ndjson"
     before = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     found: dict[str, Answer] = {}
+    asked = [(sql, answer) for sql, *answer in before]
+    if "--new" in sys.argv:
+        found = {sql: (answer[0], answer[1]) for sql, answer in asked if answer}
+        asked = [one for one in asked if not one[1]]
     # What failed before is asked alone: one failure fails the whole statement that it is in.
-    failing = [sql for sql, *answer in before if answer and answer[0] == "!"]
-    others = [sql for sql, *answer in before if not answer or answer[0] != "!"]
+    failing = [sql for sql, answer in asked if answer and answer[0] == "!"]
+    others = [sql for sql, answer in asked if not answer or answer[0] != "!"]
     for some, at_once in ((others, _AT_ONCE), (failing, 1)):
         for start in range(0, len(some), at_once):
             found |= of_trino(client, some[start : start + at_once])
-    lines = [
-        json.dumps([sql, *found[sql]], ensure_ascii=False, separators=(",", ":"))
-        for sql, *_ in before
-    ]
-    file.write_text("\n".join(lines) + "\n", "utf-8")
+    file.write_text("".join(_line(sql, *found[sql]) for sql, *_ in before), "utf-8")
+
+
+def _line(*parts: object) -> str:
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 if __name__ == "__main__":

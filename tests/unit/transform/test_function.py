@@ -6,12 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pyarrow.parquet as pq
 import pytest
+from botocore import endpoint
+from botocore.awsrequest import AWSResponse
 from moto import mock_aws
+from moto.core.botocore_stubber import MockRawResponse
 
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.errors import EventError, FailedObjectsError
@@ -60,6 +64,28 @@ class Slow:
     def _pass(self, params: dict[str, Any], **_: object) -> None:
         self.asked.append(params["Key"])
         self._context.left_ms -= self._times.get(params["Key"], 0)
+
+
+class Throttling:
+    """A Glue that refuses the first so many tries of every call, as an account's rate does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.times = times
+        self.refused = 0
+        session = boto3.Session()
+        # Before moto's own.
+        session.events.register_first("before-send.glue", self._refuse)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+        monkeypatch.setattr(endpoint, "time", SimpleNamespace(sleep=lambda _: None))
+
+    def _refuse(self, request: Any, **_: object) -> AWSResponse | None:  # noqa: ANN401 - botocore's
+        attempt = int(request.headers["amz-sdk-request"].partition(b"attempt=")[2].split(b";")[0])
+        if attempt > self.times:
+            return None
+        self.refused += 1
+        body = b'{"__type":"ThrottlingException","Message":"Rate exceeded"}'
+        headers = {"x-amzn-errortype": "ThrottlingException"}
+        return AWSResponse(request.url, 400, headers, MockRawResponse(body))
 
 
 class FakeLake:
@@ -465,6 +491,32 @@ def test_a_replaced_object_replaces_its_events(lake: FakeLake) -> None:
     invoke(sqs(notification(KEY)))
     assert len(lake.events()) == len(lake.rows()) == 2
     assert lake.rejects() == []
+
+
+def test_a_glue_that_throttles_costs_tries_and_no_object(
+    lake: FakeLake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    throttling = Throttling(monkeypatch, times=3)
+    keys = [f"raw/{DAY}/{number}.gz" for number in range(3)]
+    for key in keys:
+        lake.put(key, EVENT)
+    assert failed(invoke(sqs(*(notification(key) for key in keys)))) == []
+    assert len(lake.events()) == len(lake.rows()) == 3
+    assert throttling.refused > 3 * len(keys)
+    assert "ObjectsFailed" not in capsys.readouterr().out
+
+
+def test_a_glue_that_throttles_for_longer_fails_the_object_and_is_counted(
+    lake: FakeLake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    throttling = Throttling(monkeypatch, times=8)
+    lake.put(KEY, EVENT)
+    assert failed(invoke(sqs(notification(KEY)))) == ["m0"]
+    assert throttling.refused == 8
+    assert '"ObjectsFailed":[1.0]' in capsys.readouterr().out.replace(" ", "")
+    throttling.times = 0
+    assert failed(invoke(sqs(notification(KEY)))) == []
+    assert len(lake.events()) == len(lake.rows()) == 1
 
 
 def test_without_a_kernel_it_warns_once_and_counts_each_invocation(

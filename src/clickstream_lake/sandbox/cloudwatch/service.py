@@ -36,6 +36,7 @@ class CloudWatch:
         self,
         client: Callable[[], Any],
         *,
+        set_state: Callable[[str, State, str], None],
         queues: "Callable[[], Mapping[str, Sequence[QueuedMessage]]]",
         freshness: Callable[[datetime], Mapping[str, float]],
         log_dir: Path,
@@ -44,7 +45,9 @@ class CloudWatch:
         """Measure by what the other parts tell.
 
         Args:
-            client: CloudWatch's client of the sandbox, asked for when it is first needed.
+            client: CloudWatch's client of the sandbox, which tells of the alarms there are; asked
+                for when it is first needed.
+            set_state: makes an alarm's state and its reason known.
             queues: what each queue holds.
             freshness: by stream, how many seconds the oldest record has waited in Firehose.
             log_dir: where the functions' logs are.
@@ -52,6 +55,7 @@ class CloudWatch:
         """
         self.metrics = Metrics()
         self._client = client
+        self._set_state = set_state
         self._queues = queues
         self._freshness = freshness
         self._clock = clock
@@ -97,10 +101,6 @@ class CloudWatch:
             end = (self._minute + 1) * MINUTE
             return {alarm["AlarmName"]: self._judge(alarm, end) for alarm in self._alarms()}
 
-    def states(self) -> dict[str, State]:
-        """The states of all alarms by name, as they were at the last look."""
-        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in self._alarms()}
-
     def _alarms(self) -> Iterator[Mapping[str, Any]]:
         for page in self._client().get_paginator("describe_alarms").paginate():
             yield from page["MetricAlarms"]
@@ -117,9 +117,7 @@ class CloudWatch:
             return state
         judged = definition.judge(points, state)
         if judged != state:
-            self._client().set_alarm_state(
-                AlarmName=name, StateValue=judged, StateReason=definition.reason(points)
-            )
+            self._set_state(name, judged, definition.reason(points))
         return judged
 
     def _watch(self) -> None:

@@ -442,6 +442,10 @@ class Expressions(Calls):
         return self._row(values, names)
 
     def _grouping(self, arguments: Sequence[exp.Expr]) -> Typed:
+        if not self._scope.is_grouped:
+            raise QueryError(
+                "MISSING_GROUP_BY", "A GROUPING() operation can only be used with a GROUP BY clause"
+            )
         columns = ", ".join(self.typed(one).sql for one in arguments)
         self._scope.note_aggregate(False)
         of = types.INTEGER if len(arguments) < 32 else types.BIGINT
@@ -474,6 +478,10 @@ class Expressions(Calls):
         value = self.typed(node.this)
         form = node.args.get("form")
         name = form.name.upper() if isinstance(form, exp.Expr) else "NFC"
+        if value.type.name not in {"varchar", "char", "unknown"}:
+            raise QueryError(
+                "FUNCTION_NOT_FOUND", f"Unexpected parameters ({value.type}) for function normalize"
+            )
         if name not in {"NFC", "NFD", "NFKC", "NFKD"} or value.type.name != "varchar":
             raise unsupported(node.sql(dialect="trino"))
         return Typed(f"trino_normalize({value.sql}, '{name}')", types.VARCHAR)

@@ -161,7 +161,10 @@ def _reduce(call: Call) -> Typed:
     source, first = call.arguments
     of = source.type.args[0]
     spelt, body = call.lambdas[0].bind((first.type, of), None)
-    if not types.can_coerce(body.type, first.type):
+    if body.type.name != first.type.name and types.can_coerce(first.type, body.type):
+        first = coerce(first, body.type)  # the lambda decides: Trino casts no result of its
+        spelt, body = call.lambdas[0].bind((first.type, of), None)
+    if body.type.name != first.type.name:
         raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters for function {call.name}")
     head = spelt.partition(":")[0]
     step = f"{head}: {coerce(body, first.type).sql}"

@@ -194,6 +194,7 @@ class _Query:
     def _select(self, node: exp.Select) -> tuple[str, Columns]:
         _refuse(node, _SELECT - _ANSWERED)
         scope = Scope(self, self._outer)
+        scope.is_grouped = node.args.get("group") is not None
         expressions = Expressions(scope)
         source = self._from(node, scope, expressions)
         condition = node.args.get("where")

@@ -42,6 +42,7 @@ class Scope:
         self.outputs: dict[str, list[Typed]] = {}
         self.output_names = False
         self.has_aggregate = False
+        self.is_grouped = False
         self.windows: set[str] = set()
 
     def name_outputs(self, outputs: Iterable[tuple[str, Typed]]) -> None:
