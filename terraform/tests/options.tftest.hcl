@@ -441,6 +441,29 @@ run "lambda_trusted_without_its_account" {
   }
 }
 
+run "who_has_a_project_tag_keeps_it" {
+  command = plan
+
+  variables {
+    tags = { project = "ours" }
+  }
+
+  assert {
+    condition     = local.tags == tomap({ project = "ours" })
+    error_message = "IAM takes Project and project for one key."
+  }
+}
+
+run "tags_that_differ_in_case_alone" {
+  command = plan
+
+  variables {
+    tags = { Team = "a", team = "b" }
+  }
+
+  expect_failures = [aws_iam_role.function]
+}
+
 run "a_database_that_is_there" {
   command = plan
 

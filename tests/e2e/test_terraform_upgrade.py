@@ -48,6 +48,7 @@ TARGETS = [
     "aws_athena_workgroup.lake",
     "aws_cloudwatch_dashboard.lake",
     "aws_cloudwatch_metric_alarm.lake",
+    "aws_glue_catalog_table.lake",
     "aws_kinesis_firehose_delivery_stream.events",
     "aws_lambda_event_source_mapping.function",
     "aws_s3_bucket_notification.lake",

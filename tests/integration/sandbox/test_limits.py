@@ -65,6 +65,16 @@ def test_dashboards_are_the_accounts(bench: "Bench") -> None:
     in_region(bench, "cloudwatch", "eu-west-1").delete_dashboards(DashboardNames=[name])
 
 
+def test_workgroups_are_their_regions(bench: "Bench") -> None:
+    name = bench.name("workgroup")
+    for region in ("us-east-1", "eu-west-1"):
+        in_region(bench, "athena", region).create_work_group(
+            Name=name, Tags=[{"Key": "Region", "Value": region}]
+        )
+    found = in_region(bench, "athena", "eu-west-1").list_work_groups()["WorkGroups"]
+    assert name in {each["Name"] for each in found}
+
+
 def in_region(bench: "Bench", service: Any, region: str) -> Any:  # noqa: ANN401 - boto3's
     credentials = bench.sandbox.clients.credentials.environment(region)
     return boto3.client(
