@@ -106,6 +106,7 @@ lock: $(READY) ## Resolve every lock anew from pyproject.toml
 	@$(BIN)/python -m dev.package --lock
 
 deploy: package ## Deploy to AWS with the credentials of the environment
+	@test -e terraform/.terraform.lock.hcl || cp terraform/provider.lock.hcl terraform/.terraform.lock.hcl
 	@$(TERRAFORM) -chdir=terraform init -input=false
 	@$(TERRAFORM) -chdir=terraform apply $(ARGS)
 

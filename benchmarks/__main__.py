@@ -356,8 +356,9 @@ def _add_reading(command: Callable[..., Any]) -> None:
         "in others,\nin other row groups and pages, without Bloom filters. A Trino over the "
         "sandbox, which\n`clickstream engine install` brings, is asked eight questions of each; "
         "rows have to be equal\neverywhere. The table says what it read, as a share of "
-        "uncompressed JSON. docs/compaction.md has the\nfigures of 5,000,000 events: 5 GB of disk "
-        "for a while.",
+        "uncompressed JSON. Then the day is received\nagain, compacted at each hourly tick and "
+        "asked on the way, beside its landing files. docs/compaction.md\nhas the figures of "
+        "5,000,000 events: 5 GB of disk for a while.",
         "layout",
         "layout --events 300000 --out /tmp/layout",
         "layout --events 5000000 --workdir /mnt/scratch",

@@ -1,28 +1,25 @@
-"""AWS's prices and what a run costs by them. us-east-1, on demand, in dollars.
+"""What a run costs by AWS's prices, which stand in `clickstream_lake.operate.costs`.
 
-Only Athena's price of a query is elsewhere: the local Athena writes that bill, in
-`clickstream_lake.sandbox.athena.billing`. README and docs repeat some of these in prose; a test
-compares them.
+README and docs repeat some of them in prose; a test compares them.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-# https://aws.amazon.com/lambda/pricing/, 2026-05-11: tier 1
-AS_OF: Final = "2026-05-11"
-LAMBDA_GB_SECOND: Final = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
-LAMBDA_REQUEST: Final = 0.20 / 1_000_000
-# https://aws.amazon.com/s3/pricing/, 2025-11: standard class, the first 50 TB
-S3_GET: Final = 0.0004 / 1_000
-S3_PUT: Final = 0.005 / 1_000  # LIST costs the same
-S3_GB_MONTH: Final = 0.023
-# https://aws.amazon.com/glue/pricing/, 2025-11: requests to the catalog
-GLUE_REQUEST: Final = 1.0 / 1_000_000
-# https://aws.amazon.com/firehose/pricing/, 2025-11: direct PUT, a record rounded up to 5 KB
-FIREHOSE_GB: Final = 0.029
+from clickstream_lake.operate.costs import prices
+from clickstream_lake.operate.costs.prices import all_prices, price
 
-VCPU_GB: Final = 1_769 / 1_024
-"""Lambda gives one whole vCPU at this much memory, less below."""
+VCPU_GB: Final = prices.VCPU_GB
+AS_OF: Final = all_prices().services["Lambda"].as_of
+LAMBDA_GB_SECOND: Final = {name: price("Lambda", name).each for name in ("arm64", "x86_64")}
+LAMBDA_REQUEST: Final = price("Lambda", "request").each
+S3_GET: Final = price("S3", "get").each
+S3_PUT: Final = price("S3", "put").each
+S3_GB_MONTH: Final = price("S3", "standard").each
+GLUE_REQUEST: Final = price("Glue", "request").each
+FIREHOSE_GB: Final = price("Firehose", "ingest").each
+ATHENA_TB: Final = price("Athena", "scanned").each
+
 EVENTS_PER_REQUEST: Final = 140_000
 """A Firehose object of 64 MiB."""
 

@@ -11,6 +11,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "sql.md"
 _GRAMMAR = (
     "cast",
     "coalesce",
+    "current_date",
     "extract",
     "format",
     "grouping",
@@ -28,13 +29,18 @@ _HEAD = """# Athena's SQL in the sandbox
 The embedded engine, which is the default, translates Trino's SQL for DuckDB. It knows Trino's type of
 every expression, and answers only what is written down for it and was compared with Trino 476:
 {expressions} expressions (values, types, kinds of errors) and {queries} whole queries, recorded in `tests/corpus/engine`.
-Everything else fails with `NOT_SUPPORTED: … is not supported by the embedded engine: use --athena trino`,
+Of each function below a value, a NULL, an edge (empty, extreme, not finite, not ASCII …) and an error are among
+them, which a test asks for. Everything else fails with `NOT_SUPPORTED: … is not supported by the embedded engine: use --athena trino`,
 and never with the words for a function that does not exist.
 
 What to know:
 
 - `approx_distinct` counts exactly, and `approx_percentile` takes the exact value at that place; Trino's own
-  answers are near. With percentiles of doubles Trino gives values between two of the data.
+  answers are near. With percentiles of doubles Trino gives values between two of the data. Of 10,000 numbers
+  they are at most 10 % and 2 % apart: `tests/corpus/engine/test_compositions.py`.
+- What Trino need not look at (a condition after AND or OR, a value of IN, an argument after a NULL) is looked
+  at here, or the other way round: where it fails, the query fails in one of the two engines.
+- `t.*` beside `JOIN … USING` is refused; `*` and the names of the columns are not.
 - A text with an offset other than UTC in `from_iso8601_timestamp`, two time zones in one column, and patterns
   (of dates, JSON paths, regular expressions) that are no constants are refused.
 - Regular expressions are Java's as far as Python's mean the same; Unicode classes, possessive
@@ -58,11 +64,16 @@ that Trino takes, the former may be refused as well.
 """
 
 
+def answered() -> list[str]:
+    """Name the functions of Trino's that are answered, for some of their arguments at least."""
+    here = {key.partition("(")[0] for key in SCALARS} | AGGREGATES.keys() | WINDOWS.keys()
+    return sorted(here & signatures().keys() | set(_GRAMMAR))
+
+
 def page() -> str:
     """Make the page's text."""
-    answered = {key.partition("(")[0] for key in SCALARS} | AGGREGATES.keys() | WINDOWS.keys()
-    known = signatures().keys() | set(_GRAMMAR)
-    same = sorted(answered & known | set(_GRAMMAR))
+    same = answered()
+    known = signatures().keys() | set(same)
     refused = sorted(known - set(same))
     folder = Path(__file__).parents[1] / "tests" / "corpus" / "engine"
     counts = {

@@ -22,8 +22,7 @@ END: Final = "<!-- END_TF_DOCS -->\n"
 PAGES: Final = {
     PROJECT / "docs" / "terraform.md": TERRAFORM,
     TERRAFORM / "README.md": TERRAFORM,
-    TERRAFORM / "examples" / "minimal" / "README.md": TERRAFORM / "examples" / "minimal",
-    TERRAFORM / "examples" / "production" / "README.md": TERRAFORM / "examples" / "production",
+    **{page: page.parent for page in sorted(TERRAFORM.glob("examples/*/README.md"))},
 }
 
 # Headings for the files that hold variables, in the order of the pages.

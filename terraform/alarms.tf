@@ -1,10 +1,19 @@
 # What pages somebody. Each alarm has a section in docs/runbook.md, under the name after the stream's.
+# `python -m dev.alarms` writes what they are for the sandbox, where each is tried.
 
 locals {
-  alarm_topic_arn = !var.alarms_enabled ? null : var.alarm_topic_arn != null ? var.alarm_topic_arn : aws_sns_topic.alarms[0].arn
-
   # What most alarms have; an alarm says where it differs.
   alarm_defaults = { statistic = "Maximum", compare = "GreaterThanThreshold", threshold = 0, periods = 1, period = 300 }
+
+  # Seconds between two plans of compaction, where the schedule says so: cron expressions do not.
+  compact_rate = one(regexall("^rate\\((\\d+) (minute|hour|day)s?\\)$", var.compact_schedule))
+  compact_interval_seconds = (
+    local.compact_rate == null ? null :
+    tonumber(local.compact_rate[0]) * { minute = 60, hour = 3600, day = 86400 }[local.compact_rate[1]]
+  )
+
+  # A period with one plan at least, of whole hours, and not over CloudWatch's day.
+  plan_period_seconds = min(86400, 3600 * ceil(coalesce(local.compact_interval_seconds, 86400) / 3600))
 
   stream_alarms = merge([
     for key, stream in local.streams : {
@@ -29,13 +38,14 @@ locals {
         periods   = 2
       }
       "${key}-undelivered" = {
-        does   = "Firehose wrote records to errors/ instead of raw/. Read the messages of the undelivered queue, then the objects that they name."
-        metric = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = aws_sqs_queue.undelivered[key].name }]
+        does      = "Firehose wrote records to errors/ instead of raw/. List that prefix, read why, mend it, and send the records again."
+        metric    = [local.metrics_namespace, "ObjectsUndelivered", { service = "${stream.name}-transform" }]
+        statistic = "Sum"
       }
       "${key}-queue-age" = {
         does      = "Raw objects wait too long for the transform function. Look for errors and throttles, then raise transform_max_concurrency."
         metric    = ["AWS/SQS", "ApproximateAgeOfOldestMessage", { QueueName = aws_sqs_queue.work["${key}-transform"].name }]
-        threshold = var.alarm_queue_age_seconds
+        threshold = coalesce(var.alarm_queue_age_seconds, local.functions["${key}-transform"].visibility_seconds + 300)
         periods   = 2
       }
       "${key}-transform-dead-letters" = {
@@ -49,7 +59,16 @@ locals {
       "${key}-compaction-lag" = {
         does      = "Landing files have waited too long for compaction. See whether the schedule runs, the compact queue is worked off, or partitions fail."
         metric    = [local.metrics_namespace, "OldestWaiting", { service = "${stream.name}-compact" }]
+        statistic = "Minimum" # two plans may share a period, and the later one is right
         threshold = var.alarm_compaction_lag_hours * 3600
+        period    = local.plan_period_seconds # it is measured by each plan, and by nothing else
+      }
+      "${key}-failed-objects" = {
+        does      = "Raw objects have failed for forty minutes, and are tried again until they are dead letters. The function's log names them, and says why."
+        metric    = [local.metrics_namespace, "ObjectsFailed", { service = "${stream.name}-transform" }]
+        statistic = "Sum"
+        period    = 1200 # longer than the longest pause between two tries
+        periods   = 3    # a burst of failures may lie astride two
       }
       "${key}-untaken-objects" = {
         does   = "Raw objects are in no table long after they landed. They are queued once more, if no queue holds them; find out why S3's notification never came."
@@ -163,52 +182,48 @@ resource "aws_cloudwatch_metric_alarm" "reject_ratio" {
   }
 }
 
-resource "aws_sns_topic" "alarms" {
-  count = var.alarms_enabled && var.alarm_topic_arn == null ? 1 : 0
+# Plans of compaction stop being made: each measures OldestWaiting once. Missing data alone cannot ring:
+# it is missing before the first plan, too. So it takes a raw object that came before, within five periods.
+# A cron expression, or one of more than eight hours, is out of CloudWatch's reach.
+resource "aws_cloudwatch_metric_alarm" "compaction_silent" {
+  for_each = (
+    var.alarms_enabled && var.compact_enabled && local.compact_interval_seconds != null && 3 * local.plan_period_seconds <= 86400
+    ? local.streams : {}
+  )
 
-  name              = "${var.name}-alarms"
-  kms_master_key_id = local.kms_key_arn
-  tags              = local.tags
-}
+  alarm_name          = "${var.name}-${each.key}-compaction-silent"
+  alarm_description   = "No compaction was planned for three periods of the schedule, although raw objects came. See whether the schedule is on and may invoke the compact function."
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.alarm_topic_arn]
+  ok_actions          = [local.alarm_topic_arn]
+  tags                = local.tags
 
-data "aws_iam_policy_document" "alarms" {
-  count = var.alarms_enabled && var.alarm_topic_arn == null ? 1 : 0
+  metric_query {
+    id          = "silent"
+    label       = "Periods without a plan, after raw objects"
+    expression  = "IF(FILL(objects, REPEAT) > 0 AND FILL(plans, 0) < 1, 1, 0)"
+    return_data = true
+  }
 
-  statement {
-    sid       = "AlarmsPublish"
-    actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.alarms[0].arn]
-
-    principals {
-      type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com"]
+  dynamic "metric_query" {
+    for_each = {
+      objects = ["Objects", "Sum", "${each.value.name}-transform"]
+      plans   = ["OldestWaiting", "SampleCount", "${each.value.name}-compact"]
     }
 
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = ["arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-*"]
-    }
+    content {
+      id = metric_query.key
 
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
+      metric {
+        namespace   = local.metrics_namespace
+        metric_name = metric_query.value[0]
+        dimensions  = { service = metric_query.value[2] }
+        stat        = metric_query.value[1]
+        period      = local.plan_period_seconds
+      }
     }
   }
-}
-
-resource "aws_sns_topic_policy" "alarms" {
-  count = var.alarms_enabled && var.alarm_topic_arn == null ? 1 : 0
-
-  arn    = aws_sns_topic.alarms[0].arn
-  policy = data.aws_iam_policy_document.alarms[0].json
-}
-
-resource "aws_sns_topic_subscription" "alarms" {
-  for_each = var.alarms_enabled && var.alarm_topic_arn == null ? var.alarm_emails : []
-
-  topic_arn = aws_sns_topic.alarms[0].arn
-  protocol  = "email"
-  endpoint  = each.value
 }

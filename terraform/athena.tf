@@ -37,7 +37,7 @@ resource "aws_athena_workgroup" "lake" {
     }
 
     result_configuration {
-      output_location       = "s3://${aws_s3_bucket.lake.id}/${local.athena_results_prefix}"
+      output_location       = "s3://${local.bucket.name}/${local.athena_results_prefix}"
       expected_bucket_owner = local.account_id
 
       encryption_configuration {
@@ -54,6 +54,6 @@ resource "aws_athena_named_query" "saved" {
   name        = each.value.name
   description = trimspace(trimprefix(split("\n", each.value.sql)[0], "--"))
   workgroup   = aws_athena_workgroup.lake.id
-  database    = aws_glue_catalog_database.lake.name
+  database    = local.database
   query       = each.value.sql
 }

@@ -63,6 +63,7 @@ locals {
           [local.metrics_namespace, "ObjectsCorrupt", { service = "${stream.name}-transform" }, "Sum", "rejected whole"],
           [local.metrics_namespace, "ObjectsFailed", { service = "${stream.name}-transform" }, "Sum", "failed"],
           [local.metrics_namespace, "ObjectsStale", { service = "${stream.name}-transform" }, "Sum", "replaced after merging"],
+          [local.metrics_namespace, "ObjectsUndelivered", { service = "${stream.name}-transform" }, "Sum", "undelivered by Firehose"],
         ]
       },
       {
@@ -96,7 +97,6 @@ locals {
           ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "${stream.name}-transform-dead" }, "Maximum", "transform"],
           ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "${stream.name}-compact-dead.fifo" }, "Maximum", "compact"],
           ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "${var.name}-schedule-dead" }, "Maximum", "schedule"],
-          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "${stream.name}-undelivered" }, "Maximum", "undelivered"],
         ]
       },
     ]
@@ -145,6 +145,7 @@ locals {
 resource "aws_cloudwatch_dashboard" "lake" {
   count = var.dashboard_enabled ? 1 : 0
 
-  dashboard_name = var.name
+  # Dashboards are the whole account's, as roles are.
+  dashboard_name = "${var.name}${local.global_suffix}"
   dashboard_body = jsonencode({ widgets = local.dashboard_widgets })
 }

@@ -37,7 +37,7 @@ resource "aws_kinesis_firehose_delivery_stream" "events" {
 
   extended_s3_configuration {
     role_arn            = aws_iam_role.firehose[each.key].arn
-    bucket_arn          = aws_s3_bucket.lake.arn
+    bucket_arn          = local.bucket.arn
     prefix              = "${each.value.raw_prefix}${local.date_path}"
     error_output_prefix = "${each.value.errors_prefix}!{firehose:error-output-type}/${local.date_path}"
     compression_format  = "GZIP"

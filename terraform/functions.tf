@@ -61,14 +61,11 @@ locals {
   metrics_namespace = "Clickstream"
   runtime           = "python3.13"
 
-  function_zips = { for function in ["transform", "compact"] : function => "${local.package_dir}/${function}.zip" }
-  layer_zip     = "${local.package_dir}/layer-${var.architecture}.zip"
-
   # The part of it that both functions of a stream have.
   stream_environments = {
     for key, stream in local.streams : key => merge(var.lake_settings, {
-      LAKE_BUCKET                  = aws_s3_bucket.lake.id
-      LAKE_DATABASE                = aws_glue_catalog_database.lake.name
+      LAKE_BUCKET                  = local.bucket.name
+      LAKE_DATABASE                = local.database
       LAKE_JSON_TABLE              = stream.tables["json"].name
       LAKE_PARQUET_TABLE           = stream.tables["parquet"].name
       LAKE_REJECTS_TABLE           = stream.tables["rejects"].name
@@ -77,6 +74,7 @@ locals {
       LAKE_PROCESSED_PREFIX        = stream.processed_prefix
       LAKE_REJECTED_PREFIX         = stream.rejected_prefix
       LAKE_MANIFESTS_PREFIX        = stream.manifests_prefix
+      LAKE_ERRORS_PREFIX           = stream.errors_prefix
       LAKE_JSON_COMPRESSION        = var.json_compression
       LAKE_PARQUET_COMPRESSION     = var.parquet_compression
       POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
@@ -87,13 +85,19 @@ locals {
 
 # The layer is over the 50 MB that Lambda takes directly, so it goes through the bucket.
 resource "aws_s3_object" "layer" {
-  count = var.code_signing_enabled ? 0 : 1
+  count = var.code_signing_enabled || var.release != null ? 0 : 1
 
-  bucket      = aws_s3_bucket.lake.id
-  key         = "${local.artifacts_prefix}layer-${var.architecture}-${substr(filesha256(local.layer_zip), 0, 16)}.zip"
-  source      = local.layer_zip
-  source_hash = filebase64sha256(local.layer_zip)
-  tags        = local.tags
+  bucket      = local.bucket.name
+  key         = "${local.artifacts_prefix}layer-${var.architecture}-${substr(local.package_sums["layer"], 0, 16)}.zip"
+  source      = local.package_files["layer"]
+  source_hash = filebase64sha256(local.package_files["layer"])
+
+  # S3 takes ten tags of an object; the provider's own may be more.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 
   depends_on = [
     aws_s3_bucket_policy.lake,
@@ -105,11 +109,16 @@ resource "aws_s3_object" "layer" {
 resource "aws_lambda_layer_version" "dependencies" {
   layer_name               = "${var.name}-dependencies-${replace(var.architecture, "_", "-")}"
   description              = "pyarrow and what else both functions import"
-  s3_bucket                = aws_s3_bucket.lake.id
-  s3_key                   = var.code_signing_enabled ? local.signed_keys["layer"] : aws_s3_object.layer[0].key
-  source_code_hash         = filebase64sha256(local.layer_zip)
+  s3_bucket                = local.bucket.name
+  s3_key                   = var.code_signing_enabled ? local.signed_keys["layer"] : var.release != null ? local.copied_keys["layer"] : aws_s3_object.layer[0].key
+  source_code_hash         = local.package_hashes["layer"]
   compatible_runtimes      = [local.runtime]
   compatible_architectures = [var.architecture]
+
+  # The former one stays until the functions have the new one.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_log_group" "function" {
@@ -140,10 +149,10 @@ resource "aws_lambda_function" "function" {
   runtime                        = local.runtime
   architectures                  = [var.architecture]
   handler                        = "handler.handler"
-  filename                       = var.code_signing_enabled ? null : local.function_zips[each.value.kind]
-  s3_bucket                      = var.code_signing_enabled ? aws_s3_bucket.lake.id : null
-  s3_key                         = var.code_signing_enabled ? local.signed_keys[each.value.kind] : null
-  source_code_hash               = filebase64sha256(local.function_zips[each.value.kind])
+  filename                       = local.code_in_bucket ? null : local.package_files[each.value.kind]
+  s3_bucket                      = local.code_in_bucket ? local.bucket.name : null
+  s3_key                         = var.code_signing_enabled ? local.signed_keys[each.value.kind] : var.release != null ? local.copied_keys[each.value.kind] : null
+  source_code_hash               = local.package_hashes[each.value.kind]
   code_signing_config_arn        = var.code_signing_enabled ? aws_lambda_code_signing_config.lake[0].arn : null
   layers                         = [aws_lambda_layer_version.dependencies.arn]
   memory_size                    = each.value.memory_mb
@@ -164,8 +173,9 @@ resource "aws_lambda_function" "function" {
     mode = var.tracing_enabled ? "Active" : "PassThrough"
   }
 
-  # Otherwise the function would make the log group itself, with no retention.
-  depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
+  # Otherwise the function would make the log group itself, with no retention; and Lambda refuses a timeout
+  # that is longer than its queue hides messages.
+  depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function, aws_sqs_queue.work]
 }
 
 resource "aws_lambda_event_source_mapping" "function" {

@@ -1,26 +1,23 @@
 # The database, and the tables that the catalog describes. Partitions are registered by the
 # functions, never by Terraform or a crawler.
 
+locals {
+  database             = var.create_database ? aws_glue_catalog_database.lake[0].name : var.database_name
+  database_description = "Click events as JSON and Parquet, and what was rejected"
+}
+
+# No `create_table_default_permission`: with an empty list of permissions the provider sends none, AWS
+# then sets its own default, and every plan wants to change that (lake_formation.tf).
 resource "aws_glue_catalog_database" "lake" {
-  name        = var.database_name
-  description = "Click events as JSON and Parquet, and what was rejected"
+  count = var.create_database ? 1 : 0
+
+  name        = coalesce(var.database_name, replace(var.name, "-", "_"))
+  description = local.database_description
   tags        = local.tags
 
-  # By default every principal of the account with IAM permission may use a new table; with Lake
-  # Formation only those whom it lets in.
-  dynamic "create_table_default_permission" {
-    for_each = var.lake_formation_enabled ? [1] : []
-
-    content {
-      permissions = []
-    }
-  }
-
   lifecycle {
-    precondition {
-      condition     = filesha256(local.catalog_file) == trimspace(file("${local.package_dir}/catalog.sha256"))
-      error_message = "The functions in ${local.package_dir} were packaged with another catalog than ${local.catalog_file}, so tables and files would have different columns. Run `make package` again, or let package_dir and catalog_file name what belongs together."
-    }
+    # Another name would be another database with empty tables: partitions would have to be registered anew.
+    ignore_changes = [name]
   }
 }
 
@@ -29,7 +26,7 @@ locals {
     for key, stream in local.streams : {
       for format, table in local.catalog.tables : "${key}-${format}" => {
         name     = stream.tables[format].name
-        location = "s3://${local.bucket_name}/${stream.tables[format].prefix}"
+        location = "s3://${local.bucket.name}/${stream.tables[format].prefix}"
         table    = table
         # A type that is null for a table, or a column of other formats, is not declared there.
         columns = [
@@ -49,7 +46,7 @@ resource "aws_glue_catalog_table" "lake" {
   for_each = local.tables
 
   name          = each.value.name
-  database_name = aws_glue_catalog_database.lake.name
+  database_name = local.database
   table_type    = "EXTERNAL_TABLE"
   parameters    = each.value.table.parameters
 
@@ -82,6 +79,13 @@ resource "aws_glue_catalog_table" "lake" {
       }
     }
   }
+
+  lifecycle {
+    precondition {
+      condition     = local.catalog_sum == local.packaged_catalog_sum
+      error_message = "The functions in ${local.packages_from} were packaged with another catalog than ${local.catalog_file}, so tables and files would have different columns. Run `make package` again, or let package_dir (or release) and catalog_file name what belongs together."
+    }
+  }
 }
 
 # SQL engines read a table by its partitions' locations, and never this file. Whoever lists the table's
@@ -93,11 +97,17 @@ resource "aws_s3_object" "guard" {
     }
   ]...) : {}
 
-  bucket       = aws_s3_bucket.lake.id
+  bucket       = local.bucket.name
   key          = "${each.value.prefix}READ-BY-GLUE-PARTITIONS.${each.value.format}"
   content      = "This is no data file. The rows of ${each.value.name} are where its partitions in Glue say: `clickstream files` lists the files.\n"
   content_type = "text/plain"
-  tags         = local.tags
+
+  # S3 takes ten tags of an object, and nobody looks for this one by tags.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 
   depends_on = [
     aws_s3_bucket_policy.lake,

@@ -8,8 +8,8 @@ locals {
     for key, stream in local.streams : key => {
       for format, table in stream.tables : format => [
         "${local.glue_arn}:catalog",
-        "${local.glue_arn}:database/${var.database_name}",
-        "${local.glue_arn}:table/${var.database_name}/${table.name}",
+        "${local.glue_arn}:database/${local.database}",
+        "${local.glue_arn}:table/${local.database}/${table.name}",
       ]
     }
   }
@@ -22,8 +22,8 @@ data "aws_iam_policy_document" "trust" {
   # https://github.com/aws/aws-parallelcluster/pull/6926
   for_each = {
     firehose      = "sts:ExternalId"
-    lakeformation = "aws:SourceAccount"
-    lambda        = "aws:SourceAccount"
+    lakeformation = null # AWS's own policy for it has no condition
+    lambda        = var.lambda_trust_source_account ? "aws:SourceAccount" : null
     scheduler     = "aws:SourceAccount"
   }
 
@@ -35,10 +35,14 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["${each.key}.amazonaws.com"]
     }
 
-    condition {
-      test     = "StringEquals"
-      variable = each.value
-      values   = [local.account_id]
+    dynamic "condition" {
+      for_each = each.value == null ? [] : [each.value]
+
+      content {
+        test     = "StringEquals"
+        variable = condition.value
+        values   = [local.account_id]
+      }
     }
 
     dynamic "condition" {
@@ -62,15 +66,15 @@ data "aws_iam_policy_document" "firehose" {
     sid     = "WriteRawObjectsAndErrors"
     actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
     resources = [
-      "${aws_s3_bucket.lake.arn}/${each.value.raw_prefix}*",
-      "${aws_s3_bucket.lake.arn}/${each.value.errors_prefix}*",
+      "${local.bucket.arn}/${each.value.raw_prefix}*",
+      "${local.bucket.arn}/${each.value.errors_prefix}*",
     ]
   }
 
   statement {
     sid       = "FindTheBucket"
     actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
-    resources = [aws_s3_bucket.lake.arn]
+    resources = [local.bucket.arn]
   }
 
   statement {
@@ -99,11 +103,16 @@ data "aws_iam_policy_document" "firehose" {
 resource "aws_iam_role" "firehose" {
   for_each = local.streams
 
-  name                 = "${each.value.name}-firehose"
+  name                 = "${each.value.name}-firehose${local.global_suffix}"
   description          = "Firehose stream ${each.value.name} writes raw objects"
   assume_role_policy   = data.aws_iam_policy_document.trust["firehose"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
+
+  # Who uses the role goes over to the new one before the old one is gone.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_iam_role_policy" "firehose" {
@@ -112,6 +121,10 @@ resource "aws_iam_role_policy" "firehose" {
   name   = "deliver"
   role   = aws_iam_role.firehose[each.key].id
   policy = data.aws_iam_policy_document.firehose[each.key].json
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # --- functions ---------------------------------------------------------------------------------------
@@ -124,28 +137,28 @@ locals {
         {
           sid       = "ReadRawObjects"
           actions   = ["s3:GetObject"]
-          resources = ["${aws_s3_bucket.lake.arn}/${stream.raw_prefix}*"]
+          resources = ["${local.bucket.arn}/${stream.raw_prefix}*"]
         },
         {
           # Landing files are read back, and copied into generations; big files go in parts.
           sid     = "PublishFiles"
           actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
           resources = [
-            "${aws_s3_bucket.lake.arn}/${stream.processed_prefix}*",
-            "${aws_s3_bucket.lake.arn}/${stream.rejected_prefix}*",
+            "${local.bucket.arn}/${stream.processed_prefix}*",
+            "${local.bucket.arn}/${stream.rejected_prefix}*",
           ]
         },
         {
           sid       = "ReadManifests"
           actions   = ["s3:GetObject"]
-          resources = ["${aws_s3_bucket.lake.arn}/${stream.manifests_prefix}*"]
+          resources = ["${local.bucket.arn}/${stream.manifests_prefix}*"]
         },
         {
           # Without it S3 answers 403 instead of 404 for a key that is not there. No prefix condition: a
           # request for one object carries no prefix to compare.
           sid       = "SeeWhetherObjectsExist"
           actions   = ["s3:ListBucket"]
-          resources = [aws_s3_bucket.lake.arn]
+          resources = [local.bucket.arn]
         },
         {
           sid       = "RegisterPartitions"
@@ -163,17 +176,17 @@ locals {
         {
           sid       = "MergeFiles"
           actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
-          resources = ["${aws_s3_bucket.lake.arn}/${stream.processed_prefix}*"]
+          resources = ["${local.bucket.arn}/${stream.processed_prefix}*"]
         },
         {
           sid       = "KeepManifests"
           actions   = ["s3:GetObject", "s3:PutObject"]
-          resources = ["${aws_s3_bucket.lake.arn}/${stream.manifests_prefix}*"]
+          resources = ["${local.bucket.arn}/${stream.manifests_prefix}*"]
         },
         {
           sid       = "ListFiles"
           actions   = ["s3:ListBucket"]
-          resources = [aws_s3_bucket.lake.arn]
+          resources = [local.bucket.arn]
         },
         {
           # The clean-up, and nothing else in this account, deletes files of the lake.
@@ -181,7 +194,7 @@ locals {
           actions = ["s3:DeleteObject"]
           resources = [
             for prefix in [stream.tables["json"].prefix, stream.tables["parquet"].prefix, stream.manifests_prefix] :
-            "${aws_s3_bucket.lake.arn}/${prefix}*"
+            "${local.bucket.arn}/${prefix}*"
           ]
         },
         {
@@ -198,7 +211,7 @@ locals {
           # The audit of the raw zone: what is rejected whole is in no table, and yet not overlooked.
           sid       = "ReadRejects"
           actions   = ["s3:GetObject"]
-          resources = ["${aws_s3_bucket.lake.arn}/${stream.rejected_prefix}*"]
+          resources = ["${local.bucket.arn}/${stream.rejected_prefix}*"]
         },
         {
           sid       = "QueueOverlookedObjects"
@@ -256,6 +269,14 @@ data "aws_iam_policy_document" "function" {
       sid       = "Encrypt"
       actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
       resources = [local.kms_key_arn]
+
+      # Through the services that hold what the function works with, and Lambda for its environment: nobody
+      # who gets hold of the role can decrypt anything else.
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [for service in ["lambda", "s3", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"]
+      }
     }
   }
 }
@@ -263,11 +284,21 @@ data "aws_iam_policy_document" "function" {
 resource "aws_iam_role" "function" {
   for_each = local.functions
 
-  name                 = each.value.name
+  name                 = "${each.value.name}${local.global_suffix}"
   description          = "${title(each.value.kind)} function of ${local.streams[each.value.stream].name}"
   assume_role_policy   = data.aws_iam_policy_document.trust["lambda"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
+
+  # Who uses the role goes over to the new one before the old one is gone.
+  lifecycle {
+    create_before_destroy = true
+
+    precondition {
+      condition     = length(distinct([for key in keys(local.given_tags) : lower(key)])) == length(local.given_tags)
+      error_message = "Two tags differ in case alone (of `tags` and the provider's default_tags): IAM takes them for one, and refuses roles that have both."
+    }
+  }
 }
 
 resource "aws_iam_role_policy" "function" {
@@ -276,6 +307,10 @@ resource "aws_iam_role_policy" "function" {
   name   = each.value.kind
   role   = aws_iam_role.function[each.key].id
   policy = data.aws_iam_policy_document.function[each.key].json
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # --- scheduler ---------------------------------------------------------------------------------------
@@ -305,15 +340,24 @@ data "aws_iam_policy_document" "scheduler" {
 }
 
 resource "aws_iam_role" "scheduler" {
-  name                 = "${var.name}-scheduler"
+  name                 = "${var.name}-scheduler${local.global_suffix}"
   description          = "Schedules of ${var.name} start the compact functions"
   assume_role_policy   = data.aws_iam_policy_document.trust["scheduler"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
+
+  # Who uses the role goes over to the new one before the old one is gone.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_iam_role_policy" "scheduler" {
   name   = "tick"
   role   = aws_iam_role.scheduler.id
   policy = data.aws_iam_policy_document.scheduler.json
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }

@@ -2,11 +2,11 @@
 
 locals {
   # Null wherever `kms_enabled` is off, which every resource takes for "the service's own key".
-  kms_key_arn = !var.kms_enabled ? null : var.kms_key_arn != null ? var.kms_key_arn : aws_kms_key.lake[0].arn
+  kms_key_arn = !var.kms_enabled ? null : var.kms_key != null ? var.kms_key.arn : aws_kms_key.lake[0].arn
 }
 
 data "aws_iam_policy_document" "kms" {
-  count = var.kms_enabled && var.kms_key_arn == null ? 1 : 0
+  count = var.kms_enabled && var.kms_key == null ? 1 : 0
 
   statement {
     sid       = "TheAccountAdministersIt"
@@ -20,14 +20,26 @@ data "aws_iam_policy_document" "kms" {
   }
 
   statement {
-    # S3 notifies and CloudWatch alarms publish without a role of ours.
-    sid       = "ServicesThatSendToEncryptedQueuesAndTopics"
+    # S3 and EventBridge send to queues without a role of ours. AWS grants them the key without a condition,
+    # and says of EventBridge that its requests carry no source: the queues' policies name the bucket.
+    sid       = "ServicesThatSendToEncryptedQueues"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = ["*"]
 
     principals {
       type        = "Service"
-      identifiers = ["s3.amazonaws.com", "cloudwatch.amazonaws.com"]
+      identifiers = ["events.amazonaws.com", "s3.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "AlarmsThatPublishToAnEncryptedTopic"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
     }
 
     condition {
@@ -56,7 +68,7 @@ data "aws_iam_policy_document" "kms" {
 }
 
 resource "aws_kms_key" "lake" {
-  count = var.kms_enabled && var.kms_key_arn == null ? 1 : 0
+  count = var.kms_enabled && var.kms_key == null ? 1 : 0
 
   description             = "Data of the ${var.name} lake"
   enable_key_rotation     = true
@@ -66,7 +78,7 @@ resource "aws_kms_key" "lake" {
 }
 
 resource "aws_kms_alias" "lake" {
-  count = var.kms_enabled && var.kms_key_arn == null ? 1 : 0
+  count = var.kms_enabled && var.kms_key == null ? 1 : 0
 
   name          = "alias/${var.name}"
   target_key_id = aws_kms_key.lake[0].key_id

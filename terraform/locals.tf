@@ -1,4 +1,5 @@
 data "aws_caller_identity" "current" {}
+data "aws_default_tags" "provider" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
@@ -8,10 +9,12 @@ locals {
   dns_suffix = data.aws_partition.current.dns_suffix
   region     = data.aws_region.current.id # `name` is deprecated from provider 6 on
 
-  tags = merge({ Project = var.name }, var.tags)
+  # IAM takes `Project` and `project` for one key, and refuses both on one role.
+  given_tags = merge(data.aws_default_tags.provider.tags, var.tags)
+  tags       = merge(contains([for key in keys(local.given_tags) : lower(key)], "project") ? {} : { Project = var.name }, var.tags)
 
-  bucket_name = coalesce(var.bucket_name, "${var.name}-${local.account_id}-${local.region}")
-  package_dir = coalesce(var.package_dir, "${path.module}/../dist")
+  # What a whole account shares, whatever the region: roles and dashboards.
+  global_suffix = "-${local.region}"
 
   catalog_file   = coalesce(var.catalog_file, "${path.module}/../src/clickstream_lake/catalogs/clickstream.json")
   catalog        = jsondecode(file(local.catalog_file))

@@ -1,6 +1,6 @@
 output "bucket" {
   description = "The lake's bucket."
-  value       = aws_s3_bucket.lake.id
+  value       = local.bucket.name
 }
 
 output "streams" {
@@ -10,7 +10,7 @@ output "streams" {
 
 output "database" {
   description = "Glue database of the tables."
-  value       = aws_glue_catalog_database.lake.name
+  value       = local.database
 }
 
 output "tables" {
@@ -34,12 +34,11 @@ output "functions" {
 }
 
 output "queues" {
-  description = "URLs of the queues of each stream: work, dead letters, and what Firehose could not deliver."
+  description = "URLs of the queues of each stream: work and dead letters."
   value = {
     for key in keys(local.streams) : key => {
       transform      = aws_sqs_queue.work["${key}-transform"].id
       transform_dead = aws_sqs_queue.dead["${key}-transform"].id
-      undelivered    = aws_sqs_queue.undelivered[key].id
       compact        = aws_sqs_queue.work["${key}-compact"].id
       compact_dead   = aws_sqs_queue.dead["${key}-compact"].id
     }
@@ -71,6 +70,16 @@ output "kms_key_arn" {
   value       = local.kms_key_arn
 }
 
+output "bucket_notifications" {
+  description = "What the bucket has to notify of, and whom: for the one notification of a bucket of yours, where bucket_notification_enabled is off."
+  value       = local.notifications
+}
+
+output "lake_formation_revokes" {
+  description = "With lake_formation_mode = \"strict\", the commands after which nobody reads by IAM alone: run them once, and again after adding a stream. One that finds nothing to revoke says so, and is done. Otherwise empty."
+  value       = local.lake_formation_revokes
+}
+
 output "commands" {
   description = "What to type next, per stream: send an event, query it, watch the functions, compact now, send dead letters back."
   value = {
@@ -82,7 +91,7 @@ output "commands" {
       ])
       query = join(" ", [
         "aws athena start-query-execution --region ${local.region} --work-group ${aws_athena_workgroup.lake.name}",
-        "--query-execution-context Database=${aws_glue_catalog_database.lake.name}",
+        "--query-execution-context Database=${local.database}",
         "--query-string 'SELECT event_type, COUNT(*) FROM ${stream.tables["parquet"].name} GROUP BY event_type'",
       ])
       follow_transform = "aws logs tail ${aws_cloudwatch_log_group.function["${key}-transform"].name} --region ${local.region} --follow"

@@ -42,17 +42,6 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
   })
 }
 
-# One message for each object that Firehose wrote to errors/: what nobody has looked at yet.
-resource "aws_sqs_queue" "undelivered" {
-  for_each = local.streams
-
-  name                      = "${each.value.name}-undelivered"
-  message_retention_seconds = 14 * 86400
-  sqs_managed_sse_enabled   = var.kms_enabled ? null : true
-  kms_master_key_id         = local.kms_key_arn
-  tags                      = local.tags
-}
-
 # Ticks that the scheduler could not hand over, and ticks that the compact function failed on.
 resource "aws_sqs_queue" "schedule_dead" {
   name                      = "${var.name}-schedule-dead"
@@ -66,12 +55,12 @@ locals {
   queues = merge(
     { for key in keys(local.functions) : key => aws_sqs_queue.work[key] },
     { for key in keys(local.functions) : "${key}-dead" => aws_sqs_queue.dead[key] },
-    { for key in keys(local.streams) : "${key}-undelivered" => aws_sqs_queue.undelivered[key] },
     { schedule-dead = aws_sqs_queue.schedule_dead },
   )
 
-  # Those that the bucket sends to.
-  notified_queues = flatten([for key in keys(local.streams) : ["${key}-transform", "${key}-undelivered"]])
+  # Those that the bucket sends to. S3 sends each a test message with every change of the notification,
+  # so each needs somebody who reads it.
+  notified_queues = [for key in keys(local.streams) : "${key}-transform"]
 }
 
 data "aws_iam_policy_document" "queue" {
@@ -93,7 +82,7 @@ data "aws_iam_policy_document" "queue" {
       condition {
         test     = "ArnEquals"
         variable = "aws:SourceArn"
-        values   = [aws_s3_bucket.lake.arn]
+        values   = [local.bucket.arn]
       }
 
       condition {

@@ -1,18 +1,34 @@
 # The lake's one bucket: raw/, processed/, rejected/, manifests/ and errors/ of every stream,
 # athena-results/ and artifacts/.
 
+locals {
+  bucket = {
+    name = var.create_bucket ? aws_s3_bucket.lake[0].bucket : var.bucket_name
+    arn  = var.create_bucket ? aws_s3_bucket.lake[0].arn : "arn:${local.partition}:s3:::${var.bucket_name}"
+  }
+}
+
 resource "aws_s3_bucket" "lake" {
   #checkov:skip=CKV_AWS_18:Access logs need a bucket that outlives this one; CloudTrail data events, an account's own choice, tell the same
   #checkov:skip=CKV_AWS_144:Copies in another region are an account's own choice; raw objects can be replayed
   #checkov:skip=CKV_AWS_145:KMS when kms_enabled; otherwise AES256
 
-  bucket        = local.bucket_name
+  count = var.create_bucket ? 1 : 0
+
+  bucket        = coalesce(var.bucket_name, "${var.name}-${local.account_id}-${local.region}")
   force_destroy = var.force_destroy
   tags          = local.tags
+
+  lifecycle {
+    # Another name would be another, empty bucket in place of this one.
+    ignore_changes = [bucket]
+  }
 }
 
 resource "aws_s3_bucket_ownership_controls" "lake" {
-  bucket = aws_s3_bucket.lake.id
+  count = var.create_bucket ? 1 : 0
+
+  bucket = local.bucket.name
 
   rule {
     object_ownership = "BucketOwnerEnforced"
@@ -20,7 +36,9 @@ resource "aws_s3_bucket_ownership_controls" "lake" {
 }
 
 resource "aws_s3_bucket_public_access_block" "lake" {
-  bucket = aws_s3_bucket.lake.id
+  count = var.create_bucket ? 1 : 0
+
+  bucket = local.bucket.name
 
   block_public_acls       = true
   block_public_policy     = true
@@ -29,7 +47,9 @@ resource "aws_s3_bucket_public_access_block" "lake" {
 }
 
 resource "aws_s3_bucket_versioning" "lake" {
-  bucket = aws_s3_bucket.lake.id
+  count = var.create_bucket ? 1 : 0
+
+  bucket = local.bucket.name
 
   versioning_configuration {
     status = "Enabled"
@@ -37,7 +57,9 @@ resource "aws_s3_bucket_versioning" "lake" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "lake" {
-  bucket = aws_s3_bucket.lake.id
+  count = var.create_bucket ? 1 : 0
+
+  bucket = local.bucket.name
 
   rule {
     bucket_key_enabled = var.kms_enabled
@@ -50,11 +72,13 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "lake" {
 }
 
 data "aws_iam_policy_document" "lake_bucket" {
+  count = var.create_bucket ? 1 : 0
+
   statement {
     sid       = "OnlyOverTls"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [aws_s3_bucket.lake.arn, "${aws_s3_bucket.lake.arn}/*"]
+    resources = [local.bucket.arn, "${local.bucket.arn}/*"]
 
     principals {
       type        = "*"
@@ -76,7 +100,7 @@ data "aws_iam_policy_document" "lake_bucket" {
       sid       = "RawObjectsStayForTheLaw"
       effect    = "Deny"
       actions   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
-      resources = [for stream in local.streams : "${aws_s3_bucket.lake.arn}/${stream.raw_prefix}*"]
+      resources = [for stream in local.streams : "${local.bucket.arn}/${stream.raw_prefix}*"]
 
       principals {
         type        = "*"
@@ -87,15 +111,19 @@ data "aws_iam_policy_document" "lake_bucket" {
 }
 
 resource "aws_s3_bucket_policy" "lake" {
-  bucket = aws_s3_bucket.lake.id
-  policy = data.aws_iam_policy_document.lake_bucket.json
+  count = var.create_bucket ? 1 : 0
+
+  bucket = local.bucket.name
+  policy = data.aws_iam_policy_document.lake_bucket[0].json
 
   # S3 refuses a policy while the public access block is being changed.
   depends_on = [aws_s3_bucket_public_access_block.lake]
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "lake" {
-  bucket = aws_s3_bucket.lake.id
+  count = var.bucket_lifecycle_enabled ? 1 : 0
+
+  bucket = local.bucket.name
 
   dynamic "rule" {
     for_each = var.raw_glacier_days != null || var.raw_retention_days != null ? local.streams : {}
@@ -190,6 +218,28 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
       noncurrent_version_expiration {
         noncurrent_days = rule.value
       }
+
+      # What the clean-up deletes leaves a marker behind, and every listing walks over it.
+      expiration {
+        expired_object_delete_marker = true
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = var.bucket_expiration_rules
+
+    content {
+      id     = "beside-the-lake-${trimsuffix(replace(rule.key, "/", "-"), "-")}"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      expiration {
+        days = rule.value
+      }
     }
   }
 
@@ -226,29 +276,43 @@ locals {
   )
 }
 
+locals {
+  notifications = concat(
+    [
+      for key, stream in local.streams : {
+        id            = "${key}-raw"
+        queue_arn     = aws_sqs_queue.work["${key}-transform"].arn
+        events        = ["s3:ObjectCreated:*"]
+        filter_prefix = stream.raw_prefix
+        filter_suffix = ".gz"
+      }
+    ],
+    [
+      for key, stream in local.streams : {
+        id            = "${key}-errors"
+        queue_arn     = aws_sqs_queue.work["${key}-transform"].arn # whose function counts them
+        events        = ["s3:ObjectCreated:*"]
+        filter_prefix = stream.errors_prefix
+        filter_suffix = ""
+      }
+    ],
+  )
+}
+
 resource "aws_s3_bucket_notification" "lake" {
-  bucket = aws_s3_bucket.lake.id
+  count = var.bucket_notification_enabled ? 1 : 0
+
+  bucket = local.bucket.name
 
   dynamic "queue" {
-    for_each = local.streams
+    for_each = local.notifications
 
     content {
-      id            = "${queue.key}-raw"
-      queue_arn     = aws_sqs_queue.work["${queue.key}-transform"].arn
-      events        = ["s3:ObjectCreated:*"]
-      filter_prefix = queue.value.raw_prefix
-      filter_suffix = ".gz"
-    }
-  }
-
-  dynamic "queue" {
-    for_each = local.streams
-
-    content {
-      id            = "${queue.key}-errors"
-      queue_arn     = aws_sqs_queue.undelivered[queue.key].arn
-      events        = ["s3:ObjectCreated:*"]
-      filter_prefix = queue.value.errors_prefix
+      id            = queue.value.id
+      queue_arn     = queue.value.queue_arn
+      events        = queue.value.events
+      filter_prefix = queue.value.filter_prefix
+      filter_suffix = queue.value.filter_suffix
     }
   }
 

@@ -1,15 +1,10 @@
 # Optional: the functions run only code that this account's signing profile signed.
 
-locals {
-  # Everything that Lambda would have to check: both functions and the layer.
-  signed_packages = var.code_signing_enabled ? merge(local.function_zips, { layer = local.layer_zip }) : {}
-}
-
 resource "aws_signer_signing_profile" "lake" {
   count = var.code_signing_enabled ? 1 : 0
 
-  # The service takes letters, digits and underscores.
-  name        = replace("${var.name}_code", "-", "_")
+  # The service takes letters, digits and underscores, and keeps a name for ever: destroying only cancels.
+  name_prefix = replace("${var.name}_", "-", "_")
   platform_id = "AWSLambda-SHA384-ECDSA"
   tags        = local.tags
 }
@@ -30,39 +25,55 @@ resource "aws_lambda_code_signing_config" "lake" {
 
 # The signer reads from and writes to the bucket.
 resource "aws_s3_object" "unsigned" {
-  for_each = local.signed_packages
+  for_each = var.code_signing_enabled && var.release == null ? local.package_files : {}
 
-  bucket      = aws_s3_bucket.lake.id
-  key         = "${local.artifacts_prefix}unsigned/${each.key}-${substr(filesha256(each.value), 0, 16)}.zip"
+  bucket      = local.bucket.name
+  key         = "${local.artifacts_prefix}unsigned/${each.key}-${substr(local.package_sums[each.key], 0, 16)}.zip"
   source      = each.value
   source_hash = filebase64sha256(each.value)
-  tags        = local.tags
 
-  depends_on = [aws_s3_bucket_versioning.lake]
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+
+  depends_on = [
+    aws_s3_bucket_policy.lake,
+    aws_s3_bucket_server_side_encryption_configuration.lake,
+    aws_s3_bucket_versioning.lake,
+  ]
 }
 
 resource "aws_signer_signing_job" "package" {
-  for_each = local.signed_packages
+  # Everything that Lambda would have to check: both functions and the layer.
+  for_each = var.code_signing_enabled ? toset(local.packages) : []
 
   profile_name = aws_signer_signing_profile.lake[0].name
 
   source {
     s3 {
-      bucket  = aws_s3_object.unsigned[each.key].bucket
-      key     = aws_s3_object.unsigned[each.key].key
-      version = aws_s3_object.unsigned[each.key].version_id
+      bucket  = local.bucket.name
+      key     = local.unsigned[each.key].key
+      version = local.unsigned[each.key].version_id
     }
   }
 
   destination {
     s3 {
-      bucket = aws_s3_bucket.lake.id
+      bucket = local.bucket.name
       prefix = "${local.artifacts_prefix}signed/${each.key}-"
     }
   }
 }
 
 locals {
+  # What to sign: uploaded, or copied from the release.
+  unsigned = merge(
+    { for package, object in aws_s3_object.unsigned : package => { key = object.key, version_id = object.version_id } },
+    { for package, copy in aws_s3_object_copy.package : package => { key = copy.key, version_id = copy.version_id } },
+  )
+
   # Where each signed package is; empty while signing is off.
   signed_keys = { for package, job in aws_signer_signing_job.package : package => one(one(job.signed_object).s3).key }
 }

@@ -1,7 +1,7 @@
 # What the lake is called, and where its parts come from.
 
 variable "name" {
-  description = "Prefix of every resource's name. Two lakes in one account and region need different names."
+  description = "Prefix of every resource's name. Lakes of one account and region need different names; in different regions they may have the same. Decide before the first event: bucket and database keep the names of their first apply."
   type        = string
   default     = "clickstream"
 
@@ -28,8 +28,44 @@ variable "bucket_name" {
   default     = null
 
   validation {
+    condition     = var.create_bucket || var.bucket_name != null
+    error_message = "Without create_bucket, bucket_name must say which bucket is there."
+  }
+
+  validation {
     condition     = var.bucket_name == null || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket_name))
     error_message = "bucket_name must have 3 to 63 lower-case letters, digits and hyphens (dots break TLS to virtual-hosted buckets)."
+  }
+}
+
+variable "create_bucket" {
+  description = "Create the bucket. Off, `bucket_name` names one of yours in this region: its policy, encryption, versioning and public access stay your business, while its notification and lifecycle become the lake's, and what it had of either is replaced."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "bucket_notification_enabled" {
+  description = "Set the bucket's notification. Off, for a bucket of yours that notifies others, too: put what the output `bucket_notifications` lists into its one configuration, or no event is ever transformed."
+  type        = bool
+  default     = true
+  nullable    = false
+
+  validation {
+    condition     = var.bucket_notification_enabled || !var.create_bucket
+    error_message = "bucket_notification_enabled can be off only for a bucket of yours (create_bucket = false)."
+  }
+}
+
+variable "bucket_lifecycle_enabled" {
+  description = "Set the bucket's lifecycle. Off, for a bucket of yours with rules of its own: nothing of the lake expires by this module then, and no rule may expire `processed/` or `manifests/`."
+  type        = bool
+  default     = true
+  nullable    = false
+
+  validation {
+    condition     = var.bucket_lifecycle_enabled || !var.create_bucket
+    error_message = "bucket_lifecycle_enabled can be off only for a bucket of yours (create_bucket = false)."
   }
 }
 
@@ -40,14 +76,26 @@ variable "force_destroy" {
 }
 
 variable "database_name" {
-  description = "Name of the Glue database that the tables go into."
+  description = "Name of the Glue database that the tables go into. By default `name`, with underscores for hyphens."
   type        = string
-  default     = "clickstream"
+  default     = null
 
   validation {
-    condition     = can(regex("^[a-z0-9_]{1,255}$", var.database_name))
+    condition     = var.database_name == null || can(regex("^[a-z0-9_]{1,255}$", var.database_name))
     error_message = "database_name must have 1 to 255 lower-case letters, digits and underscores, as Athena wants them."
   }
+
+  validation {
+    condition     = var.create_database || var.database_name != null
+    error_message = "Without create_database, database_name must say which database is there."
+  }
+}
+
+variable "create_database" {
+  description = "Create the Glue database. Off, `database_name` names one that is there: only the tables are made."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "catalog_file" {
@@ -66,16 +114,40 @@ variable "catalog_file" {
 }
 
 variable "package_dir" {
-  description = "Directory that `make package` filled: transform.zip, compact.zip, layer-<architecture>.zip and catalog.sha256. By default `dist` beside this directory."
+  description = "Directory that `make package` or `clickstream package` filled: transform.zip, compact.zip, layer-<architecture>.zip and catalog.sha256. By default `dist` beside this directory."
   type        = string
   default     = null
 
   validation {
-    condition = alltrue([
+    condition = var.release != null || alltrue([
       for file in ["transform.zip", "compact.zip", "layer-${var.architecture}.zip", "catalog.sha256"] :
       fileexists("${coalesce(var.package_dir, "${path.module}/../dist")}/${file}")
     ])
-    error_message = "package_dir lacks transform.zip, compact.zip, layer-${var.architecture}.zip or catalog.sha256. Run `make package` in a checkout of this module's version; where the module comes from elsewhere, copy its dist/ and let package_dir name the copy."
+    error_message = "package_dir lacks transform.zip, compact.zip, layer-${var.architecture}.zip or catalog.sha256. Run `make package` in a checkout of this module's version; where the module comes from elsewhere, fill a directory by `clickstream package` and name it, or name a `release`."
+  }
+
+  validation {
+    condition     = var.release == null || var.package_dir == null
+    error_message = "Name a release or a package_dir, not both."
+  }
+}
+
+variable "release" {
+  description = "Where in S3 a release's files are, instead of `package_dir`: `{ location = \"<bucket>/<prefix>\", checksums = file(\"SHA256SUMS\") }`, of any region. They are copied into the lake's bucket, and refused if they are not what the checksums say."
+  type        = object({ location = string, checksums = string })
+  default     = null
+
+  validation {
+    condition     = var.release == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*[^/]$", var.release.location))
+    error_message = "release.location must be a bucket and a prefix without slashes around it, such as my-releases/clickstream/v0.2.0."
+  }
+
+  validation {
+    condition = var.release == null || alltrue([
+      for name in ["transform.zip", "compact.zip", "layer-${var.architecture}.zip", "catalog.sha256"] :
+      can(regex("(?m)^[0-9a-f]{64} [ *]${replace(name, ".", "\\.")}$", var.release.checksums))
+    ])
+    error_message = "release.checksums must be the text of the release's SHA256SUMS, with transform.zip, compact.zip, layer-${var.architecture}.zip and catalog.sha256."
   }
 }
 
@@ -100,6 +172,12 @@ variable "streams" {
   validation {
     condition     = length(var.streams) >= 1 && length(var.streams) <= 10
     error_message = "streams must hold 1 to 10 streams."
+  }
+
+  validation {
+    # A role's name has 64 characters: lake, stream, "transform" and the longest region's name.
+    condition     = alltrue([for key in keys(var.streams) : length(var.name) + length(key) <= 37])
+    error_message = "name and a stream's key may have 37 characters together: roles are named after both, the function and the region."
   }
 
   validation {

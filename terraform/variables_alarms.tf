@@ -6,14 +6,14 @@ variable "alarms_enabled" {
   default     = true
 }
 
-variable "alarm_topic_arn" {
-  description = "SNS topic that alarms go to; by default one is created. An own topic's policy must let cloudwatch.amazonaws.com publish."
-  type        = string
+variable "alarm_topic" {
+  description = "SNS topic that alarms go to, as `{ arn = ... }`; by default one is created. It may be made in the same configuration. An own topic's policy must let cloudwatch.amazonaws.com publish."
+  type        = object({ arn = string })
   default     = null
 
   validation {
-    condition     = var.alarm_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.alarm_topic_arn))
-    error_message = "alarm_topic_arn must be the ARN of a standard SNS topic."
+    condition     = var.alarm_topic == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.alarm_topic.arn))
+    error_message = "alarm_topic must have the ARN of a standard SNS topic."
   }
 }
 
@@ -28,8 +28,8 @@ variable "alarm_emails" {
   }
 
   validation {
-    condition     = length(var.alarm_emails) == 0 || (var.alarms_enabled && var.alarm_topic_arn == null)
-    error_message = "alarm_emails subscribe to the topic that is created here: they need alarms_enabled, and no alarm_topic_arn."
+    condition     = length(var.alarm_emails) == 0 || (var.alarms_enabled && var.alarm_topic == null)
+    error_message = "alarm_emails subscribe to the topic that is created here: they need alarms_enabled, and no alarm_topic."
   }
 }
 
@@ -51,12 +51,12 @@ variable "alarm_reject_percent" {
 }
 
 variable "alarm_queue_age_seconds" {
-  description = "Alarm when a raw object waits longer than this for the transform function."
+  description = "Alarm when a raw object waits longer than this for the transform function; by default five minutes more than a message stays hidden whose function was killed."
   type        = number
-  default     = 900
+  default     = null
 
   validation {
-    condition     = var.alarm_queue_age_seconds >= 60 && floor(var.alarm_queue_age_seconds) == var.alarm_queue_age_seconds
+    condition     = var.alarm_queue_age_seconds == null ? true : var.alarm_queue_age_seconds >= 60 && floor(var.alarm_queue_age_seconds) == var.alarm_queue_age_seconds
     error_message = "alarm_queue_age_seconds must be a whole number of at least 60."
   }
 }

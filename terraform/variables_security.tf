@@ -6,20 +6,27 @@ variable "kms_enabled" {
   default     = false
 }
 
-variable "kms_key_arn" {
-  description = "KMS key to use while kms_enabled; by default one is created. An own key's policy must let the services in: see kms.tf."
-  type        = string
+variable "kms_key" {
+  description = "KMS key to use while kms_enabled, as `{ arn = ... }`; by default one is created. It may be made in the same configuration. An own key's policy must let the services in: see kms.tf."
+  type        = object({ arn = string })
   default     = null
 
   validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a key (not of an alias)."
+    condition     = var.kms_key == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key.arn))
+    error_message = "kms_key must have the ARN of a key (not of an alias)."
   }
 
   validation {
-    condition     = var.kms_key_arn == null || var.kms_enabled
-    error_message = "kms_key_arn has no effect unless kms_enabled is true."
+    condition     = var.kms_key == null || var.kms_enabled
+    error_message = "kms_key has no effect unless kms_enabled is true."
   }
+}
+
+variable "lambda_trust_source_account" {
+  description = "Whether the functions' roles trust Lambda only on behalf of this account (`aws:SourceAccount`). AWS does not document that Lambda always says so: should it refuse a role (\"cannot be assumed\"), turn this off. Nothing gets in by that: a role is given to functions of its own account only."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "log_retention_days" {
@@ -57,19 +64,41 @@ variable "code_signing_enabled" {
 }
 
 variable "lake_formation_enabled" {
-  description = "Register the bucket with Lake Formation and grant access to the tables there. Whoever applies this must be a Lake Formation administrator."
+  description = "Register the bucket's tables with Lake Formation, and grant the readers access there. Whoever applies this must be a Lake Formation administrator."
   type        = bool
   default     = false
+
+  validation {
+    condition     = !var.lake_formation_enabled || var.create_bucket
+    error_message = "lake_formation_enabled registers the whole bucket, so it needs a bucket of the lake's own (create_bucket)."
+  }
+}
+
+variable "lake_formation_mode" {
+  description = "`hybrid`: Lake Formation decides about each of `lake_formation_readers`, which see their columns only, whatever IAM allows them; everybody else reads as before, by IAM alone. `strict`: nobody reads by IAM alone, once somebody has run the commands of the output `lake_formation_revokes`: Terraform cannot, and until then IAM alone suffices as before."
+  type        = string
+  default     = "hybrid"
+  nullable    = false
+
+  validation {
+    condition     = contains(["hybrid", "strict"], var.lake_formation_mode)
+    error_message = "lake_formation_mode must be hybrid or strict."
+  }
 }
 
 variable "lake_formation_readers" {
-  description = "Principals (ARNs of roles, users or groups) that may read the tables through Lake Formation."
-  type        = set(string)
-  default     = []
+  description = "Principals that may read the tables through Lake Formation: a name of your choice => its ARN. Roles and users; with the mode `strict` groups, too."
+  type        = map(string)
+  default     = {}
 
   validation {
-    condition     = alltrue([for arn in var.lake_formation_readers : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user|group|saml-provider)/.+$", arn))])
+    condition     = alltrue([for arn in values(var.lake_formation_readers) : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user|group|saml-provider)/.+$", arn))])
     error_message = "lake_formation_readers must be ARNs of IAM principals."
+  }
+
+  validation {
+    condition     = var.lake_formation_mode == "strict" || alltrue([for arn in values(var.lake_formation_readers) : can(regex(":(role|user)/", arn))])
+    error_message = "With the mode hybrid, lake_formation_readers must be roles and users: Lake Formation takes no others for it."
   }
 
   validation {
@@ -79,7 +108,7 @@ variable "lake_formation_readers" {
 }
 
 variable "lake_formation_excluded_columns" {
-  description = "Columns that those readers do not see."
+  description = "Columns that `lake_formation_readers` do not see. Whoever else can read a table sees all of them."
   type        = set(string)
   default     = []
 

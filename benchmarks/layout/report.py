@@ -1,11 +1,14 @@
 """What an engine reads of each layout, as a page."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from benchmarks import report
-from benchmarks.layout.run import LANDED, QUERIES, SETTINGS, Measurement
+from benchmarks.layout.receiving import Received
+from benchmarks.layout.run import LANDED, SETTINGS, Measurement
+from benchmarks.layout.suite import QUERIES
 from benchmarks.report import MB
 from benchmarks.results import Results
 from benchmarks.scan.layouts import LayoutFigures
@@ -39,7 +42,39 @@ def page(results: Results[Measurement], _images: str) -> str:
         report.table(header, [stored, cpu, *shares]),
         "In bytes:",
         report.table(header, sizes),
+        *_receiving(msgspec.convert(results.facts["receiving"], list[Received])),
     )
+
+
+def _receiving(found: Sequence[Received]) -> Iterator[str]:
+    """A table for each kind of buffers: a row for each question, a column for each moment."""
+    if not found:
+        return
+    yield "## A day that still receives"
+    yield (
+        "What a Trino read of the day so far, as a share of what it read of the landing files "
+        "alone: the planner ticks each hour on the hour, and what has landed since lies beside the "
+        "merged files."
+    )
+    for buffers in dict.fromkeys(one.buffers for one in found):
+        mine = [one for one in found if one.buffers == buffers]
+        moments = {one.at: f"{one.merged} + {one.loose} / {one.landing}" for one in mine}
+        shares = {(one.query, one.hour, one.at): _share(one) for one in mine}
+        rows = [
+            [_title(query, hour), *(shares[query, hour, at] for at in moments)]
+            for query, hour in dict.fromkeys((one.query, one.hour) for one in mine)
+        ]
+        yield f"Firehose's buffers: {buffers}."
+        yield report.table(
+            ["", *moments], [["files: merged + loose / landing", *moments.values()], *rows]
+        )
+
+
+def _share(one: Received) -> str:
+    """Of the landing files' bytes; bytes, where of those none were read."""
+    if not one.scanned_landing:
+        return f"{one.scanned:,} B / 0 B"
+    return f"{one.scanned / one.scanned_landing:.1%}"
 
 
 def draw(_results: Results[Measurement], _directory: Path) -> list[Path]:

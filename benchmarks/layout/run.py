@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.layout.receiving import BUFFERS, Buffers, receive
+from benchmarks.layout.suite import QUERIES
 from benchmarks.results import Results
 from benchmarks.scan.layouts import Layout, Spec, land, raw_objects
 from benchmarks.scan.run import Ask, BenchmarkError, Question, look_into
 from benchmarks.scan.stage import Target
-from benchmarks.scan.suite import EXPORT, SUITE, Facts, Query
+from benchmarks.scan.suite import Facts, Query
 from clickstream_lake.compact.merge.merging import Input
 from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.lake.catalog import ClusterTerm, load_catalog
@@ -61,41 +63,6 @@ SETTINGS: Final = (
     Setting("pages_5000", "5,000 rows a page", {"page_rows": 5_000}),
 )
 
-_OF_SCAN: Final = {query.name: query for query in SUITE}
-QUERIES: Final = (
-    _OF_SCAN["one column"],
-    Query(
-        "one hour",
-        "Distinct pages of one hour",
-        "SELECT COUNT(DISTINCT page_url) AS pages FROM {table} WHERE {ts} >= TIMESTAMP '{hour}' "
-        "AND {ts} < TIMESTAMP '{hour}' + INTERVAL '1' HOUR",
-    ),
-    Query(
-        "one type in one hour",
-        "Purchases of one hour, all columns",
-        "SELECT * FROM {table} WHERE event_type = 'purchase' AND {ts} >= TIMESTAMP '{hour}' "
-        "AND {ts} < TIMESTAMP '{hour}' + INTERVAL '1' HOUR",
-    ),
-    Query(
-        "event by id",
-        "One event by its id, all columns",
-        "SELECT * FROM {table} WHERE event_id = '{event_id}'",
-    ),
-    Query(
-        "session by id",
-        "One session by its id, all columns",
-        "SELECT * FROM {table} WHERE session_id = '{session_id}'",
-    ),
-    _OF_SCAN["top pages"],
-    Query(
-        "revenue",
-        "Revenue by hour",
-        "SELECT date_trunc('hour', {ts}) AS hour, ROUND(SUM(price * quantity), 2) AS revenue "
-        "FROM {table} WHERE event_type = 'purchase' GROUP BY 1",
-    ),
-    _OF_SCAN[EXPORT],
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -123,8 +90,9 @@ def run(
     say: Callable[[str], None],
     workdir: Path | None = None,
     settings: Sequence[Setting] = SETTINGS,
+    buffers: Sequence[Buffers] = BUFFERS,
 ) -> Results[Measurement]:
-    """Ask all queries of the landing files, and of the day as merged in each setting.
+    """Ask all queries of the landing files, of the day as merged in each setting, and on its way.
 
     Args:
         spec: the data, of one day.
@@ -133,6 +101,7 @@ def run(
         say: called with a line about each step.
         workdir: where the files are made, and removed again.
         settings: the ways to merge.
+        buffers: Firehose's, in a day that still receives.
 
     Raises:
         BenchmarkError: a layout answers with other rows than the landing files.
@@ -157,7 +126,13 @@ def run(
                     one = Measurement(layout.name, query.name, hour, asked.scanned, asked.rows)
                     found.append(one)
     asked_for = {"target": target.name, **asdict(spec), "start": spec.start.isoformat()}
-    seen = {"json_bytes": json_bytes, "layouts": figures, "busiest": facts.hour}
+    received = receive(spec, target, ask, say=say, workdir=workdir, buffers=buffers)
+    seen = {
+        "json_bytes": json_bytes,
+        "layouts": figures,
+        "busiest": facts.hour,
+        "receiving": [asdict(one) for one in received],
+    }
     return Results("layout", asked_for, found, seen)
 
 

@@ -12,6 +12,7 @@ from benchmarks.results import Results
 from benchmarks.scan.layouts import LayoutFigures
 from benchmarks.scan.run import Measurement
 from benchmarks.scan.suite import SUITE
+from clickstream_lake.operate.costs.prices import athena_dollars
 from clickstream_lake.sandbox.athena import billing
 
 QUERIES: Final = tuple(query.name for query in SUITE)
@@ -93,7 +94,7 @@ def compaction_cost(small: LayoutFigures, compacted: LayoutFigures) -> Compactio
 
 def billed_dollars(measurement: Measurement) -> float:
     """What Athena charges for one query: rounded up, with its minimum."""
-    return billing.dollars(billing.billed_bytes(measurement.scanned))
+    return athena_dollars(billing.billed_bytes(measurement.scanned))
 
 
 def query_dollars(measurement: Measurement) -> float:
@@ -103,7 +104,7 @@ def query_dollars(measurement: Measurement) -> float:
 
 def scale_dollars(measurement: Measurement) -> float:
     """Price one query by its bytes alone, without rounding and minimum, as large tables pay."""
-    return billing.dollars(measurement.scanned)
+    return athena_dollars(measurement.scanned)
 
 
 def break_even(cost: float, saving: float) -> float:

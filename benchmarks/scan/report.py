@@ -66,7 +66,7 @@ def page(results: Results[Measurement], images: str) -> str:
         bytes=_by_layout(found, lambda one: size(one.scanned)),
         ratios=report.table(["query", *_RATIOS], ratios),
         dollars=_dollars(found),
-        athena_tb=billing.DOLLARS_PER_TERABYTE,
+        athena_tb=prices.ATHENA_TB,
         athena_minimum=billing.MINIMUM_BYTES // billing.MEGABYTE,
         break_even=_break_even(found),
         **_break_even_sums(found),

@@ -26,6 +26,7 @@ from clickstream_lake.engine.server import Trino, free_port
 from clickstream_lake.errors import ToolkitError
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.operate import query as athena
+from clickstream_lake.operate.costs.prices import athena_dollars
 from clickstream_lake.sandbox.athena.engine import QueryEngine
 from clickstream_lake.sandbox.athena.rules import trino_476 as rules
 from clickstream_lake.sandbox.resources import Credentials, make_private
@@ -214,7 +215,9 @@ def _ask(
     say(f"predicting {len(questions)} queries")
     with closing(QueryEngine(s3=target.s3, glue=target.glue)) as engine:
         estimates = [engine.estimate(one.sql, target.database) for one in questions]
-        if not confirm(sum(estimate.dollars for estimate in estimates), len(questions)):
+        if not confirm(
+            athena_dollars(sum(each.billed_bytes for each in estimates)), len(questions)
+        ):
             raise BenchmarkError("stopped before any query was run")
         found = []
         for one, estimate in zip(questions, estimates, strict=True):
@@ -286,13 +289,13 @@ def look_into(spec: Spec, layout: Layout) -> Facts:
     purchases = rows.filter(pc.field("event_type") == "purchase")
     return Facts(
         event_id=rows["event_id"][rows.num_rows // 2].as_py(),
-        session_id=_most(rows["session_id"]),
-        hour=_most(pc.strftime(purchases["event_ts"], "%Y-%m-%d %H:00:00")),
+        session_id=most(rows["session_id"]),
+        hour=most(pc.strftime(purchases["event_ts"], "%Y-%m-%d %H:00:00")),
         day=day,
     )
 
 
-def _most(values: Any) -> str:  # noqa: ANN401 - pyarrow is untyped
+def most(values: Any) -> str:  # noqa: ANN401 - pyarrow is untyped
     """The most frequent value; of several, the first by name."""
     counts = pc.value_counts(values).to_pylist()
     return str(min(counts, key=lambda entry: (-entry["counts"], entry["values"]))["values"])

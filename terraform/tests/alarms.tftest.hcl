@@ -16,12 +16,12 @@ run "alarms_go_to_a_topic_of_their_own" {
   }
 
   assert {
-    condition     = alltrue([for alarm in merge(aws_cloudwatch_metric_alarm.lake, aws_cloudwatch_metric_alarm.reject_ratio) : alarm.alarm_actions == toset([aws_sns_topic.alarms[0].arn])])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.lake), values(aws_cloudwatch_metric_alarm.reject_ratio), values(aws_cloudwatch_metric_alarm.compaction_silent)) : alarm.alarm_actions == toset([aws_sns_topic.alarms[0].arn])])
     error_message = "Every alarm must reach the topic."
   }
 
   assert {
-    condition     = alltrue([for alarm in merge(aws_cloudwatch_metric_alarm.lake, aws_cloudwatch_metric_alarm.reject_ratio) : length(alarm.alarm_description) > 40])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.lake), values(aws_cloudwatch_metric_alarm.reject_ratio), values(aws_cloudwatch_metric_alarm.compaction_silent)) : length(alarm.alarm_description) > 40])
     error_message = "Every alarm must say what to do."
   }
 
@@ -83,11 +83,67 @@ run "alarms_watch_each_stream" {
   }
 }
 
+run "the_queue_may_be_as_old_as_a_killed_function_makes_it" {
+  command = plan
+
+  variables {
+    transform_timeout_seconds      = 120
+    transform_batch_window_seconds = 10
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.lake["events-queue-age"].threshold == 6 * 120 + 10 + 300
+    error_message = "One killed invocation hides its messages for the visibility timeout: that is no reason to wake anybody."
+  }
+}
+
+run "plans_are_watched_at_the_schedules_pace" {
+  command = plan
+
+  variables {
+    compact_schedule = "rate(90 minutes)"
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.lake["events-compaction-lag"].period == 7200 &&
+      alltrue([for query in aws_cloudwatch_metric_alarm.compaction_silent["events"].metric_query : one(query.metric).period == 7200 if query.expression == null])
+    )
+    error_message = "A period must hold a plan, or the alarm would go on and off between two."
+  }
+}
+
+run "a_daily_schedule_is_watched_for_lag_alone" {
+  command = plan
+
+  variables {
+    compact_schedule = "cron(0 3 * * ? *)"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.lake["events-compaction-lag"].period == 86400 && length(aws_cloudwatch_metric_alarm.compaction_silent) == 0
+    error_message = "Of a cron expression nobody here knows the interval."
+  }
+}
+
+run "no_plan_is_missed_where_none_is_wanted" {
+  command = plan
+
+  variables {
+    compact_enabled = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.compaction_silent) == 0
+    error_message = "A schedule that is turned off is silent, and well."
+  }
+}
+
 run "an_own_topic_is_used" {
   command = plan
 
   variables {
-    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:pager"
+    alarm_topic = { arn = "arn:aws:sns:eu-central-1:123456789012:pager" }
   }
 
   assert {
@@ -105,7 +161,7 @@ run "alarms_and_dashboard_off" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.lake) + length(aws_cloudwatch_metric_alarm.reject_ratio) + length(aws_sns_topic.alarms) + length(aws_cloudwatch_dashboard.lake) == 0
+    condition     = length(aws_cloudwatch_metric_alarm.lake) + length(aws_cloudwatch_metric_alarm.reject_ratio) + length(aws_cloudwatch_metric_alarm.compaction_silent) + length(aws_sns_topic.alarms) + length(aws_cloudwatch_dashboard.lake) == 0
     error_message = "Off, they must cost nothing."
   }
 }

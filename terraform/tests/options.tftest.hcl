@@ -39,7 +39,7 @@ run "streams_have_prefixes_and_tables_of_their_own" {
   }
 
   assert {
-    condition     = length(aws_s3_bucket_notification.lake.queue) == 4
+    condition     = length(aws_s3_bucket_notification.lake[0].queue) == 4
     error_message = "The bucket must notify of each stream's raw objects and errors."
   }
 
@@ -120,10 +120,10 @@ run "kms_on" {
 
   assert {
     condition = alltrue([
-      one(one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms",
-      one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).bucket_key_enabled,
+      one(one(aws_s3_bucket_server_side_encryption_configuration.lake[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms",
+      one(aws_s3_bucket_server_side_encryption_configuration.lake[0].rule).bucket_key_enabled,
       aws_kms_key.lake[0].enable_key_rotation,
-      alltrue([for queue in [aws_sqs_queue.work["events-transform"], aws_sqs_queue.dead["events-transform"], aws_sqs_queue.undelivered["events"], aws_sqs_queue.work["events-compact"], aws_sqs_queue.dead["events-compact"], aws_sqs_queue.schedule_dead] : queue.kms_master_key_id == aws_kms_key.lake[0].arn]),
+      alltrue([for queue in [aws_sqs_queue.work["events-transform"], aws_sqs_queue.dead["events-transform"], aws_sqs_queue.work["events-compact"], aws_sqs_queue.dead["events-compact"], aws_sqs_queue.schedule_dead] : queue.kms_master_key_id == aws_kms_key.lake[0].arn]),
       alltrue([for group in [aws_cloudwatch_log_group.function["events-transform"], aws_cloudwatch_log_group.function["events-compact"], aws_cloudwatch_log_group.firehose["events"]] : group.kms_key_id == aws_kms_key.lake[0].arn]),
       aws_lambda_function.function["events-transform"].kms_key_arn == aws_kms_key.lake[0].arn,
       aws_sns_topic.alarms[0].kms_master_key_id == aws_kms_key.lake[0].arn,
@@ -136,6 +136,20 @@ run "kms_on" {
   assert {
     condition     = alltrue([for document in [data.aws_iam_policy_document.function["events-transform"], data.aws_iam_policy_document.function["events-compact"], data.aws_iam_policy_document.firehose["events"], data.aws_iam_policy_document.scheduler] : contains([for statement in document.statement : statement.sid], "Encrypt")])
     error_message = "Every role must be allowed to use the key."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for document in [data.aws_iam_policy_document.function["events-transform"], data.aws_iam_policy_document.function["events-compact"], data.aws_iam_policy_document.firehose["events"]] : [
+        for statement in document.statement : [for condition in statement.condition : condition.variable] == ["kms:ViaService"] if statement.sid == "Encrypt"
+      ]
+    ]))
+    error_message = "A role that works with data may use the key through the services that hold it, and not by itself."
+  }
+
+  assert {
+    condition     = [for statement in data.aws_iam_policy_document.kms[0].statement : statement.sid if length(statement.condition) == 0] == ["TheAccountAdministersIt", "ServicesThatSendToEncryptedQueues"]
+    error_message = "Services that do not say on whose behalf they ask must not be asked for it."
   }
 }
 
@@ -153,7 +167,7 @@ run "kms_with_an_own_key" {
 
   variables {
     kms_enabled = true
-    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111"
+    kms_key     = { arn = "arn:aws:kms:eu-central-1:123456789012:key/11111111-1111-1111-1111-111111111111" }
   }
 
   assert {
@@ -197,12 +211,12 @@ run "legal_retention" {
   }
 
   assert {
-    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : rule.filter[0].prefix => rule.noncurrent_version_expiration[0].noncurrent_days if length(rule.noncurrent_version_expiration) > 0 } == { "raw/" = 300, "processed/" = 7, "rejected/" = 7, "manifests/" = 7, "errors/" = 7, "athena-results/" = 7, "artifacts/" = 7 }
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule : rule.filter[0].prefix => rule.noncurrent_version_expiration[0].noncurrent_days if length(rule.noncurrent_version_expiration) > 0 } == { "raw/" = 300, "processed/" = 7, "rejected/" = 7, "manifests/" = 7, "errors/" = 7, "athena-results/" = 7, "artifacts/" = 7 }
     error_message = "No version of a raw object may expire before the law allows."
   }
 
   assert {
-    condition     = contains([for statement in data.aws_iam_policy_document.lake_bucket.statement : statement.sid], "RawObjectsStayForTheLaw")
+    condition     = contains([for statement in data.aws_iam_policy_document.lake_bucket[0].statement : statement.sid], "RawObjectsStayForTheLaw")
     error_message = "Nobody may delete raw objects by hand."
   }
 }
@@ -217,8 +231,21 @@ run "raw_objects_for_ever" {
   }
 
   assert {
-    condition     = !anytrue([for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : contains(["events-raw", "events-rejected"], rule.id)])
+    condition     = !anytrue([for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule : contains(["events-raw", "events-rejected"], rule.id)])
     error_message = "Without a period nothing may expire."
+  }
+}
+
+run "what_lies_beside_the_lake_may_expire" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "exports/" = 14, "tmp/" = 1 }
+  }
+
+  assert {
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule : rule.filter[0].prefix => rule.expiration[0].days if startswith(rule.id, "beside-the-lake-") } == { "exports/" = 14, "tmp/" = 1 }
+    error_message = "Each prefix beside the lake must expire after its days."
   }
 }
 
@@ -309,7 +336,7 @@ run "lake_formation_on" {
 
   variables {
     lake_formation_enabled          = true
-    lake_formation_readers          = ["arn:aws:iam::123456789012:role/analyst"]
+    lake_formation_readers          = { analyst = "arn:aws:iam::123456789012:role/analyst" }
     lake_formation_excluded_columns = ["user_agent", "extra"]
   }
 
@@ -331,8 +358,47 @@ run "lake_formation_on" {
   }
 
   assert {
-    condition     = aws_lakeformation_resource.lake[0].arn == aws_s3_bucket.lake.arn
+    condition     = aws_lakeformation_resource.lake[0].arn == aws_s3_bucket.lake[0].arn
     error_message = "The bucket must be registered."
+  }
+}
+
+run "lake_formation_hybrid" {
+  command = apply
+
+  variables {
+    lake_formation_enabled = true
+    lake_formation_readers = { analysts = "arn:aws:iam::123456789012:role/analyst" }
+  }
+
+  assert {
+    condition     = aws_lakeformation_resource.lake[0].hybrid_access_enabled && toset(keys(aws_lakeformation_opt_in.reader)) == toset(keys(aws_lakeformation_permissions.reader)) && keys(aws_lakeformation_opt_in.reader_database) == ["analysts"]
+    error_message = "Each reader must be opted in wherever it is granted something."
+  }
+
+  assert {
+    condition     = length(output.lake_formation_revokes) == 0
+    error_message = "Nobody else loses anything."
+  }
+}
+
+run "lake_formation_strict" {
+  command = apply
+
+  variables {
+    lake_formation_enabled = true
+    lake_formation_mode    = "strict"
+    lake_formation_readers = { team = "arn:aws:iam::123456789012:group/analysts" }
+  }
+
+  assert {
+    condition     = !aws_lakeformation_resource.lake[0].hybrid_access_enabled && length(aws_lakeformation_opt_in.reader) == 0
+    error_message = "Strict, nobody is an exception."
+  }
+
+  assert {
+    condition     = length(output.lake_formation_revokes) == 2 + length(aws_glue_catalog_table.lake)
+    error_message = "Default, database and each table must be revoked."
   }
 }
 
@@ -359,5 +425,145 @@ run "limits_that_just_agree_are_taken" {
   assert {
     condition     = aws_lambda_function.function["events-transform"].environment[0].variables.LAKE_MAX_OBJECT_BYTES == "268435456"
     error_message = "Limits that agree must reach the function."
+  }
+}
+
+run "lambda_trusted_without_its_account" {
+  command = plan
+
+  variables {
+    lambda_trust_source_account = false
+  }
+
+  assert {
+    condition     = length(one(data.aws_iam_policy_document.trust["lambda"].statement).condition) == 0
+    error_message = "The switch must take the condition away."
+  }
+}
+
+run "who_has_a_project_tag_keeps_it" {
+  command = plan
+
+  variables {
+    tags = { project = "ours" }
+  }
+
+  assert {
+    condition     = local.tags == tomap({ project = "ours" })
+    error_message = "IAM takes Project and project for one key."
+  }
+}
+
+run "tags_that_differ_in_case_alone" {
+  command = plan
+
+  variables {
+    tags = { Team = "a", team = "b" }
+  }
+
+  expect_failures = [aws_iam_role.function]
+}
+
+run "a_database_that_is_there" {
+  command = plan
+
+  variables {
+    create_database = false
+    database_name   = "shared"
+  }
+
+  assert {
+    condition     = length(aws_glue_catalog_database.lake) == 0 && alltrue([for table in aws_glue_catalog_table.lake : table.database_name == "shared"]) && output.database == "shared"
+    error_message = "The tables must go into the database that is there."
+  }
+}
+
+run "a_bucket_that_is_there" {
+  command = plan
+
+  variables {
+    create_bucket               = false
+    bucket_name                 = "ours"
+    bucket_notification_enabled = false
+    bucket_lifecycle_enabled    = false
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket.lake) + length(aws_s3_bucket_policy.lake) + length(aws_s3_bucket_versioning.lake) + length(aws_s3_bucket_public_access_block.lake) + length(aws_s3_bucket_ownership_controls.lake) + length(aws_s3_bucket_server_side_encryption_configuration.lake) + length(aws_s3_bucket_notification.lake) + length(aws_s3_bucket_lifecycle_configuration.lake) == 0
+    error_message = "The bucket must stay its owner's."
+  }
+
+  assert {
+    condition     = output.bucket == "ours" && one(aws_glue_catalog_table.lake["events-json"].storage_descriptor).location == "s3://ours/processed/json/" && one(aws_kinesis_firehose_delivery_stream.events["events"].extended_s3_configuration).bucket_arn == "arn:aws:s3:::ours"
+    error_message = "Everything must work in that bucket."
+  }
+}
+
+run "what_a_bucket_of_yours_has_to_notify_of" {
+  command = apply
+
+  variables {
+    create_bucket               = false
+    bucket_name                 = "ours"
+    bucket_notification_enabled = false
+  }
+
+  assert {
+    condition     = [for each in output.bucket_notifications : "${each.id} ${each.filter_prefix} ${each.filter_suffix}"] == ["events-raw raw/ .gz", "events-errors errors/ "]
+    error_message = "The owner must be told what to notify of."
+  }
+}
+
+run "a_release_in_s3" {
+  command = plan
+
+  variables {
+    package_dir = null
+    release = {
+      location  = "releases/clickstream/v1"
+      checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip", "catalog.sha256"] : "${filesha256("tests/packages/${name}")}  ${name}\n"])
+    }
+  }
+
+  override_resource {
+    target = aws_s3_object_copy.package["transform"]
+    values = { checksum_sha256 = "of something else" }
+  }
+
+  assert {
+    condition     = local.package_hashes == { transform = filebase64sha256("tests/packages/transform.zip"), compact = filebase64sha256("tests/packages/compact.zip"), layer = filebase64sha256("tests/packages/layer-arm64.zip") }
+    error_message = "Hashes must be what SHA256SUMS says, as Lambda writes them."
+  }
+
+  assert {
+    condition     = aws_s3_object_copy.package["layer"].source == "releases/clickstream/v1/layer-arm64.zip" && aws_lambda_function.function["events-compact"].s3_key == aws_s3_object_copy.package["compact"].key && aws_lambda_function.function["events-compact"].filename == null && length(aws_s3_object.layer) == 0
+    error_message = "Functions and layer must come from the release, through the lake's bucket."
+  }
+}
+
+run "a_release_that_is_not_what_it_says" {
+  command = apply
+
+  variables {
+    package_dir = null
+    release = {
+      location  = "releases/clickstream/v1"
+      checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip", "catalog.sha256"] : "${filesha256("tests/packages/${name}")}  ${name}\n"])
+    }
+  }
+
+  override_resource {
+    target = aws_s3_object_copy.package
+    values = { checksum_sha256 = "of something else" }
+  }
+
+  expect_failures = [aws_s3_object_copy.package]
+}
+
+run "a_caller_plans_with_what_it_makes_itself" {
+  command = plan
+
+  module {
+    source = "./tests/caller"
   }
 }

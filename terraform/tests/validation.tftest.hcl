@@ -75,7 +75,7 @@ run "refuses_a_catalog_that_the_functions_do_not_know" {
     catalog_file = "tests/packages/another_catalog.json"
   }
 
-  expect_failures = [aws_glue_catalog_database.lake]
+  expect_failures = [aws_glue_catalog_table.lake]
 }
 
 run "refuses_no_streams" {
@@ -695,6 +695,70 @@ run "refuses_errors_retention_days" {
   expect_failures = [var.errors_retention_days]
 }
 
+run "refuses_an_expiry_rule_over_everything" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "" = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_over_a_table" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "processed/json/" = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_without_a_slash" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { raw = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_over_another_streams_manifests" {
+  command = plan
+
+  variables {
+    streams                 = { events = {}, orders = { prefix = "shop/orders/" } }
+    bucket_expiration_rules = { "shop/" = 30 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_after_no_day" {
+  command = plan
+
+  variables {
+    bucket_expiration_rules = { "exports/" = 0 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
+run "refuses_an_expiry_rule_in_a_lifecycle_of_yours" {
+  command = plan
+
+  variables {
+    create_bucket            = false
+    bucket_name              = "ours"
+    bucket_lifecycle_enabled = false
+    bucket_expiration_rules  = { "exports/" = 14 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
 run "refuses_noncurrent_version_days" {
   command = plan
 
@@ -735,25 +799,25 @@ run "refuses_athena_results_days" {
   expect_failures = [var.athena_results_days]
 }
 
-run "refuses_kms_key_arn" {
+run "refuses_kms_key" {
   command = plan
 
   variables {
     kms_enabled = true
-    kms_key_arn = "alias/lake"
+    kms_key     = { arn = "alias/lake" }
   }
 
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [var.kms_key]
 }
 
 run "refuses_kms_key_without_kms" {
   command = plan
 
   variables {
-    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    kms_key = { arn = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000" }
   }
 
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [var.kms_key]
 }
 
 run "refuses_log_retention_days" {
@@ -776,14 +840,14 @@ run "refuses_permissions_boundary_arn" {
   expect_failures = [var.permissions_boundary_arn]
 }
 
-run "refuses_alarm_topic_arn" {
+run "refuses_alarm_topic" {
   command = plan
 
   variables {
-    alarm_topic_arn = "pager"
+    alarm_topic = { arn = "pager" }
   }
 
-  expect_failures = [var.alarm_topic_arn]
+  expect_failures = [var.alarm_topic]
 }
 
 run "refuses_alarm_emails" {
@@ -842,7 +906,7 @@ run "refuses_lake_formation_readers" {
 
   variables {
     lake_formation_enabled = true
-    lake_formation_readers = ["analyst"]
+    lake_formation_readers = { analyst = "analyst" }
   }
 
   expect_failures = [var.lake_formation_readers]
@@ -852,7 +916,7 @@ run "refuses_readers_without_lake_formation" {
   command = plan
 
   variables {
-    lake_formation_readers = ["arn:aws:iam::123456789012:role/analyst"]
+    lake_formation_readers = { analyst = "arn:aws:iam::123456789012:role/analyst" }
   }
 
   expect_failures = [var.lake_formation_readers]
@@ -866,4 +930,132 @@ run "refuses_lake_formation_excluded_columns" {
   }
 
   expect_failures = [var.lake_formation_excluded_columns]
+}
+
+run "refuses_lake_formation_mode" {
+  command = plan
+
+  variables {
+    lake_formation_mode = "loose"
+  }
+
+  expect_failures = [var.lake_formation_mode]
+}
+
+run "refuses_a_group_in_hybrid_mode" {
+  command = plan
+
+  variables {
+    lake_formation_enabled = true
+    lake_formation_readers = { team = "arn:aws:iam::123456789012:group/analysts" }
+  }
+
+  expect_failures = [var.lake_formation_readers]
+}
+
+run "refuses_lake_formation_over_a_bucket_of_yours" {
+  command = plan
+
+  variables {
+    lake_formation_enabled = true
+    create_bucket          = false
+    bucket_name            = "ours"
+  }
+
+  expect_failures = [var.lake_formation_enabled]
+}
+
+run "refuses_a_database_without_a_name" {
+  command = plan
+
+  variables {
+    create_database = false
+  }
+
+  expect_failures = [var.database_name]
+}
+
+run "refuses_a_bucket_without_a_name" {
+  command = plan
+
+  variables {
+    create_bucket = false
+  }
+
+  expect_failures = [var.bucket_name]
+}
+
+run "refuses_the_lakes_own_bucket_without_notification" {
+  command = plan
+
+  variables {
+    bucket_notification_enabled = false
+  }
+
+  expect_failures = [var.bucket_notification_enabled]
+}
+
+run "refuses_the_lakes_own_bucket_without_lifecycle" {
+  command = plan
+
+  variables {
+    bucket_lifecycle_enabled = false
+  }
+
+  expect_failures = [var.bucket_lifecycle_enabled]
+}
+
+run "refuses_legal_retention_in_a_bucket_of_yours" {
+  command = plan
+
+  variables {
+    create_bucket            = false
+    bucket_name              = "ours"
+    raw_legal_retention_days = 30
+  }
+
+  expect_failures = [var.raw_legal_retention_days]
+}
+
+run "refuses_names_that_are_too_long_together" {
+  command = plan
+
+  variables {
+    name    = "a-lake-of-some-length-xx"
+    streams = { of-sixteen-chars = {} }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "refuses_release_location" {
+  command = plan
+
+  variables {
+    package_dir = null
+    release     = { location = "s3://releases/v1/", checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip", "catalog.sha256"] : "${sha256(name)}  ${name}\n"]) }
+  }
+
+  expect_failures = [var.release]
+}
+
+run "refuses_release_checksums" {
+  command = plan
+
+  variables {
+    package_dir = null
+    release     = { location = "releases/v1", checksums = "${sha256("x")}  transform.zip\n" }
+  }
+
+  expect_failures = [var.release]
+}
+
+run "refuses_a_release_and_a_directory" {
+  command = plan
+
+  variables {
+    release = { location = "releases/v1", checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip", "catalog.sha256"] : "${sha256(name)}  ${name}\n"]) }
+  }
+
+  expect_failures = [var.package_dir]
 }

@@ -38,14 +38,6 @@ override_resource {
 }
 
 override_resource {
-  target = aws_sqs_queue.undelivered
-  values = {
-    arn = "arn:aws:sqs:eu-central-1:123456789012:undelivered"
-    id  = "https://sqs.eu-central-1.amazonaws.com/123456789012/undelivered"
-  }
-}
-
-override_resource {
   target = aws_sqs_queue.schedule_dead
   values = {
     arn = "arn:aws:sqs:eu-central-1:123456789012:schedule-dead"
@@ -75,7 +67,7 @@ run "names" {
   command = plan
 
   assert {
-    condition     = aws_s3_bucket.lake.bucket == "clickstream-123456789012-eu-central-1"
+    condition     = aws_s3_bucket.lake[0].bucket == "clickstream-123456789012-eu-central-1"
     error_message = "The bucket's name must tell lake, account and region."
   }
 
@@ -85,7 +77,7 @@ run "names" {
   }
 
   assert {
-    condition     = aws_glue_catalog_database.lake.name == "clickstream" && aws_athena_workgroup.lake.name == "clickstream"
+    condition     = aws_glue_catalog_database.lake[0].name == "clickstream" && aws_athena_workgroup.lake.name == "clickstream"
     error_message = "Database and workgroup must be called clickstream."
   }
 
@@ -129,14 +121,22 @@ run "raw_objects_reach_the_transform_function" {
 
   assert {
     condition = alltrue([
-      aws_s3_bucket_notification.lake.queue[0].filter_prefix == "raw/",
-      aws_s3_bucket_notification.lake.queue[0].filter_suffix == ".gz",
-      aws_s3_bucket_notification.lake.queue[0].queue_arn == aws_sqs_queue.work["events-transform"].arn,
-      aws_s3_bucket_notification.lake.queue[0].events == toset(["s3:ObjectCreated:*"]),
-      aws_s3_bucket_notification.lake.queue[1].filter_prefix == "errors/",
-      aws_s3_bucket_notification.lake.queue[1].queue_arn == aws_sqs_queue.undelivered["events"].arn,
+      aws_s3_bucket_notification.lake[0].queue[0].filter_prefix == "raw/",
+      aws_s3_bucket_notification.lake[0].queue[0].filter_suffix == ".gz",
+      aws_s3_bucket_notification.lake[0].queue[0].queue_arn == aws_sqs_queue.work["events-transform"].arn,
+      aws_s3_bucket_notification.lake[0].queue[0].events == toset(["s3:ObjectCreated:*"]),
+      aws_s3_bucket_notification.lake[0].queue[1].filter_prefix == "errors/",
+      aws_s3_bucket_notification.lake[0].queue[1].queue_arn == aws_sqs_queue.work["events-transform"].arn,
     ])
-    error_message = "The bucket must notify the transform queue of .gz objects under raw/."
+    error_message = "The bucket must notify the transform queue of .gz objects under raw/, and of what Firehose could not deliver."
+  }
+
+  assert {
+    condition = alltrue([
+      for queue in aws_s3_bucket_notification.lake[0].queue :
+      contains([for mapping in aws_lambda_event_source_mapping.function : mapping.event_source_arn], queue.queue_arn)
+    ])
+    error_message = "S3 sends a test message to every queue that it notifies: one that no function reads would keep it."
   }
 
   assert {
@@ -260,7 +260,7 @@ run "functions" {
 
   assert {
     condition = {
-      for key in ["LAKE_DATABASE", "LAKE_JSON_TABLE", "LAKE_PARQUET_TABLE", "LAKE_REJECTS_TABLE", "LAKE_PARTITION_KEYS", "LAKE_RAW_PREFIX", "LAKE_PROCESSED_PREFIX", "LAKE_REJECTED_PREFIX", "LAKE_MANIFESTS_PREFIX", "POWERTOOLS_SERVICE_NAME"] :
+      for key in ["LAKE_DATABASE", "LAKE_JSON_TABLE", "LAKE_PARQUET_TABLE", "LAKE_REJECTS_TABLE", "LAKE_PARTITION_KEYS", "LAKE_RAW_PREFIX", "LAKE_PROCESSED_PREFIX", "LAKE_REJECTED_PREFIX", "LAKE_MANIFESTS_PREFIX", "LAKE_ERRORS_PREFIX", "POWERTOOLS_SERVICE_NAME"] :
       key => aws_lambda_function.function["events-transform"].environment[0].variables[key]
       } == {
       LAKE_DATABASE           = "clickstream"
@@ -272,6 +272,7 @@ run "functions" {
       LAKE_PROCESSED_PREFIX   = "processed/"
       LAKE_REJECTED_PREFIX    = "rejected/"
       LAKE_MANIFESTS_PREFIX   = "manifests/"
+      LAKE_ERRORS_PREFIX      = "errors/"
       POWERTOOLS_SERVICE_NAME = "clickstream-events-transform"
     }
     error_message = "The transform function must be told where everything is."
@@ -346,20 +347,20 @@ run "bucket_is_closed" {
 
   assert {
     condition = alltrue([
-      aws_s3_bucket_public_access_block.lake.block_public_acls,
-      aws_s3_bucket_public_access_block.lake.block_public_policy,
-      aws_s3_bucket_public_access_block.lake.ignore_public_acls,
-      aws_s3_bucket_public_access_block.lake.restrict_public_buckets,
-      one(aws_s3_bucket_ownership_controls.lake.rule).object_ownership == "BucketOwnerEnforced",
-      one(aws_s3_bucket_versioning.lake.versioning_configuration).status == "Enabled",
-      one(one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256",
-      !aws_s3_bucket.lake.force_destroy,
+      aws_s3_bucket_public_access_block.lake[0].block_public_acls,
+      aws_s3_bucket_public_access_block.lake[0].block_public_policy,
+      aws_s3_bucket_public_access_block.lake[0].ignore_public_acls,
+      aws_s3_bucket_public_access_block.lake[0].restrict_public_buckets,
+      one(aws_s3_bucket_ownership_controls.lake[0].rule).object_ownership == "BucketOwnerEnforced",
+      one(aws_s3_bucket_versioning.lake[0].versioning_configuration).status == "Enabled",
+      one(one(aws_s3_bucket_server_side_encryption_configuration.lake[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256",
+      !aws_s3_bucket.lake[0].force_destroy,
     ])
     error_message = "The bucket must be private, versioned, encrypted and safe from destroy."
   }
 
   assert {
-    condition     = anytrue([for statement in data.aws_iam_policy_document.lake_bucket.statement : statement.effect == "Deny" && one(statement.condition).variable == "aws:SecureTransport"])
+    condition     = anytrue([for statement in data.aws_iam_policy_document.lake_bucket[0].statement : statement.effect == "Deny" && one(statement.condition).variable == "aws:SecureTransport"])
     error_message = "The bucket must refuse plain HTTP."
   }
 }
@@ -368,14 +369,14 @@ run "lifecycle" {
   command = plan
 
   assert {
-    condition     = toset([for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : rule.id]) == toset(["events-raw", "events-rejected", "events-errors", "athena-results", "old-versions", "incomplete-uploads"])
+    condition     = toset([for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule : rule.id]) == toset(["events-raw", "events-rejected", "events-errors", "athena-results", "old-versions", "incomplete-uploads"])
     error_message = "Raw objects, rejects, errors, query results, old versions and unfinished uploads must have an end."
   }
 
   assert {
     condition = alltrue([
-      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
-      length(rule.expiration) == 0 || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix)])
+      for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule :
+      !anytrue([for expiration in rule.expiration : try(expiration.days > 0, false)]) || !anytrue([for kept in ["processed/", "manifests/"] : startswith(kept, rule.filter[0].prefix) || startswith(rule.filter[0].prefix, kept)])
     ])
     error_message = "The lifecycle must never expire current files of the tables or their manifests: that is the clean-up's business."
   }
@@ -428,10 +429,18 @@ run "least_privilege" {
 
   assert {
     condition = alltrue([
-      for document in values(data.aws_iam_policy_document.trust) :
-      contains(flatten([for statement in document.statement : [for condition in statement.condition : condition.values]]), "123456789012")
+      for service, document in data.aws_iam_policy_document.trust :
+      service == "lakeformation" || contains(flatten([for statement in document.statement : [for condition in statement.condition : condition.values]]), "123456789012")
     ])
-    error_message = "Every trust policy must name the account."
+    error_message = "Every trust policy must name the account, where AWS says that the service does."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in concat([for role in aws_iam_role.function : role.name], [for role in aws_iam_role.firehose : role.name], [aws_iam_role.scheduler.name], [aws_cloudwatch_dashboard.lake[0].dashboard_name]) :
+      endswith(name, "-eu-central-1")
+    ])
+    error_message = "What an account has once for all regions must be named after the region."
   }
 
   assert {
@@ -456,7 +465,7 @@ run "workgroup" {
   }
 
   assert {
-    condition     = length(aws_athena_named_query.saved) == length(fileset(path.module, "queries/*.sql")) && alltrue([for query in aws_athena_named_query.saved : length(query.description) > 10 && !strcontains(query.query, "$${")])
+    condition     = length(aws_athena_named_query.saved) == length(fileset(local.queries_dir, "*.sql")) && length(aws_athena_named_query.saved) > 3 && alltrue([for query in aws_athena_named_query.saved : length(query.description) > 10 && !strcontains(query.query, "$${")])
     error_message = "Every query of queries/ must be saved, with a description and with table names filled in."
   }
 }

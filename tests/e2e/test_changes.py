@@ -242,7 +242,7 @@ def test_retention_is_changed_in_the_settings(planned: Copy) -> None:
     planned.add(SETTINGS, "raw_retention_days = 777\n")
 
     planned.plan(
-        "anytrue([for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :"
+        "anytrue([for rule in aws_s3_bucket_lifecycle_configuration.lake[0].rule :"
         " anytrue([for expiry in rule.expiration : expiry.days == 777])])"
     )
 
@@ -281,14 +281,14 @@ def test_a_reject_reason_is_added_where_reasons_are_and_where_it_is_raised(copy:
     }
 
 
-def test_an_alarm_is_added_beside_the_others_with_a_section_of_the_runbook(planned: Copy) -> None:
+def test_an_alarm_is_added_beside_the_others_with_a_section_and_a_trouble(planned: Copy) -> None:
     planned.edit(
         "terraform/alarms.tf",
         '      "${key}-undelivered" = {',
-        '      "${key}-compact-errors" = {\n'
-        '        does      = "The compact function fails. Read its log."\n'
-        '        metric    = ["AWS/Lambda", "Errors",'
-        ' { FunctionName = "${stream.name}-compact" }]\n'
+        '      "${key}-slow-transform" = {\n'
+        '        does      = "The transform function lacks its C kernel. Read its log."\n'
+        "        metric    = [local.metrics_namespace, "
+        '"KernelMissing", { service = "${stream.name}-transform" }]\n'
         '        statistic = "Sum"\n'
         "      }\n"
         '      "${key}-undelivered" = {',
@@ -296,15 +296,26 @@ def test_an_alarm_is_added_beside_the_others_with_a_section_of_the_runbook(plann
     planned.edit(
         "docs/runbook.md",
         "## undelivered\n",
-        "## compact-errors\n\nRead its log.\n\n## undelivered\n",
+        "## slow-transform\n\nRead its log.\n\n## undelivered\n",
+    )
+    planned.edit(
+        "tests/unit/terraform/test_alarms.py",
+        '    "events-undelivered": ',
+        '    "events-slow-transform": told(KernelMissing=1),\n    "events-undelivered": ',
     )
 
     planned.plan(
-        'aws_cloudwatch_metric_alarm.lake["events-compact-errors"].metric_name == "Errors"'
+        'aws_cloudwatch_metric_alarm.lake["events-slow-transform"].metric_name == "KernelMissing"'
     )
+    planned.python("-m", "dev.alarms")
     planned.tests("tests/unit/terraform")
 
-    assert planned.changed() == {"terraform/alarms.tf", "docs/runbook.md"}
+    assert planned.changed() == {
+        "terraform/alarms.tf",
+        "docs/runbook.md",
+        "src/clickstream_lake/demo/alarms.json",
+        "tests/unit/terraform/test_alarms.py",
+    }
 
 
 def test_a_verb_is_added_as_a_module_a_line_and_a_section(copy: Copy) -> None:

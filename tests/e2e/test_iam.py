@@ -211,7 +211,7 @@ def policies(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     )
     iam = boto3.client("iam", endpoint_url=endpoint, **CREDENTIALS)
     return {
-        role: iam.get_role_policy(RoleName=f"clickstream-events-{role}", PolicyName=role)[
+        role: iam.get_role_policy(RoleName=f"clickstream-events-{role}-{REGION}", PolicyName=role)[
             "PolicyDocument"
         ]
         for role in ("transform", "compact")

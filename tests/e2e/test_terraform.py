@@ -1,9 +1,11 @@
 """The real AWS provider applies the project's Terraform to the stand-in; events flow through."""
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ import pytest
 from clickstream_lake.demo import terraform
 from clickstream_lake.demo.provision import lake_sandbox
 from clickstream_lake.sandbox.clients import Clients
+from clickstream_lake.sandbox.moto_fixes import queued_messages
 from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
 from tests.e2e.drift import Drift, plan_drift
@@ -27,7 +30,7 @@ ONLY_WITH_TROUBLE = {
     "FilesAfter",
     "FilesBefore",
     "FilesDeleted",
-    "ObjectsFailed",
+    "ObjectsUndelivered",
     "PartitionsCompacted",
     "PartitionsFailed",
 }
@@ -46,6 +49,7 @@ class Configuration:
     variables: dict[str, Any] = field(default_factory=dict)
     streams: tuple[str, ...] = ("events",)
     partition_keys: tuple[str, ...] = ("year", "month", "day")
+    alarms: bool = False
 
 
 CONFIGURATIONS = {
@@ -56,6 +60,7 @@ CONFIGURATIONS = {
         {"raw_legal_retention_days": None, "force_destroy": True},
         streams=("web", "orders"),
         partition_keys=("year", "month", "day", "hour"),
+        alarms=True,
     ),
 }
 
@@ -82,6 +87,10 @@ def test_it_applies_carries_events_does_not_drift_and_goes_without_a_trace(
     with applied(configuration, tmp_path) as (sandbox, outputs):
         assert set(outputs["streams"]) == set(configuration.streams)
         assert tuple(outputs["partition_keys"]) == configuration.partition_keys
+        sandbox.wait_idle()
+        assert bool(sandbox.alarms()) == configuration.alarms
+        assert ringing(sandbox) == []
+        assert waiting() == []
         for number, key in enumerate(configuration.streams):
             send(sandbox, outputs["streams"][key], 100 * (number + 1))
         sandbox.wait_idle()
@@ -96,10 +105,113 @@ def test_it_applies_carries_events_does_not_drift_and_goes_without_a_trace(
         assert not [tick for tick in ticks if tick.outcome.failed]
         sandbox.wait_idle()
         check_dashboard(sandbox)
+        assert ringing(sandbox) == []
+        assert waiting() == []
         drift = plan_drift(tmp_path, root=configuration.root)
         assert [each for each in drift if not misreported(each)] == []
         terraform.destroy(tmp_path, root=configuration.root)
         assert left_behind(sandbox) == []
+
+
+# More than S3 takes of an object, and one that IAM takes for the module's own.
+MANY_TAGS = {f"cost-{number}": "x" for number in range(11)} | {"project": "analytics"}
+
+# What is there before: of others, and what `caller` takes its code from.
+OTHERS = {"bucket": ["ours", "releases"], "database": ["shared"]}
+
+
+def test_lakes_live_beside_each_other_and_in_what_is_there(tmp_path: Path) -> None:
+    """All other examples at once: their waits for AWS would take minutes one after the other."""
+    variables: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, dict[str, Any]] = {}
+
+    def each(work: Callable[[str], Any]) -> list[Any]:
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(work, variables))
+
+    def root(name: str) -> str:
+        return f"terraform/examples/{name}"
+
+    def provision(clients: Clients) -> Resources:
+        variables.update(what_the_examples_ask_for(clients, tmp_path))
+
+        def apply(name: str) -> None:
+            outputs[name] = terraform.apply(
+                clients.endpoint,
+                tmp_path / name,
+                variables[name],
+                access_key_id=clients.credentials.access_key_id,
+                root=root(name),
+                tags=MANY_TAGS,
+            )
+
+        each(apply)
+        return resources_of(outputs["caller"]["lake"], "events")
+
+    with lake_sandbox(provision=provision, directory=tmp_path / "sandbox") as sandbox:
+        two = outputs["two-lakes"]["lakes"]
+        assert len({lake["bucket"] for lake in two.values()}) == len(two)
+        lakes = [two["shop"], two["blog"]]
+        lakes += [outputs[name]["lake"] for name in ("existing-bucket", "caller")]
+        for number, lake in enumerate(lakes):
+            send(sandbox, lake["streams"]["events"], 10 + number)
+        sandbox.wait_idle()
+        for number, lake in enumerate(lakes):
+            for table in ("json", "parquet"):
+                assert count(sandbox, lake, lake["tables"]["events"][table]) == 10 + number
+        assert not [tick for tick in sandbox.tick("compact") if tick.outcome.failed]
+        # What regions share: none has taken another's place.
+        dashboards = sandbox.client("cloudwatch").list_dashboards()["DashboardEntries"]
+        assert {entry["DashboardName"] for entry in dashboards} == {
+            *("shop-us-east-1", "blog-us-east-1", "guest-us-east-1", "analytics-us-east-1"),
+            "shop-eu-west-1",
+        }
+        for drift in each(lambda name: plan_drift(tmp_path / name, root=root(name))):
+            assert drift == []
+        each(lambda name: terraform.destroy(tmp_path / name, root=root(name)))
+        assert {
+            kind: names for kind, names in found(sandbox).items() if names and kind != "key"
+        } == OTHERS
+        kept = sandbox.client("s3").list_objects_v2(Bucket="ours", Prefix="clickstream/raw/")
+        assert kept["KeyCount"] == 1
+
+
+def what_the_examples_ask_for(clients: Clients, workdir: Path) -> dict[str, dict[str, Any]]:
+    """Make what is there before them, and tell the variables of each."""
+    for bucket in OTHERS["bucket"]:
+        clients.s3.create_bucket(Bucket=bucket)
+    clients.glue.create_database(DatabaseInput={"Name": "shared"})
+    key = clients.client("kms").create_key()["KeyMetadata"]["Arn"]
+    packages = terraform._placeholder_packages(workdir)
+    sums = []
+    for file in packages.iterdir():
+        clients.s3.put_object(Bucket="releases", Key=f"v1/{file.name}", Body=file.read_bytes())
+        sums.append(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n")
+    (workdir / "SHA256SUMS").write_text("".join(sums))
+    return {
+        "two-lakes": {"force_destroy": True},
+        "existing-bucket": {"bucket_name": "ours", "database_name": "shared", "kms_key_arn": key},
+        "caller": {
+            "force_destroy": True,
+            "release_location": "releases/v1",
+            "release_checksums": str(workdir / "SHA256SUMS"),
+        },
+    }
+
+
+def test_signing_can_be_turned_on_again(tmp_path: Path) -> None:
+    """The service keeps a profile's name for ever."""
+    profile = ["aws_signer_signing_profile.lake"]
+    settings = {"code_signing_enabled": True}
+    with lake_sandbox(directory=tmp_path / "sandbox") as sandbox:
+        key = sandbox.clients.credentials.access_key_id
+        for _ in range(2):
+            terraform.apply(
+                sandbox.endpoint, tmp_path, settings, access_key_id=key, targets=profile
+            )
+            terraform.destroy(tmp_path)
+        profiles = sandbox.client("signer").list_signing_profiles(includeCanceled=True)["profiles"]
+        assert [profile["status"] for profile in profiles] == ["Canceled", "Canceled"]
 
 
 @contextmanager
@@ -118,19 +230,23 @@ def applied(
                 root=configuration.root,
             )["lake"]
         )
-        key = configuration.streams[0]
-        return Resources(
-            bucket=outputs["bucket"],
-            stream=outputs["streams"][key],
-            database=outputs["database"],
-            workgroup=outputs["workgroup"],
-            queue_url=outputs["queues"][key]["transform"],
-            dead_letter_url=outputs["queues"][key]["transform_dead"],
-            compact_queue_url=outputs["queues"][key]["compact"],
-        )
+        return resources_of(outputs, configuration.streams[0])
 
     with lake_sandbox(provision=provision, directory=workdir / "sandbox") as sandbox:
         yield sandbox, outputs
+
+
+def resources_of(lake: dict[str, Any], stream: str) -> Resources:
+    """What the sandbox has to know of the lake that a module call made."""
+    return Resources(
+        bucket=lake["bucket"],
+        stream=lake["streams"][stream],
+        database=lake["database"],
+        workgroup=lake["workgroup"],
+        queue_url=lake["queues"][stream]["transform"],
+        dead_letter_url=lake["queues"][stream]["transform_dead"],
+        compact_queue_url=lake["queues"][stream]["compact"],
+    )
 
 
 def send(sandbox: Sandbox, stream: str, events: int) -> None:
@@ -147,6 +263,16 @@ def send(sandbox: Sandbox, stream: str, events: int) -> None:
             DeliveryStreamName=stream, Records=batch
         )
         assert answer["FailedPutCount"] == 0
+
+
+def ringing(sandbox: Sandbox) -> list[str]:
+    """The alarms that are not well now: that ring, or that the sandbox cannot judge."""
+    return [name for name, state in sandbox.alarms().items() if state != "OK"]
+
+
+def waiting() -> list[str]:
+    """Queues with a message; once all is done, nobody will read it."""
+    return [name for name, messages in queued_messages().items() if messages]
 
 
 def check_dashboard(sandbox: Sandbox) -> None:
@@ -194,9 +320,14 @@ def misreported(drift: Drift) -> bool:
 
 
 def left_behind(sandbox: Sandbox) -> list[str]:
-    """Everything that a destroy should have taken with it, by service."""
+    """Everything that a destroy should have taken with it."""
+    return [f"{kind} {name}" for kind, names in found(sandbox).items() for name in names]
+
+
+def found(sandbox: Sandbox) -> dict[str, list[str]]:
+    """What there is, by kind."""
     client = sandbox.client
-    found = {
+    return {
         "bucket": [b["Name"] for b in client("s3").list_buckets()["Buckets"]],
         "queue": client("sqs").list_queues().get("QueueUrls", []),
         "function": [f["FunctionName"] for f in client("lambda").list_functions()["Functions"]],
@@ -213,4 +344,3 @@ def left_behind(sandbox: Sandbox) -> list[str]:
         "alarm": [a["AlarmName"] for a in client("cloudwatch").describe_alarms()["MetricAlarms"]],
         "topic": [t["TopicArn"] for t in client("sns").list_topics()["Topics"]],
     }
-    return [f"{kind} {name}" for kind, names in found.items() for name in names]

@@ -32,9 +32,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("terraform") / "project"
     ignore = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
     shutil.copytree(TERRAFORM, copy / "terraform", ignore=ignore)
-    catalog = "src/clickstream_lake/catalogs/clickstream.json"
-    (copy / catalog).parent.mkdir(parents=True)
-    shutil.copy(PROJECT / catalog, copy / catalog)
+    catalogs = "src/clickstream_lake/catalogs"
+    shutil.copytree(PROJECT / catalogs, copy / catalogs)
+    catalog = f"{catalogs}/clickstream.json"
     packages = terraform._placeholder_packages(copy / "terraform" / "tests")
     (packages / "another_catalog.json").write_text((copy / catalog).read_text() + "\n")
     return copy
@@ -56,7 +56,10 @@ def test_the_format_is_terraforms_own(tree: Path) -> None:
     assert run(tree / "terraform", "fmt", "-check", "-recursive") == ""
 
 
-@pytest.mark.parametrize("root", [".", "examples/minimal", "examples/production"])
+ROOTS = [".", *sorted(f"examples/{path.name}" for path in TERRAFORM.glob("examples/*"))]
+
+
+@pytest.mark.parametrize("root", ROOTS)
 def test_it_is_valid(tree: Path, root: str) -> None:
     directory = tree / "terraform" / root
     terraform._init(directory)

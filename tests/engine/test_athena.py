@@ -256,6 +256,12 @@ def test_a_result_of_several_pages_is_whole(athena: Athena) -> None:
         "EXPLAIN (TYPE IO, FORMAT JSON) SELECT count(*) FROM events",
         "EXPLAIN ANALYZE SELECT count(*) FROM events",
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'web'",
+        "SHOW CATALOGS",
+        "SHOW CREATE SCHEMA web",
+        "SHOW FUNCTIONS LIKE 'regexp%'",
+        "SHOW SESSION LIKE '%join%'",
+        "SHOW STATS FOR events",
+        "SHOW STATS FOR (SELECT * FROM events WHERE day = '26');",
     ],
 )
 def test_what_only_the_engine_knows_is_answered_by_it(athena: Athena, sql: str) -> None:

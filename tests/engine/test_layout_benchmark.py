@@ -1,10 +1,12 @@
 """The benchmark of layouts runs on an engine."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import load, write
+from benchmarks.layout.receiving import ASKED, Buffers
 from benchmarks.layout.run import DEFAULT, LANDED, SETTINGS, run
 from benchmarks.scan.layouts import Spec
 from benchmarks.scan.run import by_trino, local_target
@@ -13,18 +15,25 @@ from tests.conftest import Engine
 pytestmark = pytest.mark.engine
 
 SPEC = Spec(events=30_000, file_events=10_000)
+HOURLY = Buffers("an hour", 1 << 30, timedelta(hours=1))
 
 
 def test_a_setting_is_asked_everything_and_written_down(engine: Engine, tmp_path: Path) -> None:
     with local_target("layouts", port=engine.port, directory=engine.directory) as target:
         ask = by_trino(engine.client, target, rounds=0)
-        results = run(SPEC, target, ask, say=lambda _: None, settings=SETTINGS[:1])
+        results = run(
+            SPEC, target, ask, say=lambda _: None, settings=SETTINGS[:1], buffers=[HOURLY]
+        )
     scanned = {(one.layout, one.query, one.hour): one.scanned for one in results.measurements}
     assert len(scanned) == 2 * 10
     assert all(scanned.values())
     assert all(one.rows for one in results.measurements)
     # Small files are read whole, whatever is asked of them.
     assert scanned[DEFAULT, "export", ""] < scanned[LANDED, "export", ""]
+    received = results.facts["receiving"]
+    assert len(received) == len(ASKED) * 10
+    # Files under 3 MB are read whole, and merged ones are smaller.
+    assert all(0 < one["scanned"] <= one["scanned_landing"] for one in received)
     figures, page = write(results, tmp_path)
     assert load(figures) == results
     assert page.read_text(encoding="utf-8").count("1/") == len(scanned)

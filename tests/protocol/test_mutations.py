@@ -3,9 +3,8 @@
 import pytest
 
 from tests.protocol.simulation.mutations import MUTATIONS
-from tests.protocol.simulation.older import OLDER, TRUSTING, NewPlaceOnly
+from tests.protocol.simulation.older import NEW_PLACE_ONLY, OLDER, TRUSTING
 from tests.protocol.simulation.schedule import run_schedule
-from tests.protocol.simulation.world import Parts
 
 # A schedule that finds it moves with every call more or less: one in a hundred is likely to be
 # among so many.
@@ -14,9 +13,10 @@ SEEDS = 1_000
 HINTS = {
     "outdated_content_published": 333,
     "no_manifest_check_by_writers": 7,
-    "unmerged_landing_files_cleaned_up": 1,
-    "no_grace_for_young_generations": 28,
-    "partition_read_before_the_put": 39,
+    "no_announcement": 1,
+    "no_grace_for_young_generations": 8,
+    "last_attempt_wins": 1,
+    "partition_read_before_the_put": 51,
     "replaced_sources_swapped_in": 9,
 }
 # Needs one in a hundred schedules or so; a unit test of the publisher finds it at once, too.
@@ -42,6 +42,6 @@ def test_an_older_version_that_did_not_fail_on_a_missing_manifest_would_be_found
 
 
 def test_a_version_that_did_not_read_older_manifests_would_be_found() -> None:
-    parts = {role: Parts(lake=NewPlaceOnly) for role in ("writer", "compactor", "clean-up")}
+    parts = dict.fromkeys(("writer", "compactor", "clean-up"), NEW_PLACE_ONLY)
     found = (run_schedule(seed, parts=parts, beside=OLDER).findings for seed in range(SEEDS))
     assert any(findings.lost for findings in found)

@@ -11,32 +11,26 @@ import pytest
 from tests.conftest import Engine
 from tests.soak.decisions import Rates
 from tests.soak.engine import EngineReader
-from tests.soak.reckoning import complaints
-from tests.soak.report import report
-from tests.soak.soak import Ran, Scale, Soak
+from tests.soak.running import SECONDS, run
+from tests.soak.soak import Ran, Scale
 
-SECONDS = "CLICKSTREAM_SOAK_SECONDS"
-SEED = "CLICKSTREAM_SOAK_SEED"
 # Nothing is broken here, so that every failure is one of reading; messages do come twice and late.
 CALM = Rates(faults=0, kills=0, copies=0.15, copy_seconds=(0, 0, 1, 3), held_seconds=(1, 2))
 
 
-def run(
-    engine: Engine, scale: Scale, folder: Path, say: Callable[[str], None]
+def ask_all_along(
+    engine: Engine, scale: Scale, folder: Path, say: Callable[[str], None], mark: str
 ) -> tuple[Ran, EngineReader]:
     # The key that the engine has: other modules' sandboxes keep their logs beside it.
     shutil.copy2(engine.directory / "access-key-id", folder)
-    soak = Soak(int(os.environ.get(SEED, "20251126")), scale, folder, say, engine.port)
-    with soak.sandbox:
-        ran = soak.run(partial(EngineReader, engine.client, grace=scale.grace))
-        assert isinstance(ran.reader, EngineReader)
-        say(report(ran))
-        reader = ran.reader
-        say(f"queries by kind: {dict(reader.kinds)}; the longest took {reader.longest:.1f} s")
-        say(f"{reader.overlong} took longer than the grace period, and were promised nothing")
-        found = list(complaints(ran, soak.canary, ""))
-    assert not found, "\n".join(found[:40])
-    return ran, ran.reader
+    new_reader = partial(EngineReader, engine.client, grace=scale.grace)
+    command = f"pytest -m {mark} tests/soak/test_engine.py"
+    ran = run(scale, folder, say, command, reader=new_reader, port=engine.port)
+    reader = ran.reader
+    assert isinstance(reader, EngineReader)
+    say(f"queries by kind: {dict(reader.kinds)}; the longest took {reader.longest:.1f} s")
+    say(f"{reader.overlong} took longer than the grace period, and were promised nothing")
+    return ran, reader
 
 
 @pytest.mark.engine
@@ -61,7 +55,7 @@ def test_no_query_of_the_engine_sees_the_lake_change(
         rates=CALM,
     )
 
-    ran, reader = run(engine, scale, tmp_path, say)
+    ran, reader = ask_all_along(engine, scale, tmp_path, say, "engine")
 
     assert reader.queries >= 60
     assert len(ran.ledger.made_current) >= 6
@@ -86,7 +80,7 @@ def test_no_query_of_the_engine_sees_a_lake_under_load_change(
         rates=CALM,
     )
 
-    ran, reader = run(engine, scale, tmp_path, say)
+    ran, reader = ask_all_along(engine, scale, tmp_path, say, "soak")
 
     assert reader.queries >= 200
     assert len(ran.ledger.made_current) >= 20

@@ -4,42 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.decisions import Fault, Rates, keep_or_compare
-from tests.soak.reckoning import complaints
-from tests.soak.report import report
-from tests.soak.soak import Ran, Scale, Soak
-
-SECONDS = "CLICKSTREAM_SOAK_SECONDS"
-SEED = "CLICKSTREAM_SOAK_SEED"
-JOURNAL = "CLICKSTREAM_SOAK_JOURNAL"
-_SHOWN = 40
-
-
-def run(
-    scale: Scale,
-    folder: Path,
-    caplog: pytest.LogCaptureFixture,
-    say: Callable[[str], None],
-    again: str,
-) -> Ran:
-    """A whole soak and its reckoning.
-
-    Args:
-        again: the command that replays it.
-    """
-    seed = int(os.environ.get(SEED, "20251126"))
-    again = f"{SEED}={seed} {again}"
-    say(f"replay with: {again}")
-    soak = Soak(seed, scale, folder, say)
-    with soak.sandbox:
-        ran = soak.run()
-        say(report(ran))
-        found = list(complaints(ran, soak.canary, caplog.text))
-    if path := os.environ.get(JOURNAL):
-        say(keep_or_compare(ran.decisions.journal(), Path(path)))
-    shown = "\n".join(found[:_SHOWN])
-    assert not found, f"{len(found)} promises broken; replay with: {again}\n{shown}"
-    return ran
+from tests.soak.decisions import Fault, Rates
+from tests.soak.running import SECONDS, run
+from tests.soak.soak import Scale
 
 
 @pytest.mark.soak
@@ -56,7 +23,8 @@ def test_nothing_is_lost_doubled_or_hidden_under_load_and_faults(
         clean_every=6,
     )
 
-    run(scale, tmp_path, caplog, say, f"{SECONDS}={seconds:g} pytest -m soak tests/soak")
+    command = f"{SECONDS}={seconds:g} pytest -m soak tests/soak"
+    run(scale, tmp_path, say, command, logs=lambda: caplog.text)
 
 
 @pytest.mark.slow
@@ -85,7 +53,7 @@ def test_a_short_soak(
         rates=Rates(kills=0.004, copy_seconds=(0, 0, 1, 3), held_seconds=(1, 2)),
     )
 
-    ran = run(scale, tmp_path, caplog, say, "pytest -m slow tests/soak")
+    ran = run(scale, tmp_path, say, "pytest -m slow tests/soak", logs=lambda: caplog.text)
 
     # It would be worth nothing without these.
     kinds = {kind for _, kind in ran.ledger.faults}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from clickstream_lake.cli import connection
+from clickstream_lake.cli import choice, connection
 from clickstream_lake.cli.replay import transform_queue
 from clickstream_lake.console import (
     counted,
@@ -39,14 +39,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 )
 def audit(
     *,
-    partition: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this one, as year=2025/month=11/day=26. Can be given again."),
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(help="Only partitions from this day on.", formats=["%Y-%m-%d"]),
-    ] = None,
+    partition: choice.Paths = None,
+    since: choice.Since = None,
     settle_minutes: Annotated[
         int, typer.Option(min=0, help="How long a raw object may take to show.")
     ] = 15,
@@ -69,16 +63,13 @@ def audit(
     """
     from clickstream_lake.lake.aws.clients import open_lake
     from clickstream_lake.lake.catalog import load_catalog
-    from clickstream_lake.lake.layout import Partition
     from clickstream_lake.operate.audit import AuditReader, judge
 
     connection.connect(profile, region)
     config, catalog = connection.lake_config(stream), load_catalog()
     lake = open_lake(config, catalog)
     reader = AuditReader(lake, catalog, deep=deep)
-    chosen = [Partition.parse(path) for path in partition or []] or reader.partitions(
-        since=since.date() if since else None
-    )
+    chosen = choice.partitions_of(partition) or reader.partitions(since=choice.day_of(since))
     verdicts = []
     with progress(quiet=as_json) as bars:
         task = bars.add_task("partitions", total=len(chosen), note="")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from clickstream_lake.cli import connection
+from clickstream_lake.cli import choice, connection
 from clickstream_lake.cli.errors import CliError, UsageError
 from clickstream_lake.console import (
     examples,
@@ -45,10 +45,7 @@ _EMPTY_LOOKS = 4
 )
 def compact(
     *,
-    partition: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this one, as year=2025/month=11/day=26. Can be given again."),
-    ] = None,
+    partition: choice.Paths = None,
     fmt: Annotated[list[str] | None, typer.Option("--format", help="Only json or parquet.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Compact even if there is little to gain.")
@@ -71,12 +68,10 @@ def compact(
     One message is queued for each partition that is worth it, as the schedule does. The queue
     keeps two compactors off one partition, however they were started.
     """
-    from clickstream_lake.lake.layout import Partition
-
     connection.connect(profile, region)
     config = connection.lake_config(stream)
     operations = _operations(config)
-    partitions = [Partition.parse(path) for path in partition] if partition else None
+    partitions = choice.partitions_of(partition)
     formats = _formats(fmt)
     plan = operations.plan(partitions=partitions, formats=formats, force=force, dry_run=True)
     todo = [planned for planned in plan.partitions if planned.queued]

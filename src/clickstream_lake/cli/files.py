@@ -1,12 +1,11 @@
 """`clickstream files`: the data files of one snapshot of a table."""
 
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clickstream_lake.cli import connection
+from clickstream_lake.cli import choice, connection
 from clickstream_lake.cli.errors import UsageError
 from clickstream_lake.console import counted, examples, print_json, size, stderr
 
@@ -34,18 +33,9 @@ def files(
     table: Annotated[
         str | None, typer.Option(help="The Glue table, where it has another name.")
     ] = None,
-    partition: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this one, as year=2025/month=11/day=26. Can be given again."),
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(help="Only partitions from this day on.", formats=["%Y-%m-%d"]),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option(help="Only partitions up to this day, inclusive.", formats=["%Y-%m-%d"]),
-    ] = None,
+    partition: choice.Paths = None,
+    since: choice.Since = None,
+    until: choice.Until = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object with sizes and partitions instead.")
     ] = False,
@@ -58,16 +48,15 @@ def files(
     They are one consistent snapshot: every row once, whatever compaction does. They stay for the
     grace period (24 hours by default). Listing a table's prefix instead finds rows twice, or none.
     """
-    from clickstream_lake.lake.layout import Partition
     from clickstream_lake.operate.files import snapshot
 
     connection.connect(profile, region)
     taken = snapshot(
         _table(fmt, table, rejects=rejects),
         database=database,
-        partitions=[Partition.parse(path) for path in partition] if partition else None,
-        since=since.date() if since else None,
-        until=until.date() if until else None,
+        partitions=choice.partitions_of(partition),
+        since=choice.day_of(since),
+        until=choice.day_of(until),
     )
     if as_json:
         print_json(_plain(taken))

@@ -22,6 +22,7 @@ from clickstream_lake.console import (
     stdout,
 )
 from clickstream_lake.operate import query as athena_query
+from clickstream_lake.operate.costs.prices import athena_dollars
 from clickstream_lake.sandbox.athena import billing
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def query(
             sys.stdout.write(_tsv(answer.columns))
             sys.stdout.writelines(map(_tsv, answer.rows))
     more = f" (the first {most:,}; --limit 0 shows all)" if answer.more else ""
-    cost = billing.dollars(billing.billed_bytes(answer.bytes_scanned))
+    cost = athena_dollars(billing.billed_bytes(answer.bytes_scanned))
     stderr.print(
         f"{counted(len(answer.rows), 'row')}{more}, {size(answer.bytes_scanned)} scanned, "
         f"{answer.milliseconds:,} ms; ${cost:.5f} in Athena",

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
+from clickstream_lake.cli import connection
 from clickstream_lake.cli.engine import install_engine
 from clickstream_lake.cli.errors import complain, sandbox_extra, warn_without_kernel
-from clickstream_lake.console import command_name, examples, print_json, stderr, stdout
+from clickstream_lake.console import (
+    command_name,
+    examples,
+    new_table,
+    print_json,
+    print_table,
+    stderr,
+    stdout,
+)
 
 if TYPE_CHECKING:
     from clickstream_lake.sandbox.sandbox import Sandbox
@@ -94,6 +103,49 @@ def up(
             _run_and_save(sandbox, directory, stop)
         else:
             stop.wait()
+
+
+@app.command(
+    epilog=examples("clickstream sandbox alarms", "clickstream sandbox alarms --json"),
+)
+def alarms(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON list instead.")] = False,
+    profile: connection.Profile = None,
+    region: connection.Region = None,
+) -> None:
+    """Show each alarm, whether it rings, and what it last saw; of AWS, too.
+
+    The sandbox judges its alarms once a minute, by CloudWatch's rules. Exits with status 1 if one
+    rings.
+    """
+    import boto3
+
+    connection.connect(profile, region)
+    pages = boto3.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    found = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    # What rings comes first.
+    found.sort(key=lambda alarm: (alarm["StateValue"] != "ALARM", alarm["AlarmName"]))
+    rows = [
+        {
+            "alarm": alarm["AlarmName"],
+            "state": alarm["StateValue"],
+            "since": alarm["StateUpdatedTimestamp"].isoformat(timespec="seconds"),
+            "why": alarm["StateReason"],
+        }
+        for alarm in found
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        table = new_table("Alarms")
+        for name in ("alarm", "state", "since", "why"):
+            table.add_column(name)
+        for row in rows:
+            style = "bold red" if row["state"] == "ALARM" else None
+            table.add_row(*(escape(text) for text in row.values()), style=style)
+        print_table(table)
+    raise typer.Exit(any(row["state"] == "ALARM" for row in rows))
 
 
 def _run_and_save(sandbox: "Sandbox", directory: Path, stop: threading.Event) -> None:

@@ -1,7 +1,7 @@
 """Provision a lake in the sandbox by the catalog, in a fraction of a second.
 
 It creates what Terraform creates for AWS, through the same APIs and under the same names, except
-what only AWS would notice (policies, alarms, retention). `clickstream demo --terraform` takes the
+what only AWS would notice (policies, retention). `clickstream demo --terraform` takes the
 long way instead.
 """
 
@@ -11,6 +11,7 @@ import os
 import zipfile
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +36,6 @@ FUNCTIONS: Final = {
 """How a function's name ends, and the class that its zip's handler makes."""
 
 # The values of terraform/, which is their home; a test compares these with it.
-ERRORS_PREFIX: Final = "errors/"
 RESULTS_PREFIX: Final = "athena-results/"
 GUARD_NAME: Final = "READ-BY-GLUE-PARTITIONS"
 FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
@@ -43,6 +43,8 @@ FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "
 TABLES: Final[tuple[TableFormatName, ...]] = ("json", "parquet", "rejects")
 QUERIES: Final = CATALOG_PATH.parent / "queries"
 """The saved queries, which Terraform reads, too."""
+ALARMS: Final = Path(__file__).parent / "alarms.json"
+"""Terraform's alarms at its defaults, as `python -m dev.alarms` has written them."""
 
 _PASSED_ON = ("CLICKSTREAM_KERNEL",)
 _VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
@@ -147,6 +149,7 @@ class _Provisioner:
         self._schedule("audit", settings.audit_schedule, "audit", compact_arn_of_function, role)
         self._create_workgroup()
         self._save_queries()
+        self._create_alarms()
         return Resources(
             bucket=self._bucket,
             stream=self._stream,
@@ -224,20 +227,24 @@ class _Provisioner:
         self._clients.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
 
     def _notify(self, queue_arn: str) -> None:
-        rules: list[FilterRuleTypeDef] = [
-            {"Name": "prefix", "Value": self._layout.raw_prefix},
-            {"Name": "suffix", "Value": ".gz"},
-        ]
+        rules: dict[str, list[FilterRuleTypeDef]] = {
+            "raw": [
+                {"Name": "prefix", "Value": self._layout.raw_prefix},
+                {"Name": "suffix", "Value": ".gz"},
+            ],
+            "errors": [{"Name": "prefix", "Value": self._layout.errors_prefix}],
+        }
         self._clients.s3.put_bucket_notification_configuration(
             Bucket=self._bucket,
             NotificationConfiguration={
                 "QueueConfigurations": [
                     {
-                        "Id": "raw",
+                        "Id": name,
                         "QueueArn": queue_arn,
                         "Events": ["s3:ObjectCreated:*"],
-                        "Filter": {"Key": {"FilterRules": rules}},
+                        "Filter": {"Key": {"FilterRules": of}},
                     }
+                    for name, of in rules.items()
                 ]
             },
         )
@@ -253,7 +260,9 @@ class _Provisioner:
                 "RoleARN": role,
                 "BucketARN": f"arn:aws:s3:::{self._bucket}",
                 "Prefix": f"{self._layout.raw_prefix}{dates}",
-                "ErrorOutputPrefix": f"{ERRORS_PREFIX}!{{firehose:error-output-type}}/{dates}",
+                "ErrorOutputPrefix": (
+                    f"{self._layout.errors_prefix}!{{firehose:error-output-type}}/{dates}"
+                ),
                 "CompressionFormat": "GZIP",
                 "BufferingHints": {
                     "SizeInMBs": settings.buffer_mib,
@@ -332,6 +341,11 @@ class _Provisioner:
                 QueryString=sql,
                 WorkGroup=self._settings.name,
             )
+
+    def _create_alarms(self) -> None:
+        text = Template(ALARMS.read_text(encoding="utf-8")).substitute(name=self._settings.name)
+        for alarm in json.loads(text):
+            self._clients.client("cloudwatch").put_metric_alarm(**alarm)
 
 
 def _empty_archive() -> bytes:

@@ -36,6 +36,7 @@ class Report:
         counts: table -> event type -> rows, from SQL.
         rejected: reason -> rows, from SQL.
         small: table -> scan before compaction; `compacted` after it.
+        alarms: name -> state, as CloudWatch judges them after the run.
     """
 
     sent: int
@@ -47,6 +48,7 @@ class Report:
     compacted: dict[str, Scan]
     directory: Path
     one_column_sql: str
+    alarms: dict[str, str]
     objects: int = 0
     send_seconds: float = 0.0
     pipeline_seconds: float = 0.0
@@ -61,6 +63,11 @@ class Report:
     def was_compacted(self) -> bool:
         """Whether there were enough small files for compaction to merge them."""
         return self.compacted != self.small
+
+    @property
+    def ringing(self) -> list[str]:
+        """The alarms that ring."""
+        return sorted(name for name, state in self.alarms.items() if state == "ALARM")
 
     @property
     def adds_up(self) -> bool:
@@ -138,6 +145,12 @@ def _rejects_table(report: Report) -> Table:
     return table
 
 
+def _alarms_line(report: Report) -> str:
+    if report.ringing:
+        return f"[bold red]Alarms ring: {escape(', '.join(report.ringing))}[/bold red]"
+    return f"None of {counted(len(report.alarms), 'alarm')} rings."
+
+
 def _verdict(report: Report) -> Panel:
     rejected = sum(report.rejected.values())
     published = ", ".join(f"{rows:,} in {name}" for name, rows in report.published.items())
@@ -157,6 +170,7 @@ def _verdict(report: Report) -> Panel:
     lines = [
         verdict,
         speed,
+        _alarms_line(report),
         "",
         f"Files ({report.objects:,} objects): {escape(str(files))}",
         *(

@@ -115,6 +115,7 @@ class _Demo:
             one_column_sql=_ONE_COLUMN.format(table="…"),
             send_seconds=sent - began,
             pipeline_seconds=queryable - sent,
+            alarms=dict(self._sandbox.alarms()),
         )
 
     def _send(self) -> int:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import zipfile
@@ -23,14 +24,18 @@ if TYPE_CHECKING:
     from clickstream_lake.sandbox.resources import Provision
 
 # The copied part of the tree: what Terraform reads.
-_CATALOG: Final = "src/clickstream_lake/catalogs/clickstream.json"
-_COPIED: Final = ("terraform", _CATALOG)
+_CATALOGS: Final = "src/clickstream_lake/catalogs"
+_CATALOG: Final = f"{_CATALOGS}/clickstream.json"
+_COPIED: Final = ("terraform", _CATALOGS)
 _NOT_COPIED: Final = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "tests")
 
 _SETTINGS_FILE: Final = "sandbox.auto.tfvars.json"
+_PLAN_FILE: Final = "planned.tfplan"
 _REGISTRY: Final = "registry.terraform.io"
 _PROVIDER: Final = f"{_REGISTRY}/hashicorp/aws"
 _ZIPS: Final = ("transform.zip", "compact.zip", "layer-arm64.zip", "layer-x86_64.zip")
+
+_ALIAS: Final = re.compile(r'^provider "aws" \{[^}]*?^  alias\s*=\s*"([^"]+)"', re.MULTILINE)
 
 # The services that the configuration knows, by the provider's names.
 _SERVICES: Final = (
@@ -127,6 +132,7 @@ def apply(
     root: str = "terraform",
     region: str = "us-east-1",
     targets: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Create everything the configuration describes, on the stand-in.
@@ -139,6 +145,7 @@ def apply(
         access_key_id: what the stand-in knows its user by.
         root: the root module, relative to the project: `terraform` or one of its examples.
         region: the region that the stand-in plays.
+        tags: the provider's `default_tags`; by default one that says "sandbox".
         targets: addresses to create, with what they depend on, instead of everything.
         progress: called with the address of each resource that is ready.
 
@@ -149,14 +156,33 @@ def apply(
         TerraformMissingError: there is no Terraform, no AWS provider for it, or no checkout.
         TerraformFailedError: it failed; the message says why.
     """
-    directory = _lay_out(workdir, root)
-    _write_provider(directory, endpoint, access_key_id, region)
-    settings = {"package_dir": str(_placeholder_packages(workdir)), **variables}
-    (directory / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2))
-    _init(directory)
+    directory = _prepare(
+        endpoint,
+        workdir,
+        variables,
+        access_key_id=access_key_id,
+        root=root,
+        region=region,
+        tags=tags,
+    )
     only = [f"-target={address}" for address in targets]
     _run_reporting(directory, ["apply", "-auto-approve", *only], progress)
     return outputs(workdir, root=root)
+
+
+def plan(
+    endpoint: str,
+    workdir: Path,
+    variables: Mapping[str, Any],
+    *,
+    access_key_id: str,
+    root: str = "terraform",
+) -> dict[str, Any]:
+    """What `apply` would create on the stand-in, as `terraform show -json` tells it."""
+    directory = _prepare(endpoint, workdir, variables, access_key_id=access_key_id, root=root)
+    _run(directory, ["plan", "-input=false", f"-out={_PLAN_FILE}"])
+    made: dict[str, Any] = json.loads(_run(directory, ["show", "-json", _PLAN_FILE]))
+    return made
 
 
 def outputs(workdir: Path, *, root: str = "terraform") -> dict[str, Any]:
@@ -219,6 +245,25 @@ def _directory(workdir: Path, root: str) -> Path:
     return workdir / "tree" / root
 
 
+def _prepare(
+    endpoint: str,
+    workdir: Path,
+    variables: Mapping[str, Any],
+    *,
+    access_key_id: str,
+    root: str,
+    region: str = "us-east-1",
+    tags: Mapping[str, str] | None = None,
+) -> Path:
+    """Everything that a command needs, in the directory of the root module."""
+    directory = _lay_out(workdir, root)
+    _write_provider(directory, endpoint, access_key_id, region, tags)
+    settings = {"package_dir": str(_placeholder_packages(workdir)), **variables}
+    (directory / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2))
+    _init(directory)
+    return directory
+
+
 def _lay_out(workdir: Path, root: str) -> Path:
     tree = workdir / "tree"
     project = checkout()
@@ -233,14 +278,18 @@ def _lay_out(workdir: Path, root: str) -> Path:
 
 
 def _write_provider(
-    directory: Path, endpoint: str, access_key_id: str, region: str = "us-east-1"
+    directory: Path,
+    endpoint: str,
+    access_key_id: str,
+    region: str = "us-east-1",
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Point the AWS provider at the stand-in.
 
-    A root module's provider block is overridden; if it has none, one is added.
+    A root module's provider blocks are overridden, those with an alias but for their region; if it
+    has none, one is added.
     """
     block = {
-        "region": region,
         "access_key": access_key_id,
         "secret_key": "sandbox",
         "s3_use_path_style": True,
@@ -248,26 +297,29 @@ def _write_provider(
         "skip_metadata_api_check": True,
         "skip_region_validation": True,
         "skip_requesting_account_id": False,
-        "default_tags": {"tags": {"Sandbox": "true"}},
+        "default_tags": {"tags": dict(tags or {"Sandbox": "true"})},
         "endpoints": dict.fromkeys(_SERVICES, endpoint),
     }
-    has_block = any('provider "aws"' in file.read_text() for file in directory.glob("*.tf"))
-    name = "sandbox_override.tf.json" if has_block else "sandbox.tf.json"
+    text = "".join(file.read_text() for file in directory.glob("*.tf"))
+    aliases = _ALIAS.findall(text)
+    blocks = [block | {"region": region}, *(block | {"alias": alias} for alias in aliases)]
+    name = "sandbox_override.tf.json" if 'provider "aws"' in text else "sandbox.tf.json"
     file = directory / name
     file.touch(mode=0o600)
     file.chmod(0o600)  # one of an earlier version may be there
-    file.write_text(json.dumps({"provider": {"aws": block}}, indent=2))
+    file.write_text(json.dumps({"provider": {"aws": blocks}}, indent=2))
 
 
-def _placeholder_packages(workdir: Path) -> Path:
+def _placeholder_packages(workdir: Path, catalog: Path | None = None) -> Path:
     # Terraform reads the path from its own directory, wherever the command was started.
     directory = workdir.resolve() / "packages"
     directory.mkdir(parents=True, exist_ok=True)
     for name in _ZIPS:
         with zipfile.ZipFile(directory / name, "w") as archive:
             archive.writestr("README", "The stand-in runs the functions from the project's tree.\n")
-    catalog = (checkout() / _CATALOG).read_bytes()
-    (directory / "catalog.sha256").write_text(hashlib.sha256(catalog).hexdigest())
+    content = (catalog or checkout() / _CATALOG).read_bytes()
+    # As packaging writes it: a release's checksums are of this file.
+    (directory / "catalog.sha256").write_text(f"{hashlib.sha256(content).hexdigest()}\n")
     return directory
 
 

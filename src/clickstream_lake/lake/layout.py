@@ -25,6 +25,9 @@ OLD_MANIFEST_NAME: Final = "_manifest.json"
 """What a manifest was called while it stood among its generation's data files."""
 
 _COMPACTED: Final = "compacted"
+# Athena, Trino and Hive skip names that start with an underscore, and so does everything here.
+# Spark does not skip those that have an equals sign, too.
+_LANDING_GUARD: Final = "_=READ-BY-GLUE-PARTITIONS"
 _HASH_LENGTH: Final = 12
 # An S3 key holds 1,024 bytes; people recognise the stem, and the hash makes it unique.
 _STEM_LENGTH: Final = 160
@@ -131,6 +134,9 @@ class Layout(Settings, frozen=True):
     manifests_prefix: Annotated[
         str, _prefix("where generations' manifests are, apart from everything that queries read")
     ] = "manifests/"
+    errors_prefix: Annotated[
+        str, _prefix("where Firehose puts what it cannot deliver to the raw prefix")
+    ] = "errors/"
     partition_keys: Annotated[
         tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")], ...],
         Meta(
@@ -140,18 +146,24 @@ class Layout(Settings, frozen=True):
     ] = ("year", "month", "day")
 
     def __post_init__(self) -> None:
-        """Keep manifests apart from what queries read and from what starts the transform.
+        """Keep manifests apart from what queries read, and what is no event from the raw prefix.
 
         Raises:
             ConfigError: one prefix lies within the other.
         """
-        own = self.manifests_prefix
-        for other in (self.raw_prefix, self.processed_prefix, self.rejected_prefix):
-            if own.startswith(other) or other.startswith(own):
-                raise ConfigError(
-                    f"LAKE_MANIFESTS_PREFIX {own!r} and the prefix {other!r} may not lie within "
-                    "each other"
-                )
+        apart = {
+            "LAKE_MANIFESTS_PREFIX": (
+                self.manifests_prefix,
+                (self.raw_prefix, self.processed_prefix, self.rejected_prefix),
+            ),
+            "LAKE_ERRORS_PREFIX": (self.errors_prefix, (self.raw_prefix,)),
+        }
+        for name, (own, others) in apart.items():
+            for other in others:
+                if own.startswith(other) or other.startswith(own):
+                    raise ConfigError(
+                        f"{name} {own!r} and the prefix {other!r} may not lie within each other"
+                    )
 
     def source(self, raw_key: str) -> Source:
         """Name the source of a raw key.
@@ -188,6 +200,10 @@ class Layout(Settings, frozen=True):
     def landing_dir(self, slot: Slot) -> str:
         """The directory of a slot's landing files, with a trailing slash."""
         return f"{self.table_dir(slot.format)}{slot.partition.path}/"
+
+    def landing_guard_key(self, slot: Slot) -> str:
+        """Where a file that is no data, and that queries skip, tells that landing files went."""
+        return self.landing_dir(slot) + landing_name(slot.format, _LANDING_GUARD)
 
     def landing_key(self, fmt: Format, source: Source, *, gzip: bool = False) -> str:
         """Where the transform writes one source in one format."""

@@ -6,6 +6,7 @@ notices:
 - SQS under several threads. moto's queues are plain lists: a delete that races with a send loses
   the message, and two receivers can get the same one of a FIFO group. One lock makes each
   operation whole; waiting for messages happens outside it.
+- FIFO queues. Of two messages of a group that both came back, moto hands out the later one first.
 - Event source mappings. moto itself would consume a message as soon as it arrives and hand it to
   a Lambda container. The sandbox has pollers of its own (`event_source.py`).
 - Queue policies. moto drops a queue's policy whenever another attribute is set: a client that set
@@ -16,6 +17,7 @@ notices:
 - HTML. moto says that its JSON is HTML, and answers with pages where it has no answer.
 - Other origins. moto lets the pages of any of them read its answers (CORS).
 - S3 keys with a line feed, which moto's routes do not see.
+- Limits (`moto_limits.py`), and Lake Formation's defaults and opt-ins (`lake_formation.py`).
 - S3 event keys. S3 leaves the slash as it is (`raw/year%3D2025/…`), but moto encodes it.
 
 What only Terraform notices:
@@ -47,6 +49,9 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3 import notifications
 from moto.sqs.models import Queue, SQSBackend, sqs_backends
 
+from clickstream_lake.sandbox.cloudwatch.sources import QueuedMessage, messages_in
+from clickstream_lake.sandbox.lake_formation import lake_formation
+from clickstream_lake.sandbox.moto_limits import moto_limits
 from clickstream_lake.sandbox.partition_filter import PartitionFilter
 
 _POLL_SECONDS = 0.05
@@ -71,7 +76,7 @@ def moto_fixes() -> Iterator[threading.Event]:
     """
     ending = threading.Event()
     with ExitStack() as stack:
-        for fix in (*_for_pipelines(ending), *_for_terraform()):
+        for fix in (*_for_pipelines(ending), *_for_terraform(), *moto_limits(), *lake_formation()):
             stack.enter_context(fix)
         yield ending
 
@@ -85,6 +90,16 @@ def messages_of(url: str, region: str) -> list[tuple[str, str | None]]:
         queue = sqs_backends[DEFAULT_ACCOUNT_ID][region].queues.get(url.rpartition("/")[2])
         waiting = queue._messages if queue else []  # noqa: SLF001 - no other access
         return [(message.body, message.group_id) for message in waiting]
+
+
+def queued_messages() -> dict[str, list[QueuedMessage]]:
+    """By name, what each queue holds in every region."""
+    with _QUEUES:
+        return {
+            name: list(messages_in(queue))
+            for backend in sqs_backends[DEFAULT_ACCOUNT_ID].values()
+            for name, queue in backend.queues.items()
+        }
 
 
 def open_service(name: Any) -> Flask:  # noqa: ANN401 - moto's own literal
@@ -154,6 +169,8 @@ def _receive_outside_lock(
         deadline = time.monotonic() + wait_seconds_timeout
         while True:
             with lock:
+                pending = backend.get_queue(queue_name).pending_messages
+                pending -= {message for message in pending if message.visible}
                 messages = receive(backend, queue_name, count, 0, *args, **kwargs)
             if messages or time.monotonic() >= deadline or ending.wait(_POLL_SECONDS):
                 return messages

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.firehose.models import firehose_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -23,12 +24,15 @@ from clickstream_lake.sandbox.athena.api import AthenaApi
 from clickstream_lake.sandbox.athena.engine import QueryEngine
 from clickstream_lake.sandbox.athena.trino_engine import TrinoEngine
 from clickstream_lake.sandbox.clients import Clients
+from clickstream_lake.sandbox.cloudwatch.answers import answering
+from clickstream_lake.sandbox.cloudwatch.service import CloudWatch
 from clickstream_lake.sandbox.door import Door
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.event_source import EventSources
 from clickstream_lake.sandbox.firehose import ACCOUNT, Firehose, Refuse
 from clickstream_lake.sandbox.glue import GlueApi
-from clickstream_lake.sandbox.moto_fixes import moto_fixes, open_service
+from clickstream_lake.sandbox.iceberg import marked_columns
+from clickstream_lake.sandbox.moto_fixes import moto_fixes, open_service, queued_messages
 from clickstream_lake.sandbox.redrive import MoveTasks
 from clickstream_lake.sandbox.resources import REGION, Credentials, make_private
 from clickstream_lake.sandbox.runtime.service import LambdaService
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 
     from clickstream_lake.engine.client import Client
     from clickstream_lake.sandbox.athena.engines import Engine
+    from clickstream_lake.sandbox.cloudwatch.alarms import State
     from clickstream_lake.sandbox.resources import Provision, Resources
     from clickstream_lake.sandbox.runtime.service import EntryPoint
     from clickstream_lake.sandbox.runtime.worker import Handler
@@ -94,7 +99,7 @@ class Sandbox:
                 temporary one by default, which stays only if the sandbox ends with a SandboxError.
             concurrency: batches that each queue's function works on at the same time.
             start_seconds: how long a function may take to be imported.
-            clock: gives Firehose and the scheduler the time.
+            clock: gives Firehose, the scheduler and CloudWatch the time.
             refuse: says which records Firehose refuses as throttled, for tests.
             handlers: by handler path, run in this process instead of in workers, for tests. Then
                 no worker is started before it has something to do.
@@ -177,6 +182,15 @@ class Sandbox:
         self.endpoint = server.endpoint
         self.clients = Clients(self.endpoint, self._credentials)
         stack.callback(self.clients.close)
+        self.cloudwatch = CloudWatch(
+            lambda: self.clients.client("cloudwatch"),
+            set_state=_set_alarm_state,
+            queues=queued_messages,
+            freshness=lambda now: self.firehose.freshness(now),  # noqa: PLW0108 - made below
+            log_dir=self.log_dir,
+            clock=self._clock,
+        )
+        stack.enter_context(answering(self.cloudwatch.metrics))
         self.functions = LambdaService(
             lambda: self.clients.functions,
             environment=self.credentials()
@@ -186,10 +200,15 @@ class Sandbox:
             entry_point=self._entry_point,
             start_seconds=self._start_seconds,
             handlers=self._handlers,
+            watcher=self.cloudwatch,
         )
         stack.callback(self.functions.stop)
         self.firehose = Firehose(
-            _describe_stream, self.clients.s3, clock=self._clock, refuse=self._refuse
+            _describe_stream,
+            self.clients.s3,
+            clock=self._clock,
+            refuse=self._refuse,
+            count=self.cloudwatch.streamed,
         )
         self._router = Router(
             DomainDispatcherApplication(open_service),
@@ -211,12 +230,14 @@ class Sandbox:
             self.functions.invoke,
             concurrency=self._concurrency,
         )
-        self.scheduler = Scheduler(self.clients.scheduler, self.functions.invoke, clock=self._clock)
+        self.scheduler = Scheduler(self.clients, self.functions.invoke, clock=self._clock)
         self.event_sources.refresh()
         self.event_sources.start()
         stack.callback(self.event_sources.stop)
         self.scheduler.start()
         stack.callback(self.scheduler.stop)
+        self.cloudwatch.start()
+        stack.callback(self.cloudwatch.stop)
         stack.callback(ending.set)
         self._ready = True
 
@@ -234,6 +255,7 @@ class Sandbox:
             if client == "trino":
                 storage = Storage(REGION, self.endpoint, self.credentials())
                 client = stack.enter_context(Trino(storage, quick=True)).client
+            stack.enter_context(marked_columns())
             engine = TrinoEngine(client, s3=self.clients.s3, glue=self.clients.glue)
             stack.callback(engine.close)
         api = AthenaApi(engine=engine, s3=self.clients.s3, glue=self.clients.glue)
@@ -301,6 +323,10 @@ class Sandbox:
         """What `in_flight` counts, by the place where it waits."""
         queues = [arn.split(":")[-1] for arn in self.event_sources.queue_arns()]
         return {"Firehose": self.firehose.pending} | {name: self._messages(name) for name in queues}
+
+    def alarms(self) -> "dict[str, State]":
+        """The state of every alarm by its name, judged now."""
+        return self.cloudwatch.look()
 
     def dead_letters(self) -> int:
         """Messages about raw objects that failed too often."""
@@ -374,6 +400,7 @@ class Sandbox:
             "endpoint": self.endpoint,
             **self.resources.as_dict(),
             "in_flight": self.in_flight(),
+            "ringing": [name for name, state in self.alarms().items() if state == "ALARM"],
         }
 
 
@@ -387,6 +414,13 @@ def _remove(
     del kind, trace
     if not isinstance(error, SandboxError):
         shutil.rmtree(directory)
+
+
+def _set_alarm_state(name: str, state: str, reason: str) -> None:
+    # In this process: SetAlarmState for each alarm of a new lake would take a quarter of a second.
+    alarm = cloudwatch_backends[ACCOUNT][REGION].alarms.get(name)
+    if alarm is not None:  # it may have been deleted meanwhile
+        alarm.update_state(reason, "{}", state)
 
 
 def _describe_stream(region: str, name: str) -> dict[str, Any] | None:

@@ -1,9 +1,11 @@
 """EventBridge Scheduler: when its expressions are due, and a clock that invokes Lambda targets.
 
 The expressions are `rate(…)`, `cron(…)` and `at(…)`; a schedule is asked whether it was due
-between two instants.
+between two instants. A tick that cannot be handed over goes to the schedule's dead-letter queue,
+one that its function fails on to the function's destination for failures; none is tried again.
 """
 
+import json
 import logging
 import re
 import threading
@@ -15,11 +17,13 @@ from zoneinfo import ZoneInfo
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from clickstream_lake.sandbox.errors import ApiError
+from clickstream_lake.sandbox.runtime.function import Outcome
+
 if TYPE_CHECKING:
-    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
-    from clickstream_lake.sandbox.runtime.function import Outcome
+    from clickstream_lake.sandbox.clients import Clients
 
 
 _LOOK_SECONDS = 1.0
@@ -104,7 +108,7 @@ class Tick:
 
     schedule: str
     function: str
-    outcome: "Outcome"
+    outcome: Outcome
 
 
 class Scheduler:
@@ -112,12 +116,13 @@ class Scheduler:
 
     def __init__(
         self,
-        client: "EventBridgeSchedulerClient",
-        invoke: "Callable[[str, bytes], Outcome]",
+        clients: "Clients",
+        invoke: Callable[[str, bytes], Outcome],
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._client = client
+        self._clients = clients
+        self._client = clients.scheduler
         self._invoke = invoke
         self._clock = clock
         self._last = clock()
@@ -170,5 +175,37 @@ class Scheduler:
 
     def _fire(self, schedule: "GetScheduleOutputTypeDef") -> Tick:
         target = schedule["Target"]
-        outcome = self._invoke(target["Arn"], (target.get("Input") or "{}").encode())
-        return Tick(schedule["Name"], target["Arn"].split(":")[-1], outcome)
+        function, payload = target["Arn"], target.get("Input") or "{}"
+        try:
+            outcome = self._invoke(function, payload.encode())
+        except ApiError as error:
+            reason = {"errorType": error.code, "errorMessage": error.message}
+            outcome = Outcome(json.dumps(reason).encode(), failed=True)
+            queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+            self._send(queue, payload, ERROR_CODE=error.code, ERROR_MESSAGE=error.message)
+        else:
+            if outcome.failed:
+                report = {"requestPayload": payload, "responsePayload": outcome.payload.decode()}
+                self._send(self._failure_destination(function), json.dumps(report))
+        return Tick(schedule["Name"], function.split(":")[-1], outcome)
+
+    def _failure_destination(self, function: str) -> str | None:
+        """The ARN of what hears of a function's failures, or None."""
+        try:
+            config = self._clients.functions.get_function_event_invoke_config(FunctionName=function)
+        except ClientError:
+            return None  # it has no such configuration
+        return ((config.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
+
+    def _send(self, queue: str | None, body: str, **attributes: str) -> None:
+        if queue is None or ":sqs:" not in queue:
+            return
+        sqs = self._clients.sqs
+        sqs.send_message(
+            QueueUrl=sqs.get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"],
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": text}
+                for name, text in attributes.items()
+            },
+        )

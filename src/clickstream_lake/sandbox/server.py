@@ -36,6 +36,7 @@ from clickstream_lake.sandbox.protocol import (
     send_json,
     service_of,
 )
+from clickstream_lake.sandbox.resources import REGION
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _SHUTDOWN_POLL_SECONDS = 0.05
 ADMIN_PATH = "/_sandbox/"
+# Each region has workgroups of its own. Those of other regions are moto's, where no query runs.
+_ATHENA = "AmazonAthena."
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 _ACCOUNT = re.compile(r"/2016-08-19/account-settings/?")
 _ASKS = ("Get", "BatchGet", "List", "Describe", "Search")
@@ -116,7 +119,8 @@ class Router:
             answer = self._firehose.call(operation, region_of(environ), _body(environ))
             return send_json(start_response, 200, answer)
         api = next((each for each in self._apis if each.handles(target)), None)
-        if api is not None:
+        elsewhere = target.startswith(_ATHENA) and region_of(environ) != REGION
+        if api is not None and not elsewhere:
             return send_json(start_response, 200, api.call(target, _json_object(_body(environ))))
         if path.startswith(ADMIN_PATH):
             return self._administer(path.removeprefix(ADMIN_PATH), start_response)

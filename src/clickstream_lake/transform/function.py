@@ -68,6 +68,7 @@ class TransformFunction:
         Room.of(environ).check_transform(config.limits)
         lake = open_lake(config, catalog)
         self._bucket = config.bucket
+        self._errors_prefix = config.layout.errors_prefix
         self._telemetry = Telemetry(SERVICE, environ)
         self._lake = lake
         self._no_kernel = library.missing()
@@ -149,7 +150,13 @@ class TransformFunction:
     def _process(self, ref: ObjectRef, invocation: "_Invocation") -> bool:
         """Process one object; False if it has to be tried again."""
         try:
-            report = self._processor.process(self._key_in_this_lake(ref), invocation.check)
+            key = self._key_in_this_lake(ref)
+            if key.startswith(self._errors_prefix):
+                # Nothing to transform, but somebody has to know.
+                self._telemetry.logger.warning("firehose could not deliver records", key=key)
+                self._telemetry.count("ObjectsUndelivered", 1)
+                return True
+            report = self._processor.process(key, invocation.check)
         except Exception as error:  # noqa: BLE001 - one bad object must not hold up the others
             self._log_failure("object failed", error, bucket=ref.bucket, key=ref.key)
             self._telemetry.count("ObjectsFailed", 1)
@@ -188,6 +195,7 @@ class TransformFunction:
                 raw_key=report.source.key,
             )
         self._telemetry.count("Objects", 1)
+        self._telemetry.count("ObjectsFailed", 0)  # so that its alarm tells quiet from well
         self._telemetry.count("ObjectsStale", int(report.stale))
         self._telemetry.milliseconds("Duration", report.seconds)
         stats = report.stats

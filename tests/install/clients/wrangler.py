@@ -183,17 +183,19 @@ def read_the_lakes_files() -> list[int]:
 
 
 @case
-def write_iceberg() -> int:
+def write_iceberg() -> list[object]:
+    table = {"database": "wrangled", "table": "iceberg", "workgroup": WORKGROUP}
+    table |= {"temp_path": f"{OWN}/temporary/"}
+    count = "SELECT COUNT(*) AS n, SUM(c) AS c FROM iceberg"
     for _ in range(2):
-        wr.athena.to_iceberg(
-            FRAME,
-            database="wrangled",
-            table="iceberg",
-            table_location=f"{OWN}/iceberg/",
-            temp_path=f"{OWN}/temporary/",
-            workgroup=WORKGROUP,
-        )
-    return int(ask("SELECT COUNT(*) AS n FROM iceberg", "wrangled")["n"][0])
+        wr.athena.to_iceberg(FRAME, table_location=f"{OWN}/iceberg/", **table)
+    wr.athena.to_iceberg(FRAME.assign(c=1.5), schema_evolution=True, **table)
+    appended = ask(count, "wrangled")
+    wr.athena.to_iceberg(pd.DataFrame({"a": [3, 4], "c": [1.0, 2.0]}), merge_cols=["a"], **table)
+    merged = ask(count, "wrangled")
+    wr.athena.delete_from_iceberg_table(FRAME[FRAME["a"] == 1], merge_cols=["a"], **table)
+    left = ask(count, "wrangled")
+    return [[int(each["n"][0]), float(each["c"][0])] for each in (appended, merged, left)]
 
 
 @case

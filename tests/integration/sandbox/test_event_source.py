@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clickstream_lake.lake.aws.inbox import Inbox
+from clickstream_lake.lake.events import Message, parse_messages
+
 if TYPE_CHECKING:
     from conftest import Bench
 
@@ -121,6 +124,35 @@ def test_what_the_function_deletes_or_gives_back_itself_is_as_it_says(bench: "Be
     bench.sandbox.wait_idle()
 
     assert sorted(seen) == ["failing", "failing", "failing", "fine", "good"]
+    assert left_at_once(bench, url) == 0
+
+
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+def test_a_functions_failed_message_is_done_again_long_before_it_is_visible_by_itself(
+    suffix: str, bench: "Bench"
+) -> None:
+    """By the functions' own inbox; in a FIFO queue what waits behind it keeps its place."""
+    fifo = {"FifoQueue": "true"} if suffix else {}
+    url, arn = bench.queue(f"{bench.name('retried')}{suffix}", VisibilityTimeout="1800", **fifo)
+    inbox = Inbox(lambda: bench.client("sqs"), pytest.fail, first_pause_seconds=1)
+    seen: list[str] = []
+
+    def work(message: Message) -> bool:
+        seen.append(message.body)
+        return message.body != "failing" or seen.count("failing") == 3
+
+    def handle(event: dict[str, Any]) -> dict[str, Any]:
+        messages = parse_messages(event)
+        return {
+            "batchItemFailures": inbox.work_off(messages, time_for_more=lambda _: True, work=work)
+        }
+
+    bench.map(arn, bench.function(handle), BatchSize=10, **REPORTS)
+    send(bench, url, "failing", "behind", group="a" if suffix else "")
+    bench.sandbox.wait_idle()
+
+    assert sorted(seen) == ["behind", "failing", "failing", "failing"]
+    assert not suffix or seen[-1] == "behind"
     assert left_at_once(bench, url) == 0
 
 

@@ -16,25 +16,56 @@ from clickstream_lake.lake.manifest import Manifest, Manifests, decode, encode
 from tests.protocol.simulation.world import Parts
 
 
-class OlderManifests(Manifests):
-    """Reads and writes `_manifest.json` in the generation's own directory."""
+class _OnePlace(Manifests):
+    """Knows one place of manifests, and nothing of another."""
 
-    def write(self, slot: Slot, manifest: Manifest) -> None:
-        key = self._layout.old_manifest_key(slot, manifest.generation_id)
-        self._store.put_bytes(key, encode(manifest), content_type="application/json")
+    def _key(self, slot: Slot, generation_id: str) -> str:
+        return self._layout.manifest_key(slot, generation_id)
 
     def _load(self, slot: Slot, generation_id: str) -> Manifest:
-        key = self._layout.old_manifest_key(slot, generation_id)
+        key = self._key(slot, generation_id)
         try:
             return decode(self._store.read(key))
         except ObjectMissingError as error:
             raise ManifestError(f"the manifest {key!r} is missing") from error
 
 
-class OlderLake(Lake):
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]  # passed through
-        self.manifests = OlderManifests(self.store, self.layout)
+class _OlderManifests(_OnePlace):
+    """Reads and writes `_manifest.json` in the generation's own directory."""
+
+    def _key(self, slot: Slot, generation_id: str) -> str:
+        return self._layout.old_manifest_key(slot, generation_id)
+
+    def write(self, slot: Slot, manifest: Manifest) -> None:
+        key = self._key(slot, manifest.generation_id)
+        self._store.put_bytes(key, encode(manifest), content_type="application/json")
+
+
+class _TrustsNoManifest(_OlderManifests):
+    """What the older functions never did: it takes a missing manifest for an empty one."""
+
+    def _load(self, slot: Slot, generation_id: str) -> Manifest:
+        try:
+            return super()._load(slot, generation_id)
+        except ManifestError:
+            return Manifest(
+                format=slot.format,
+                partition=slot.partition.path,
+                generation_id=generation_id,
+                schema_version=1,
+                created_at="2025-11-26T00:00:00+00:00",
+                sources={},
+                files=(),
+            )
+
+
+def _lake_with(manifests: type[Manifests]) -> type[Lake]:
+    class Other(Lake):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args)  # type: ignore[arg-type]  # passed through
+            self.manifests = manifests(self.store, self.layout)
+
+    return Other
 
 
 class OlderCleaner(Cleaner):
@@ -68,49 +99,8 @@ class OlderCleaner(Cleaner):
         return f"holds {len(lost)} sources that are nowhere else" if lost else ""
 
 
-OLDER = Parts(lake=OlderLake, cleaner=OlderCleaner)
-
-
-class _TrustsNoManifest(OlderManifests):
-    """What the older functions never did: it takes a missing manifest for an empty one."""
-
-    def _load(self, slot: Slot, generation_id: str) -> Manifest:
-        try:
-            return super()._load(slot, generation_id)
-        except ManifestError:
-            return Manifest(
-                format=slot.format,
-                partition=slot.partition.path,
-                generation_id=generation_id,
-                schema_version=1,
-                created_at="2025-11-26T00:00:00+00:00",
-                sources={},
-                files=(),
-            )
-
-
-class _TrustingLake(Lake):
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]  # passed through
-        self.manifests = _TrustsNoManifest(self.store, self.layout)
-
-
-TRUSTING = Parts(lake=_TrustingLake, cleaner=OlderCleaner)
+OLDER = Parts(lake=_lake_with(_OlderManifests), cleaner=OlderCleaner)
+TRUSTING = Parts(lake=_lake_with(_TrustsNoManifest), cleaner=OlderCleaner)
 """Older functions that would not have failed on a generation whose manifest they cannot find."""
-
-
-class _NoFallback(Manifests):
-    def _load(self, slot: Slot, generation_id: str) -> Manifest:
-        key = self._layout.manifest_key(slot, generation_id)
-        try:
-            return decode(self._store.read(key))
-        except ObjectMissingError as error:
-            raise ManifestError(f"the manifest {key!r} is missing") from error
-
-
-class NewPlaceOnly(Lake):
-    """A lake that does not know where manifests used to be."""
-
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]  # passed through
-        self.manifests = _NoFallback(self.store, self.layout)
+NEW_PLACE_ONLY = Parts(lake=_lake_with(_OnePlace))
+"""Functions that do not know where manifests used to be."""

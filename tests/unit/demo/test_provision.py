@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from clickstream_lake.demo.provision import (
-    ERRORS_PREFIX,
     FIREHOSE_LETTERS,
     FUNCTIONS,
     GUARD_NAME,
@@ -14,6 +13,7 @@ from clickstream_lake.demo.provision import (
     RESULTS_PREFIX,
     entry_point,
 )
+from clickstream_lake.lake.layout import Layout
 from clickstream_lake.sandbox.runtime.function import Function
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +53,9 @@ def test_what_terraform_alone_says_too_is_said_alike() -> None:
 
     letters = re.findall(r"timestamp_parts *= *\{(.*)\}", text)
     assert dict(re.findall(r'(\w+) = "(\w+)"', letters[0])) == FIREHOSE_LETTERS
-    assert re.findall(r'errors_prefix *= "\$\{stream.prefix\}(.*)"', text) == [ERRORS_PREFIX]
+    assert re.findall(r'errors_prefix *= "\$\{stream.prefix\}(.*)"', text) == [
+        Layout().errors_prefix
+    ]
     assert re.findall(r'key *= "\$\{each.value.prefix\}(.*)\.\$\{', text) == [GUARD_NAME]
     assert re.findall(r'athena_results_prefix *= "(.*)"', text) == [RESULTS_PREFIX]
     (queries,) = re.findall(r'queries_dir *= "\$\{path.module\}/\.\./(.*)"', text)

@@ -18,6 +18,7 @@ REPORT = Report(
     compacted={"JSON": replace(SMALL, files=1), "Parquet": replace(SMALL, one_column=1_000)},
     directory=Path("demo"),
     one_column_sql="SELECT …",
+    alarms={"lake-queue-age": "OK", "lake-deadline": "INSUFFICIENT_DATA"},
 )
 
 
@@ -26,6 +27,13 @@ def shown(report: Report) -> str:
     show(report, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def test_it_says_which_alarms_ring() -> None:
+    assert "None of 2 alarms rings." in shown(REPORT)
+    rings = replace(REPORT, alarms=REPORT.alarms | {"lake-queue-age": "ALARM"})
+    assert rings.ringing == ["lake-queue-age"]
+    assert "Alarms ring: lake-queue-age" in shown(rings)
 
 
 def test_it_adds_up_when_both_tables_agree_and_nothing_is_missing() -> None:

@@ -107,9 +107,23 @@ def test_a_provider_block_is_overridden_and_none_is_added(
     (tmp_path / name).touch(mode=0o644)  # an earlier version's
     terraform._write_provider(tmp_path, "http://127.0.0.1:5000", "SANDBOXA", "eu-central-1")
     assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
-    block = json.loads((tmp_path / name).read_text())["provider"]["aws"]
+    (block,) = json.loads((tmp_path / name).read_text())["provider"]["aws"]
     assert set(block["endpoints"].values()) == {"http://127.0.0.1:5000"}
     assert (block["region"], block["access_key"]) == ("eu-central-1", "SANDBOXA")
+
+
+def test_blocks_with_an_alias_keep_their_region(tmp_path: Path) -> None:
+    own = 'provider "aws" {\n  region = "a"\n}\n'
+    other = 'provider "aws" {\n  region = "b"\n  alias  = "west"\n}\n'
+    (tmp_path / "main.tf").write_text(f"{own}\n{other}")
+    tags = {"Owner": "us"}
+    terraform._write_provider(tmp_path, "http://127.0.0.1:5000", "SANDBOXA", tags=tags)
+    written = json.loads((tmp_path / "sandbox_override.tf.json").read_text())["provider"]["aws"]
+    assert [(each.get("alias"), each.get("region")) for each in written] == [
+        (None, "us-east-1"),
+        ("west", None),
+    ]
+    assert [each["default_tags"] for each in written] == [{"tags": tags}] * 2
 
 
 def test_the_tree_is_copied_without_state_and_secrets(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ GOOD: dict[str, tuple[str, object]] = {
     "LAKE_PROCESSED_PREFIX": ("out/", "out/"),
     "LAKE_REJECTED_PREFIX": ("bad/", "bad/"),
     "LAKE_MANIFESTS_PREFIX": ("known/", "known/"),
+    "LAKE_ERRORS_PREFIX": ("lost/", "lost/"),
     "LAKE_PARTITION_KEYS": ("year,month,day,hour", ("year", "month", "day", "hour")),
 }
 BAD = {
@@ -68,6 +69,7 @@ BAD = {
     "LAKE_PROCESSED_PREFIX": ["processed"],
     "LAKE_REJECTED_PREFIX": ["/"],
     "LAKE_MANIFESTS_PREFIX": ["manifests", "/m/"],
+    "LAKE_ERRORS_PREFIX": ["errors", "/e/"],
     "LAKE_PARTITION_KEYS": ["year,year", "Year", "year,", "1st"],
 }
 

@@ -148,6 +148,21 @@ def test_manifests_lie_apart_from_what_queries_read(prefixes: dict[str, str]) ->
         Layout(**prefixes)  # type: ignore[arg-type]  # names and texts only
 
 
+@pytest.mark.parametrize(
+    "prefixes",
+    [
+        {"errors_prefix": "raw/"},
+        {"errors_prefix": "raw/errors/"},
+        {"errors_prefix": "web/", "raw_prefix": "web/in/"},
+    ],
+)
+def test_no_raw_object_is_taken_for_what_firehose_could_not_deliver(
+    prefixes: dict[str, str],
+) -> None:
+    with pytest.raises(ConfigError, match="LAKE_ERRORS_PREFIX"):
+        Layout(**prefixes)  # type: ignore[arg-type]  # names and texts only
+
+
 def test_gzip_shows_in_the_name_of_json_only() -> None:
     source = LAYOUT.source(KEY)
     assert LAYOUT.landing_key("json", source, gzip=True).endswith(".json.gz")

@@ -1,6 +1,7 @@
 """The configuration names what the functions, AWS and the runbook know."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import hcl2
 import msgspec
 import pytest
 
+from clickstream_lake.demo.provision import ALARMS
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Config, Limits
 from clickstream_lake.lake.room import (
@@ -56,6 +58,99 @@ def test_a_variable_has_type_description_and_where_values_can_be_bad_a_validatio
     assert variable.type == "bool" or variable.validations, "it takes any value"
 
 
+def test_what_is_deployed_has_one_version_of_the_provider() -> None:
+    wanted = r'^ +version += "([^"]+)"'
+    assert re.findall(wanted, (TERRAFORM / "versions.tf").read_text(), re.MULTILINE) == [
+        ">= 5.100, < 7"
+    ]
+    roots = [TERRAFORM / "provider.lock.hcl", *TERRAFORM.glob("examples/*/main.tf")]
+    assert len(roots) > 5
+    assert {tuple(re.findall(wanted, root.read_text(), re.MULTILINE)) for root in roots} == {
+        ("5.100.0",)
+    }
+
+
+def block(file: str, resource: str) -> str:
+    """A resource's text, up to the brace that ends it."""
+    text = (TERRAFORM / file).read_text()
+    start = text.index(f'resource "{resource}" {{')
+    return text[start : text.index("\n}\n", start)]
+
+
+@pytest.mark.parametrize(
+    ("file", "resource", "first"),
+    [
+        # A timeout may not be longer than the queue hides messages.
+        ("functions.tf", 'aws_lambda_function" "function', "aws_sqs_queue.work"),
+        # What lands before anybody is told of it would lie there.
+        (
+            "firehose.tf",
+            'aws_kinesis_firehose_delivery_stream" "events',
+            "aws_s3_bucket_notification.lake",
+        ),
+        # Of a registered location, making a table takes a right to it.
+        ("lake_formation.tf", 'aws_lakeformation_resource" "lake', "aws_glue_catalog_table.lake"),
+        # The signer and Lambda read what was encrypted as the bucket says.
+        *(
+            (file, resource, "aws_s3_bucket_server_side_encryption_configuration.lake")
+            for file, resource in [
+                ("signing.tf", 'aws_s3_object" "unsigned'),
+                ("functions.tf", 'aws_s3_object" "layer'),
+                ("packages.tf", 'aws_s3_object_copy" "package'),
+            ]
+        ),
+    ],
+)
+def test_what_has_to_be_there_first_is(file: str, resource: str, first: str) -> None:
+    assert first in block(file, resource).split("depends_on = [")[1]
+
+
+@pytest.mark.parametrize(
+    ("file", "resource"),
+    [
+        ("functions.tf", 'aws_lambda_layer_version" "dependencies'),
+        *(
+            ("iam.tf", f'aws_iam_role{kind}" "{name}')
+            for kind in ("", "_policy")
+            for name in ("firehose", "function", "scheduler")
+        ),
+    ],
+)
+def test_what_is_in_use_stays_until_its_successor_is(file: str, resource: str) -> None:
+    assert "create_before_destroy = true" in block(file, resource)
+
+
+@pytest.mark.parametrize(
+    ("file", "resource", "name"),
+    [
+        ("s3.tf", 'aws_s3_bucket" "lake', "bucket"),
+        ("glue.tf", 'aws_glue_catalog_database" "lake', "name"),
+    ],
+)
+def test_another_name_replaces_nothing_that_holds_data(file: str, resource: str, name: str) -> None:
+    assert f"ignore_changes = [{name}]" in block(file, resource)
+
+
+def test_objects_have_no_tags_whatever_the_provider_says() -> None:
+    found = 0
+    for path in TERRAFORM.glob("*.tf"):
+        for kind in ("aws_s3_object", "aws_s3_object_copy"):
+            for name in re.findall(rf'resource "{kind}" "(\w+)"', path.read_text()):
+                text = block(path.name, f'{kind}" "{name}')
+                assert re.search(r"override_provider {\s+default_tags {\s+tags = {}", text)
+                assert not re.search(r"^  tags ", text, re.MULTILINE)
+                found += 1
+    assert found >= 4
+
+
+def test_every_example_has_a_page_and_is_named_on_the_modules() -> None:
+    examples = [path for path in TERRAFORM.glob("examples/*") if path.is_dir()]
+    page = (TERRAFORM / "README.md").read_text()
+    for example in examples:
+        assert (example / "README.md").is_file()
+        assert f"(examples/{example.name})" in page
+
+
 def test_every_output_has_a_description() -> None:
     outputs = items(TERRAFORM / "outputs.tf", "output")
     assert len(outputs) > 5
@@ -83,6 +178,14 @@ def test_the_runbook_has_a_section_per_alarm_and_none_too_many() -> None:
     alarms, how_to = runbook.split("\n# How to\n")
     assert set(re.findall(r"^## (.+)$", alarms, re.MULTILINE)) == alarm_kinds()
     assert how_to
+
+
+def test_the_sandbox_has_every_alarm_and_none_too_many() -> None:
+    """What they are in detail, a plan compares: tests/e2e/test_alarms.py."""
+    kinds, made = alarm_kinds(), [alarm["AlarmName"] for alarm in json.loads(ALARMS.read_text())]
+    found = [[kind for kind in kinds if name.endswith(f"-{kind}")] for name in made]
+    assert all(found), "python -m dev.alarms writes them"
+    assert {kind for each in found for kind in each} == kinds, "python -m dev.alarms writes them"
 
 
 def test_what_the_runbook_tells_to_set_can_be_set() -> None:

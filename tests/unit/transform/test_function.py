@@ -189,6 +189,26 @@ def failed(answer: dict[str, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
+@pytest.mark.parametrize("name", ["records.gz", "records"])
+def test_what_firehose_could_not_deliver_is_counted_and_not_transformed(
+    name: str, lake: FakeLake, log: StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = f"errors/processing-failed/{DAY}/{name}"
+    lake.put(key, b'{"rawData":"e30="}\n')
+    lake.put(KEY, EVENT)
+    assert failed(invoke(sqs(notification(key), notification(KEY)))) == []
+    assert len(lake.events()) == 1
+    assert lake.keys("rejected/") == []
+    (metrics,) = [
+        written
+        for line in capsys.readouterr().out.splitlines()
+        if "ObjectsUndelivered" in (written := json.loads(line))
+    ]
+    assert metrics["ObjectsUndelivered"] == [1]
+    assert "ObjectsFailed" not in metrics
+    assert json.loads(log.getvalue().splitlines()[0])["key"] == key
+
+
 def test_the_seed_case_is_visible_in_both_tables(lake: FakeLake) -> None:
     lake.put(KEY, EVENT)
     assert failed(invoke(sqs(notification(KEY)))) == []

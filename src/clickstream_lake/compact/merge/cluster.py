@@ -8,6 +8,7 @@ that comes late joins the group that is next. Memory is bounded by the buffer, w
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import pyarrow as pa
@@ -86,11 +87,27 @@ class Buffer:
         most = min(self._row_group_rows, self.rows * self._row_group_bytes // self._bytes) or 1
         for last, rows in self._plan(most, 0 if to_the_end else self.rows // 2):
             table = _sorted(self._take(last), self._cluster_by)
-            pieces = -(-rows // most)
-            for piece in range(pieces):
-                start, end = rows * piece // pieces, rows * (piece + 1) // pieces
-                yield table.slice(start, end - start)
-            del table  # or it would still be there while the next one is put in order
+            for part in self._parts(table) if rows > most else [table]:
+                pieces = -(-len(part) // most)
+                for piece in range(pieces):
+                    start, end = len(part) * piece // pieces, len(part) * (piece + 1) // pieces
+                    yield part.slice(start, end - start)
+            # Or they would still be there while the next ones are put in order.
+            del table, part
+
+    def _parts(self, table: pa.Table) -> list[pa.Table]:
+        """The rows without those of the most frequent second value, and those.
+
+        A query for one value then reads a smaller row group. If none is frequent enough for a row
+        group of its own, all rows stay together.
+        """
+        if len(self._cluster_by) == 1:
+            return [table]
+        start, rows = _longest_run(table.column(self._cluster_by[1].column).combine_chunks())
+        if rows < LEAST_SHARE * self._row_group_rows or rows == len(table):
+            return [table]
+        others = pa.concat_tables([table.slice(0, start), table.slice(start + rows)])
+        return [others, table.slice(start, rows)]
 
     def _plan(self, most: int, keep: int) -> list[tuple[int, int]]:
         """The last period and the rows of each group, oldest first, that leave `keep` at most."""
@@ -168,6 +185,14 @@ def _sorted(tables: list[pa.Table], cluster_by: Sequence[ClusterTerm]) -> pa.Tab
     return pa.table({name: _combined(columns.pop(name)).take(order) for name in names})
 
 
+def _longest_run(column: pa.Array) -> tuple[int, int]:
+    """Where the most rows of one value in a row are: the first of them, and how many they are."""
+    values = column.indices if pa.types.is_dictionary(column.type) else column
+    ends = pc.run_end_encode(values, run_end_type=pa.int64()).run_ends.to_pylist()
+    rows, end = max((end - start, end) for start, end in pairwise([0, *ends]))
+    return end - rows, rows
+
+
 def _named(cluster_by: Sequence[ClusterTerm]) -> list[str]:
     return list(dict.fromkeys(term.column for term in cluster_by))
 
@@ -214,10 +239,16 @@ def by_frequency(column: pa.DictionaryArray) -> pa.DictionaryArray:
     frequent = pc.array_sort_indices(counted.field("counts"), order="descending")
     codes = counted.field("values").take(frequent)
     values = column.dictionary.take(codes)
-    octave = pc.floor(pc.log2(pa.array(range(1, len(codes) + 1), pa.float64())))
+    octave = pc.floor(pc.log2(_numbers(1, len(codes), pa.float64())))
     order = pc.sort_indices(
         pa.table({"octave": octave, "value": values}),
         sort_keys=[("octave", "ascending"), ("value", "ascending")],
     )
-    indices = pc.index_in(column.indices, value_set=codes.take(order))
-    return pa.DictionaryArray.from_arrays(indices, values.take(order))
+    former = _numbers(0, len(column.dictionary), codes.type)
+    places = pc.index_in(former, value_set=codes.take(order))
+    return pa.DictionaryArray.from_arrays(places.take(column.indices), values.take(order))
+
+
+def _numbers(first: int, count: int, kind: pa.DataType) -> pa.Array:
+    """Consecutive numbers."""
+    return pc.cumulative_sum(pa.repeat(pa.scalar(1, kind), count), start=first - 1)

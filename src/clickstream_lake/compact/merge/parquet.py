@@ -285,16 +285,16 @@ def _in_stored_order(catalog: "Catalog") -> pa.Schema:
     """The catalog's schema, its columns in the order in which files hold them.
 
     An engine that needs two columns of a row group reads what lies between them, too, up to 1 MiB.
-    So ids, which are wide and only looked up, come first, then numbers and times, then what rows
-    are ordered by, then the other texts: columns that queries use together are neighbours.
+    So columns that queries use together are neighbours: what rows are ordered by, then numbers and
+    other times. The ids, which are wide and only looked up, keep them apart from the other texts.
     """
     schema = catalog.arrow_schema()
 
     def place(field: pa.Field) -> tuple[int, int]:
-        if field.name in catalog.bloom:
-            return 0, 0
         if field.name in catalog.cluster_columns:
-            return 2, catalog.cluster_columns.index(field.name)
+            return 0, catalog.cluster_columns.index(field.name)
+        if field.name in catalog.bloom:
+            return 2, 0
         return (3 if pa.types.is_string(field.type) else 1), 0
 
     return pa.schema(sorted(schema, key=place), metadata=schema.metadata)

@@ -52,24 +52,31 @@ def decide(
         for file in found.merged
     ]
     plan = binpack.plan(files, target_bytes=settings.target_file_bytes)
-    worth, reason = _judge(found, settings, plan)
+    worth, reason = judge(
+        plan,
+        waiting=len(found.inputs),
+        waiting_bytes=sum(info.size for info in found.inputs),
+        settings=settings,
+    )
     if force and plan.bins:
         worth, reason = True, "forced"
     return Decision(worth, reason, plan)
 
 
-def _judge(found: Survey, settings: CompactSettings, plan: binpack.Plan) -> tuple[bool, str]:
-    waiting, size = len(found.inputs), sum(info.size for info in found.inputs)
+def judge(
+    plan: binpack.Plan, *, waiting: int, waiting_bytes: int, settings: CompactSettings
+) -> tuple[bool, str]:
+    """Whether a plan is worth carrying out, and why; `waiting` landing files are in it."""
     saved = plan.files_merged - len(plan.bins)
     if not plan.bins:
         return False, "nothing to merge"
     if waiting >= settings.min_files:
         return True, f"{waiting} landing files"
-    if size >= settings.target_file_bytes:
-        return True, f"{size} bytes of landing files"
+    if waiting_bytes >= settings.target_file_bytes:
+        return True, f"{waiting_bytes} bytes of landing files"
     if saved >= settings.min_files:
         return True, f"{plan.files_merged} small files"
-    return False, f"too little to gain: {waiting} landing files of {size} bytes"
+    return False, f"too little to gain: {waiting} landing files of {waiting_bytes} bytes"
 
 
 def within(partitions: Iterable[Partition], *, now: datetime, days: int) -> list[Partition]:

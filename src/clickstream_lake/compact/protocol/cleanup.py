@@ -10,12 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.aws.partitions import PartitionState
 from clickstream_lake.lake.errors import ManifestError, PartitionMovedError
 from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import MANIFEST_NAME, Format, Slot, parse_uri, source_id_of
+
+_GUARD: Final = b"This is no data file: `clickstream files` lists those.\n"
 
 
 class CleanupOutcome(StrEnum):
@@ -183,6 +186,12 @@ class Cleaner:
             state.next_location,
         ):
             raise PartitionMovedError("it moved during the clean-up; the next run cleans it up")
+        if obsolete.landing:
+            # A reader of a glob over landing directories has been right until now: it is to fail
+            # from now on, rather than to miss rows.
+            self.lake.store.put_bytes(
+                self.lake.layout.landing_guard_key(slot), _GUARD, content_type="text/plain"
+            )
         self.lake.store.delete([found.key for found in obsolete.landing])
         for files in obsolete.generations.values():
             # The manifest goes last: a half-deleted generation still tells what it was.

@@ -6,8 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from clickstream_lake.sandbox.athena import billing
-
 
 @dataclass(frozen=True)
 class QueryResult:
@@ -38,8 +36,3 @@ class QueryResult:
         """The rows as Python values; a timestamp with time zone is an aware datetime."""
         columns = [column.to_pylist() for column in self.table.columns]
         return list(zip(*columns, strict=True))
-
-    @property
-    def dollars(self) -> float:
-        """The price of this query on AWS, in US dollars."""
-        return billing.dollars(self.billed_bytes)

@@ -7,7 +7,7 @@ rules nothing out before rows are looked at.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from typing import Any, Final
@@ -301,7 +301,7 @@ class _Extract:
             if left is columns[0]:
                 return {column: Domain(_compare(kind, _comparable(value)))}
             return self._truncated(kind, left, column, value)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return {}
 
     def _truncated(self, kind: type[exp.Expr], left: exp.Expr, column: str, value: Any) -> Domains:  # noqa: ANN401 - whatever DuckDB gives
@@ -311,18 +311,10 @@ class _Extract:
         unit = _unit(left)
         if unit is None:
             return self._widened(kind, left, column, value)
-        if unit == "year":
-            first, after = datetime(value, 1, 1), datetime(value + 1, 1, 1)  # noqa: DTZ001 - as in Parquet
-            low, high, aligned = _comparable(first), _comparable(after), True
-        else:
-            stamp = exp.Cast(
-                this=exp.Literal.string(str(value)), to=exp.DataType.build("timestamp")
-            )
-            truncated = exp.TimestampTrunc(this=stamp, unit=exp.Var(this=unit.upper()))
-            step = exp.Interval(this=exp.Literal.string("1"), unit=exp.Var(this=unit.upper()))
-            low = _comparable(self._constant(truncated))
-            high = _comparable(self._constant(exp.Add(this=truncated.copy(), expression=step)))
-            aligned = low == _comparable(value)
+        if isinstance(left, exp.Anonymous) and left.name.lower() == "year":
+            value = datetime(value, 1, 1)  # noqa: DTZ001 - as in Parquet
+        low, high = (_comparable(edge) for edge in _edges(unit, value))
+        aligned = low == _comparable(value)
         whole = Span(low, high, before_high=True)
         if kind in {exp.EQ, exp.NEQ} and not aligned:
             return {column: _NOTHING if kind is exp.EQ else _NOT_NULL}
@@ -352,19 +344,42 @@ class _Extract:
 
 
 def _unit(node: exp.Expr) -> str | None:
-    inner = node.args.get("this")
-    if not isinstance(inner, exp.Expr) or not isinstance(inner.unnest(), exp.Column):
-        return None
-    if isinstance(node, (exp.Date, exp.TsOrDsToDate)):
-        return "day"
-    if isinstance(node, exp.Cast) and node.to.is_type("DATE"):
-        return "day"
-    if isinstance(node, exp.Year):
-        return "year"
-    if isinstance(node, (exp.DateTrunc, exp.TimestampTrunc)):
-        unit = node.text("unit").lower()
-        return unit if unit in _TRUNCATED_UNITS else None
-    return None
+    """Tell to what a plain column is truncated."""
+    match node, *node.expressions:
+        case exp.Cast() as cast, *_:
+            inner, unit = cast.this, "day" if cast.to.is_type("DATE") else None
+        case exp.Anonymous(name=name), exp.Expr() as inner if name.lower() in {"date", "year"}:
+            unit = "day" if name.lower() == "date" else "year"
+        case exp.Anonymous(name=name), exp.Literal() as word, exp.Expr() as inner if (
+            name.lower() == "date_trunc" and word.name.lower() in _TRUNCATED_UNITS
+        ):
+            unit = word.name.lower()
+        case _:
+            return None
+    return unit if isinstance(inner.unnest(), exp.Column) else None
+
+
+def _edges(unit: str, value: date) -> tuple[datetime, datetime]:
+    """Give the first moment of the unit that a value is in, and that of the next."""
+    at = _moment(value)
+    low = datetime(  # noqa: DTZ001 - as in Parquet
+        at.year,
+        1 if unit == "year" else at.month,
+        at.day if unit in {"day", "hour"} else 1,
+        at.hour if unit == "hour" else 0,
+    )
+    match unit:
+        case "year":
+            return low, low.replace(year=low.year + 1)
+        case "month":
+            return low, (low + timedelta(days=31)).replace(day=1)
+    return low, low + timedelta(**{f"{unit}s": 1})
+
+
+def _moment(value: date) -> datetime:
+    if not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a day
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
 
 
 def _compare(kind: type[exp.Expr], value: Value) -> tuple[Span, ...]:
@@ -385,9 +400,7 @@ def _comparable(value: Any) -> Value:  # noqa: ANN401 - whatever DuckDB gives
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, date):
-        at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a day
-        at = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
-        return round((at - datetime(1970, 1, 1)).total_seconds() * 1e6)  # noqa: DTZ001 - as in Parquet
+        return round((_moment(value) - datetime(1970, 1, 1)).total_seconds() * 1e6)  # noqa: DTZ001 - as in Parquet
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, (bool, int, float, bytes)) and value == value:  # noqa: PLR0124 - NaN differs from itself

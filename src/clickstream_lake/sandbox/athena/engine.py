@@ -1,15 +1,12 @@
 """Runs Athena's statements over the tables that Glue describes, and says what Athena would bill."""
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clickstream_lake.sandbox.athena import billing
-from clickstream_lake.sandbox.athena.answer import QueryResult
 from clickstream_lake.sandbox.athena.dialect import connect
-from clickstream_lake.sandbox.athena.engines import Stop
-from clickstream_lake.sandbox.athena.prepared import PreparedStatements
+from clickstream_lake.sandbox.athena.engines import Engine
 from clickstream_lake.sandbox.athena.rows import EmbeddedRows
 from clickstream_lake.sandbox.athena.rules import trino_476 as rules
 from clickstream_lake.sandbox.athena.scan import ScanPlan
@@ -20,17 +17,12 @@ from clickstream_lake.sandbox.athena.statements.model import (
     Unload,
 )
 from clickstream_lake.sandbox.athena.statements.read import read_statement
-from clickstream_lake.sandbox.athena.statements.run import Statements
-from clickstream_lake.sandbox.athena.statements.session import Session
 from clickstream_lake.sandbox.athena.storage import TableStorage
 from clickstream_lake.sandbox.athena.tables import GlueCatalog
-from clickstream_lake.sandbox.athena.workgroups import Workgroups
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
-
-    from clickstream_lake.sandbox.athena.statements.session import Prepared
 
 
 @dataclass(frozen=True)
@@ -60,14 +52,9 @@ class Estimate:
         """Rounded up as Athena charges them; 0 for statements that are free."""
         return billing.billed_bytes(self.bytes_scanned) if self.scans else 0
 
-    @property
-    def dollars(self) -> float:
-        """The predicted price, in US dollars."""
-        return billing.dollars(self.billed_bytes)
 
-
-class QueryEngine:
-    """Athena's statements over any endpoint's Glue and S3. Safe to use from several threads.
+class QueryEngine(Engine):
+    """Athena's statements on DuckDB.
 
     A query that reads no table is free here; every other SELECT is billed at least 10 MB.
     """
@@ -84,45 +71,9 @@ class QueryEngine:
             glue: a boto3 client.
             cache_dir: bytes by ETag, so that it may be shared and kept.
         """
-        self._catalog = GlueCatalog(glue)
-        self._storage = TableStorage(s3, cache_dir)
-        self._prepared = PreparedStatements(Workgroups())
-        self._rows = EmbeddedRows(self._catalog, self._storage)
-        self._statements = Statements(self._catalog, self._storage, self._rows)
-
-    def close(self) -> None:
-        """Drop the temporary cache, if there is one."""
-        self._storage.close()
-
-    def execute(
-        self,
-        sql: str,
-        database: str = "default",
-        *,
-        new_table: str | None = None,
-        workgroup: str = "primary",
-        prepared: "Prepared | None" = None,
-        stop: Stop | None = None,
-    ) -> QueryResult:
-        """Run one statement.
-
-        Args:
-            sql: in Athena's dialect.
-            database: the database of tables that the statement does not qualify.
-            new_table: URI where CREATE TABLE … AS puts files if the statement does not say.
-            workgroup: whose prepared statements these are.
-            prepared: keeps them; without it, the engine does.
-            stop: says when to end early.
-
-        Raises:
-            QueryError: it is not supported, is wrong, or the data fail it as in Athena.
-        """
-        started = time.perf_counter()
-        session = Session(
-            prepared or self._prepared, database, new_table, workgroup, stop or Stop()
-        )
-        answer = self._statements.run(sql, session)
-        return replace(answer, engine_ms=_since(started))
+        catalog, storage = GlueCatalog(glue), TableStorage(s3, cache_dir)
+        self._rows = EmbeddedRows(catalog, storage)
+        super().__init__(catalog, storage, self._rows)
 
     def estimate(self, sql: str, database: str = "default") -> Estimate:
         """Predict what a statement scans, reading listings, and Parquet footers and indexes.
@@ -136,7 +87,3 @@ class QueryEngine:
         with connect() as connection:
             _, scans = self._rows.plan(connection, statement.sql, database)
         return Estimate([scan for scan in scans if scan.scan.table.rows is None])
-
-
-def _since(started: float) -> int:
-    return round((time.perf_counter() - started) * 1000)

@@ -1,50 +1,39 @@
-"""What a query engine does for the Athena API: the embedded one, or a Trino."""
+"""Athena's statements over any endpoint's Glue and S3, on either engine."""
 
-import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from clickstream_lake.sandbox.athena.prepared import PreparedStatements
+from clickstream_lake.sandbox.athena.statements.run import Statements
+from clickstream_lake.sandbox.athena.statements.session import Session, Stop
+from clickstream_lake.sandbox.athena.workgroups import Workgroups
 
 if TYPE_CHECKING:
     from clickstream_lake.sandbox.athena.answer import QueryResult
-    from clickstream_lake.sandbox.athena.statements.session import Prepared
+    from clickstream_lake.sandbox.athena.statements.session import Prepared, RowEngine
+    from clickstream_lake.sandbox.athena.storage import TableStorage
+    from clickstream_lake.sandbox.athena.tables import GlueCatalog
 
 
-class Stop:
-    """A client's wish that its query ends, which an engine hears of in its own way."""
+class Engine:
+    """Runs statements. Safe to use from several threads.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requested = False
-        self._act: Callable[[], None] | None = None
+    Attributes:
+        concurrency: how many queries run at the same time; others wait.
+    """
 
-    def request(self) -> None:
-        """Wish it. The query ends with an error soon, or has ended already."""
-        with self._lock:
-            self._requested = True
-            act = self._act
-        if act:
-            act()
+    concurrency: ClassVar[int]
 
-    def on_request(self, act: Callable[[], None]) -> None:
-        """Call this when it is wished, from the client's thread; now if it is already.
+    def __init__(self, catalog: "GlueCatalog", storage: "TableStorage", rows: "RowEngine") -> None:
+        """Use Glue and S3 for what they can do, and `rows` for the rest."""
+        self._storage = storage
+        self._prepared = PreparedStatements(Workgroups())
+        self._statements = Statements(catalog, storage, rows)
 
-        Args:
-            act: makes the query end; does nothing once it has.
-        """
-        with self._lock:
-            self._act = act
-            requested = self._requested
-        if requested:
-            act()
-
-
-class Engine(Protocol):
-    """Runs statements; safe to use from several threads."""
-
-    @property
-    def concurrency(self) -> int:
-        """How many queries run at the same time; others wait."""
-        ...
+    def close(self) -> None:
+        """Drop what is kept on disk."""
+        self._storage.close()
 
     def execute(
         self,
@@ -56,7 +45,7 @@ class Engine(Protocol):
         prepared: "Prepared | None" = None,
         stop: Stop | None = None,
     ) -> "QueryResult":
-        """Run one of Athena's statements.
+        """Run one statement.
 
         Args:
             sql: in Athena's dialect.
@@ -69,4 +58,10 @@ class Engine(Protocol):
         Raises:
             QueryError: it is not supported, is wrong, the data fail it, or it was stopped.
         """
-        ...
+        started = time.perf_counter()
+        session = Session(
+            prepared or self._prepared, database, new_table, workgroup, stop or Stop()
+        )
+        answer = self._statements.run(sql, session)
+        took = round((time.perf_counter() - started) * 1000)
+        return replace(answer, engine_ms=answer.engine_ms or took)

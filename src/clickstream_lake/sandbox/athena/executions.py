@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clickstream_lake.sandbox.athena.engines import Stop
 from clickstream_lake.sandbox.athena.results import as_text, column_info
 from clickstream_lake.sandbox.athena.statements.model import Statement
 from clickstream_lake.sandbox.athena.statements.read import read_statement
+from clickstream_lake.sandbox.athena.statements.session import Stop
 from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:

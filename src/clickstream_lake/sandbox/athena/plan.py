@@ -8,21 +8,22 @@ cannot change the answer.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 from sqlglot.errors import OptimizeError
-from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
-from clickstream_lake.sandbox.athena.dialect import typed
-from clickstream_lake.sandbox.athena.prune import conjuncts
+from clickstream_lake.sandbox.athena.prune import conjuncts, has_aggregate
 from clickstream_lake.sandbox.athena.tables import HIDDEN, trino_type
+from clickstream_lake.sandbox.athena.translate.calls import is_aggregate
+from clickstream_lake.sandbox.athena.translate.expressions import where
+from clickstream_lake.sandbox.athena.translate.types import unsupported
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def plan_select(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
     tree = inline_common_tables(tree)
     scans = _take_scans(tree, database, lookup)
     _name_outputs(tree)
+    _check_joined(tree)
     declared = {
         scan.name: {
             column.name: trino_type(column.type)
@@ -107,10 +109,9 @@ def plan_select(tree: exp.Expr, database: str, lookup: "Callable[[str, str], Tab
     )
     try:
         tree = qualify(tree, schema=schema, dialect="trino", expand_alias_refs=False)
-        planned = pushdown_projections(typed(tree))
-        planned = annotate_types(planned, schema=schema, dialect="trino")
+        planned = pushdown_projections(tree.copy())
     except OptimizeError as error:
-        raise _unresolved(error) from error
+        raise _unresolved(error, tree, declared) from error
     _note_columns(planned, {scan.name: scan for scan in scans})
     for name, predicates in predicates_by_scan(planned).items():
         next(scan for scan in scans if scan.name == name).predicates.extend(predicates)
@@ -191,6 +192,40 @@ def _name_outputs(tree: exp.Expr) -> None:
     query.set("expressions", query.expressions)
 
 
+def _check_joined(tree: exp.Expr) -> None:
+    """Refuse `e.key` beside `JOIN … USING (key)`: the column is then no table's own any more.
+
+    Raises:
+        QueryError: a query says it.
+    """
+    for column in tree.find_all(exp.Column):
+        select = column.find_ancestor(exp.Select)
+        while column.table and select is not None:
+            taken = _joined(select).get(column.table.lower())
+            if taken is not None:
+                if isinstance(column.this, exp.Star) and taken:
+                    raise unsupported(f"{column.table}.* beside JOIN … USING")
+                if column.name.lower() in taken:
+                    spelt = f"{column.table}.{column.name}"
+                    raise QueryError(
+                        "COLUMN_NOT_FOUND", f"{where(column)}Column '{spelt}' cannot be resolved"
+                    )
+                break
+            select = select.find_ancestor(exp.Select)
+
+
+def _joined(select: exp.Select) -> dict[str, set[str]]:
+    """Tell of each table of a FROM which of its columns USING has taken."""
+    found: dict[str, set[str]] = {}
+    for source in _sources(select):
+        found[source.alias_or_name.lower()] = set()
+        join = source.parent
+        if isinstance(join, exp.Join):
+            names = {name.name.lower() for name in join.args.get("using") or []}
+            found = {name: taken | names for name, taken in found.items()}
+    return found
+
+
 def _note_columns(tree: exp.Expr, scans: dict[str, Scan]) -> None:
     """Note what each scan is asked for, after the projections have been pushed down."""
     early = bool(tree.find(exp.Join)) or any(
@@ -210,19 +245,46 @@ def _note_columns(tree: exp.Expr, scans: dict[str, Scan]) -> None:
                     if not isinstance(column.find_ancestor(exp.Where, exp.Select), exp.Where)
                 }
                 scan.output = tuple(c for c in scan.table.columns if c.name in shown)
-                scan.is_plain = all(isinstance(column.parent, _PLAIN) for column in found)
+                scan.is_plain = all(map(_is_plain, found))
                 scan.columns = tuple(c for c in scan.table.columns if c.name in used)
                 scan.keys = tuple(c for c in scan.table.partition_keys if c.name in used)
                 scan.hidden = tuple(name for name in HIDDEN if name in used)
 
 
-def _unresolved(error: OptimizeError) -> QueryError:
+def _is_plain(column: exp.Column) -> bool:
+    parent = column.parent
+    return isinstance(parent, _PLAIN) or (
+        isinstance(parent, exp.Anonymous) and is_aggregate(parent.name.lower())
+    )
+
+
+def _unresolved(
+    error: OptimizeError, tree: exp.Expr, declared: Mapping[str, Iterable[str]]
+) -> QueryError:
     text = str(error)
-    if match := _UNRESOLVED.search(text):
-        name, line, column = match.groups()
-        where = f"line {line}:{int(column) - len(name) + 1}: " if line else ""
-        return QueryError("COLUMN_NOT_FOUND", f"{where}Column '{name}' cannot be resolved")
-    return QueryError("SYNTAX_ERROR", text)
+    match = _UNRESOLVED.search(text)
+    if match is None:
+        return QueryError("SYNTAX_ERROR", text)
+    name, line, column = match.groups()
+    place = f"line {line}:{int(column) - len(name) + 1}: " if line else ""
+    for node in tree.find_all(exp.Column):
+        select = node.find_ancestor(exp.Select)
+        if select is not None and not node.table and node.name.lower() == name.lower():
+            known = [one for source in _sources(select) for one in _outputs(source, declared)]
+            if known.count(name.lower()) > 1:
+                return QueryError("AMBIGUOUS_NAME", f"{place}Column '{name}' is ambiguous")
+    return QueryError("COLUMN_NOT_FOUND", f"{place}Column '{name}' cannot be resolved")
+
+
+def _outputs(source: exp.Expr, declared: Mapping[str, Iterable[str]]) -> Iterable[str]:
+    """Name the columns of what stands in a FROM."""
+    alias = source.args.get("alias")
+    if alias and alias.args.get("columns"):
+        return [column.name.lower() for column in alias.args["columns"]]
+    if isinstance(source, exp.Table):
+        return declared.get(source.name, ())
+    inner = source.this
+    return [name.lower() for name in inner.named_selects] if isinstance(inner, exp.Query) else ()
 
 
 def predicates_by_scan(tree: exp.Expr) -> dict[str, list[exp.Expr]]:
@@ -247,8 +309,8 @@ def _query(node: exp.Expr, incoming: Sequence[exp.Expr], found: _Found) -> None:
 
 
 def _select(select: exp.Select, incoming: Sequence[exp.Expr], found: _Found) -> None:
-    where = select.args.get("where")
-    conditions = list(conjuncts(where.this if where else None))
+    clause = select.args.get("where")
+    conditions = list(conjuncts(clause.this if clause else None))
     conditions += _through_outputs(select, incoming)
     joins = select.args.get("joins") or []
     outer = [join.side in {"LEFT", "RIGHT", "FULL"} for join in joins]
@@ -304,7 +366,7 @@ def _through_outputs(select: exp.Select, incoming: Sequence[exp.Expr]) -> Iterat
     plain_group = group is None or not any(
         group.args.get(name) for name in ("grouping_sets", "cube", "rollup")
     )
-    aggregates = group is not None or any(output.find(exp.AggFunc) for output in select.selects)
+    aggregates = group is not None or any(map(has_aggregate, select.selects))
     for condition in incoming:
         used = {column.name for column in condition.find_all(exp.Column)}
         if not plain_group or not used <= outputs.keys():

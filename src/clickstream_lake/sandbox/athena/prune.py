@@ -1,7 +1,7 @@
 """Which partitions a WHERE clause rules out, by the values of their keys alone.
 
 A predicate over rows is rewritten into one over partition keys, which is false only where no row
-of the partition can satisfy the old one. DuckDB evaluates it, constants included.
+of the partition can satisfy the old one.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,24 @@ from collections.abc import Set as AbstractSet
 
 from sqlglot import exp
 
-_OPAQUE = (exp.Query, exp.AggFunc, exp.Window, exp.Rand, exp.Lambda)
+from clickstream_lake.sandbox.athena.translate.calls import is_aggregate
+
+_CHANGING = frozenset({"rand", "random", "shuffle", "uuid"})
+
+
+def has_aggregate(node: exp.Expr) -> bool:
+    """Tell whether an aggregate function is called anywhere in an expression."""
+    calls = (call.name.lower() for call in node.find_all(exp.Anonymous))
+    return node.find(exp.AggFunc) is not None or any(map(is_aggregate, calls))
+
+
+def is_settled(node: exp.Expr) -> bool:
+    """Tell whether an expression's value depends on the columns in it alone."""
+    return (
+        not node.find(exp.Query, exp.Window, exp.Lambda)
+        and not has_aggregate(node)
+        and not any(call.name.lower() in _CHANGING for call in node.find_all(exp.Anonymous))
+    )
 
 
 def conjuncts(predicate: exp.Expr | None) -> Iterator[exp.Expr]:
@@ -46,7 +63,7 @@ def _rewritten(node: exp.Expr, keys: AbstractSet[str], *, negated: bool) -> exp.
             _rewritten(node.left, keys, negated=negated),
             _rewritten(node.right, keys, negated=negated),
         )
-    if node.find(*_OPAQUE) or not all(one.name in keys for one in node.find_all(exp.Column)):
+    if not is_settled(node) or not all(one.name in keys for one in node.find_all(exp.Column)):
         return exp.true()
     value = exp.not_(bare(node)) if negated else bare(node)
     return exp.func("COALESCE", value, exp.false())

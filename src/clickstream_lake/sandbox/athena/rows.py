@@ -19,17 +19,19 @@ from clickstream_lake.sandbox.athena.plan import (
     inline_common_tables,
     plan_select,
 )
-from clickstream_lake.sandbox.athena.scan import ScanPlan, ScanPlanner, count, load
+from clickstream_lake.sandbox.athena.scan import ScanPlan, ScanPlanner, count, load, source_of
 from clickstream_lake.sandbox.athena.statements.embedded import EmbeddedWriter
 from clickstream_lake.sandbox.athena.statements.model import (
     CreateTableAs,
     Explain,
     Insert,
     Query,
+    ShowEngine,
     Statement,
     Unload,
 )
 from clickstream_lake.sandbox.athena.statements.session import Session
+from clickstream_lake.sandbox.athena.statements.tokens import CATALOG
 from clickstream_lake.sandbox.athena.statements.views import inline_views
 from clickstream_lake.sandbox.athena.storage import TableStorage
 from clickstream_lake.sandbox.athena.tables import (
@@ -39,8 +41,8 @@ from clickstream_lake.sandbox.athena.tables import (
     Table,
     trino_type,
 )
-from clickstream_lake.sandbox.athena.translate import Source, translate
-from clickstream_lake.sandbox.athena.translate.answers import athena_type, of_glue, shown_value
+from clickstream_lake.sandbox.athena.translate import translate
+from clickstream_lake.sandbox.athena.translate.answers import athena_type, shown_value
 from clickstream_lake.sandbox.athena.translate.types import Type
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
@@ -125,6 +127,19 @@ class EmbeddedRows:
             answer.billed_bytes if answer else 0,
         )
 
+    def show(self, statement: ShowEngine, session: Session) -> QueryResult:
+        """Name the one catalog that there is.
+
+        Raises:
+            QueryError: something else is to be shown.
+        """
+        del session
+        if statement.sql.upper() != "SHOW CATALOGS":
+            raise not_supported(f"{statement.verb.replace('_', ' ')} {ELSEWHERE}")
+        return QueryResult(
+            ["Catalog"], ["varchar"], pa.table({"c0": pa.array([CATALOG], pa.string())})
+        )
+
     def iceberg(self, statement: Statement, session: Session) -> QueryResult:
         """Refuse: the embedded engine knows no Iceberg.
 
@@ -182,7 +197,7 @@ def _interrupt(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _run(connection: duckdb.DuckDBPyConnection, select: SelectPlan) -> tuple[pa.Table, list[Type]]:
-    query = translate(select.tree, {scan.name: _source(scan) for scan in select.scans})
+    query = translate(select.tree, {scan.name: source_of(scan) for scan in select.scans})
     names = [f"c{index}" for index in range(len(select.names))]
     shown = ", ".join(map(shown_value, names, query.types))
     sql = f"SELECT {shown} FROM ({query.sql}) AS answer({', '.join(names)})"  # noqa: S608 - built from a parsed tree
@@ -200,19 +215,10 @@ def _check(select: SelectPlan) -> None:
         QueryError: it is wrong.
     """
     try:
-        translate(select.tree, {scan.name: _source(scan) for scan in select.scans})
+        translate(select.tree, {scan.name: source_of(scan) for scan in select.scans})
     except QueryError as error:
         if error.code != "NOT_SUPPORTED":
             raise
-
-
-def _source(scan: Scan) -> Source:
-    """Say what a translated query sees of a table."""
-    declared = (*scan.table.columns, *scan.table.partition_keys)
-    columns = [(column.name, of_glue(column.type)) for column in declared]
-    columns += [(name, of_glue(HIDDEN[name])) for name in scan.hidden]
-    read = (one.name for one in (*scan.columns, *scan.keys))
-    return Source(columns, frozenset([*read, *scan.hidden]))
 
 
 def _empty_view(scan: Scan) -> str:

@@ -12,15 +12,23 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
-from clickstream_lake.sandbox.athena.dialect import to_duckdb
 from clickstream_lake.sandbox.athena.domains import Domains, domains, in_order
 from clickstream_lake.sandbox.athena.hive_json import JsonReader
 from clickstream_lake.sandbox.athena.parquet_scan import read_columns, read_footer
-from clickstream_lake.sandbox.athena.prune import bare, may_match
+from clickstream_lake.sandbox.athena.prune import bare, is_settled, may_match
 from clickstream_lake.sandbox.athena.rules import trino_476 as rules
 from clickstream_lake.sandbox.athena.storage import in_parallel
-from clickstream_lake.sandbox.athena.tables import DEFAULT_PARTITION, arrow_type, is_nested
-from clickstream_lake.sandbox.errors import bad_data
+from clickstream_lake.sandbox.athena.tables import (
+    DEFAULT_PARTITION,
+    HIDDEN,
+    arrow_type,
+    is_nested,
+    trino_type,
+)
+from clickstream_lake.sandbox.athena.translate import Source, translate
+from clickstream_lake.sandbox.athena.translate.answers import of_glue
+from clickstream_lake.sandbox.athena.translate.types import BIGINT
+from clickstream_lake.sandbox.errors import QueryError, bad_data
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -28,9 +36,9 @@ if TYPE_CHECKING:
     from clickstream_lake.sandbox.athena.parquet_format import ByteRange
     from clickstream_lake.sandbox.athena.plan import Scan
     from clickstream_lake.sandbox.athena.storage import DataFile, TableStorage
-    from clickstream_lake.sandbox.athena.tables import GlueCatalog, Partition
+    from clickstream_lake.sandbox.athena.tables import Column, GlueCatalog, Partition
 
-_VOLATILE = (exp.Query, exp.AggFunc, exp.Window, exp.Rand, exp.Lambda)
+_PLACE = "$place"  # no column has such a name
 
 
 @dataclass(frozen=True)
@@ -135,28 +143,35 @@ class ScanPlanner:
         return ScanPlan(scan, len(partitions), found, conditions)
 
     def _surviving(self, scan: "Scan", partitions: "list[Partition]") -> "list[Partition]":
-        keys = [key.name for key in scan.table.partition_keys]
-        tests = [may_match(predicate, set(keys)) for predicate in scan.predicates]
+        keys = scan.table.partition_keys
+        names = {key.name for key in keys}
+        tests = [may_match(predicate, names) for predicate in scan.predicates]
         tests = [test for test in tests if test != exp.true()]
         if not tests or not partitions:
             return partitions
         known = {
-            name: pa.array([partition.values[index] for partition in partitions], pa.string())
-            for index, name in enumerate(keys)
+            key.name: _key_values(key, [one.values[key.ordinal] for one in partitions])
+            for key in keys
         }
-        self._connection.register("known", pa.table({**known, "place": range(len(partitions))}))
-        sql = f"SELECT place FROM known WHERE {to_duckdb(exp.and_(*tests))} ORDER BY place"  # noqa: S608 - built from a parsed tree
+        columns = [(key.name, of_glue(key.type)) for key in keys]
+        source = Source([*columns, (_PLACE, BIGINT)], frozenset([*names, _PLACE]))
+        kept = exp.select(exp.column(_PLACE, quoted=True)).from_("known AS k").where(*tests)
+        self._connection.register("known", pa.table({**known, _PLACE: range(len(partitions))}))
         try:
-            return [partitions[place] for (place,) in self._connection.execute(sql).fetchall()]
+            found = self._connection.execute(translate(kept, {"known": source}).sql).fetchall()
+        except (duckdb.Error, QueryError):  # the whole query will say it, or need not evaluate it
+            return partitions
         finally:
             self._connection.unregister("known")
+        return [partitions[place] for (place,) in sorted(found)]
 
     def _constant(self, node: exp.Expr) -> Any:  # noqa: ANN401 - of whatever type it has
-        if node.find(*_VOLATILE):
+        if not is_settled(node):
             raise ValueError(f"{node} is no constant")
         try:
-            (row,) = self._connection.execute(f"SELECT {to_duckdb(node)}").fetchall()
-        except duckdb.Error as error:
+            sql = translate(exp.select(node.copy()), {}).sql
+            (row,) = self._connection.execute(sql).fetchall()
+        except (duckdb.Error, QueryError) as error:
             raise ValueError(f"{node} is no constant") from error
         return row[0]
 
@@ -204,6 +219,31 @@ def _columns(predicate: exp.Expr) -> Iterable[exp.Column]:
     return predicate.find_all(exp.Column)
 
 
+def source_of(scan: "Scan") -> Source:
+    """Say what a translated query sees of a table."""
+    declared = (*scan.table.columns, *scan.table.partition_keys)
+    columns = [(column.name, of_glue(column.type)) for column in declared]
+    columns += [(name, of_glue(HIDDEN[name])) for name in scan.hidden]
+    read = (one.name for one in (*scan.columns, *scan.keys))
+    return Source(columns, frozenset([*read, *scan.hidden]))
+
+
+def _key_values(key: "Column", texts: Sequence[str]) -> pa.Array:
+    """Turn a partition key's values, as Glue has them, into those of its type.
+
+    Raises:
+        QueryError: one of them is none.
+    """
+    values = pa.array([None if one == DEFAULT_PARTITION else one for one in texts], pa.string())
+    try:
+        return values.cast(arrow_type(key.type))
+    except pa.ArrowInvalid as error:
+        raise QueryError(
+            "HIVE_INVALID_PARTITION_VALUE",
+            f"Invalid partition value for {trino_type(key.type)} partition key: {key.name}",
+        ) from error
+
+
 def load(plan: ScanPlan, storage: "TableStorage") -> pa.Table:
     """Read all rows of a planned scan: its data columns, and its partition keys as text."""
     scan = plan.scan
@@ -248,10 +288,12 @@ def _passed(
         fails = exp.not_(exp.func("COALESCE", bare(condition), exp.false()))
         test = test.when(fails, exp.Literal.number(number))
     test = test.else_(exp.Literal.number(len(plan.conditions)))
-    sql = f"SELECT CAST({to_duckdb(test)} AS BIGINT) AS passed FROM {plan.scan.name}"  # noqa: S608 - built from a parsed tree
+    passed = exp.alias_(exp.cast(test, "bigint"), "passed")
+    select = exp.select(passed).from_(f"{plan.scan.name} AS s")
     try:
+        sql = translate(select, {plan.scan.name: source_of(plan.scan)}).sql
         return connection.execute(sql).fetchnumpy()["passed"]
-    except duckdb.Error:
+    except (duckdb.Error, QueryError):
         return every  # such as a subquery in a condition: what every row passes is read
 
 
@@ -283,12 +325,10 @@ def _uncompressed(file: "DataFile", body: bytes) -> bytes:
 
 
 def _with_keys(rows: pa.Table, scan: "Scan", file: FileScan) -> pa.Table:
-    places = {key.name: key.ordinal for key in scan.table.partition_keys}
     count = rows.num_rows
     for key in scan.keys:
-        value = file.values[places[key.name]]
-        held = pa.scalar(None if value == DEFAULT_PARTITION else value, pa.string())
-        rows = rows.append_column(key.name, pa.repeat(held, count).cast(arrow_type(key.type)))
+        (held,) = _key_values(key, [file.values[key.ordinal]])
+        rows = rows.append_column(key.name, pa.repeat(held, count))
     for name in scan.hidden:
         rows = rows.append_column(name, pa.repeat(_hidden_value(name, scan, file), count))
     if not rows.column_names:

@@ -9,15 +9,12 @@ import pyarrow as pa
 from clickstream_lake.engine.errors import EngineError, StatementError
 from clickstream_lake.sandbox.athena import billing
 from clickstream_lake.sandbox.athena.answer import QueryResult
-from clickstream_lake.sandbox.athena.engines import Stop
-from clickstream_lake.sandbox.athena.prepared import PreparedStatements
-from clickstream_lake.sandbox.athena.statements.run import Statements
+from clickstream_lake.sandbox.athena.engines import Engine
 from clickstream_lake.sandbox.athena.statements.session import Session
 from clickstream_lake.sandbox.athena.statements.trino import TrinoRows
 from clickstream_lake.sandbox.athena.storage import TableStorage
 from clickstream_lake.sandbox.athena.tables import GlueCatalog
 from clickstream_lake.sandbox.athena.trino_values import printed, shown_type
-from clickstream_lake.sandbox.athena.workgroups import Workgroups
 from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
@@ -25,14 +22,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from clickstream_lake.engine.client import Answer, Client
-    from clickstream_lake.sandbox.athena.statements.session import Prepared
 
 # One node does no more at once; what waits here cannot run into Trino's own time limits.
 _CONCURRENT_QUERIES: Final = max(4, 2 * (os.cpu_count() or 1))
 
 
-class TrinoEngine:
-    """Runs statements on a Trino. Safe to use from several threads."""
+class TrinoEngine(Engine):
+    """Athena's statements on a Trino."""
 
     concurrency = _CONCURRENT_QUERIES
 
@@ -45,35 +41,8 @@ class TrinoEngine:
             glue: a boto3 client.
         """
         self._client = client
-        self._catalog = GlueCatalog(glue)
-        self._storage = TableStorage(s3)
-        self._prepared = PreparedStatements(Workgroups())
-        rows = TrinoRows(self._catalog, self._storage, self._ask, _result)
-        self._statements = Statements(self._catalog, self._storage, rows)
-
-    def close(self) -> None:
-        """Drop what is kept on disk."""
-        self._storage.close()
-
-    def execute(
-        self,
-        sql: str,
-        database: str = "default",
-        *,
-        new_table: str | None = None,
-        workgroup: str = "primary",
-        prepared: "Prepared | None" = None,
-        stop: Stop | None = None,
-    ) -> QueryResult:
-        """Run one of Athena's statements; the arguments are those of `engines.Engine`.
-
-        Raises:
-            QueryError: it is wrong, the data fail it, or it was stopped.
-        """
-        session = Session(
-            prepared or self._prepared, database, new_table, workgroup, stop or Stop()
-        )
-        return self._statements.run(sql, session)
+        catalog, storage = GlueCatalog(glue), TableStorage(s3)
+        super().__init__(catalog, storage, TrinoRows(catalog, storage, self._ask, _result))
 
     def _ask(self, sql: str, session: Session, properties: Mapping[str, str]) -> "Answer":
         statement = self._client.statement(

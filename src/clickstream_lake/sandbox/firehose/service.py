@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,9 @@ Describe = Callable[[str, str], dict[str, Any] | None]
 
 Refuse = Callable[[bytes], bool]
 """Says whether a record is refused with `ServiceUnavailableException`: Firehose's throttling."""
+
+Count = Callable[[str, Mapping[str, float]], None]
+"""Hears what a stream did: its name, and by metric, in CloudWatch's words, how much."""
 
 
 class _Record(msgspec.Struct):
@@ -161,6 +164,11 @@ class Buffer:
         """How many records wait."""
         return len(self._records)
 
+    @property
+    def oldest(self) -> datetime | None:
+        """When the first of them arrived."""
+        return self._arrived
+
 
 @dataclass(slots=True)
 class FirehoseStats:
@@ -188,15 +196,18 @@ class Firehose:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         refuse: Refuse | None = None,
+        count: Count = lambda _stream, _counted: None,
     ) -> None:
         """Deliver through `s3` what clients put into streams that `describe` knows."""
         self._describe = describe
         self._s3 = s3
         self._clock = clock
         self._refuse = refuse
+        self._count = count
         self._lock = threading.Lock()
         self._waiting: dict[tuple[str, str], _Waiting] = {}
         self._deliveries: queue.Queue[tuple[Stream, Chunk] | None] = queue.Queue()
+        self._undelivered: list[tuple[Stream, Chunk]] = []
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._watch_intervals, name="firehose-buffer", daemon=True),
@@ -261,6 +272,20 @@ class Firehose:
             waiting = sum(each.buffer.waiting for each in self._waiting.values())
         return waiting + self._deliveries.unfinished_tasks
 
+    def freshness(self, now: datetime) -> dict[str, float]:
+        """By stream, for how many seconds its oldest record has waited, wherever it is here."""
+        with self._lock:
+            arrivals = [
+                (each.stream, each.buffer.oldest)
+                for each in self._waiting.values()
+                if each.buffer.oldest is not None
+            ] + [(stream, chunk.arrived) for stream, chunk in self._undelivered]
+        oldest: dict[str, float] = {}
+        for stream, arrived in arrivals:
+            seconds = (now - arrived).total_seconds()
+            oldest[stream.name] = max(seconds, oldest.get(stream.name, 0.0))
+        return oldest
+
     def _put(self, region: str, name: str, records: Sequence[bytes]) -> list[bool]:
         description = self._describe(region, name)
         if description is None:
@@ -283,10 +308,18 @@ class Firehose:
             self._enqueue(stream, waiting.buffer.add(accepted, self._clock()))
             self.stats.records += len(accepted)
             self.stats.bytes_in += sum(map(len, accepted))
+        counted = {
+            "IncomingPutRequests": 1,
+            "IncomingRecords": len(accepted),
+            "IncomingBytes": sum(map(len, accepted)),
+            "ThrottledRecords": sum(refused),
+        }
+        self._count(name, counted)
         return refused
 
     def _enqueue(self, stream: Stream, chunks: list[Chunk]) -> None:
         for chunk in chunks:
+            self._undelivered.append((stream, chunk))
             self._deliveries.put((stream, chunk))
 
     def _watch_intervals(self) -> None:
@@ -301,6 +334,8 @@ class Firehose:
             try:
                 self._deliver(*delivery)
             finally:
+                with self._lock:
+                    self._undelivered.remove(delivery)
                 self._deliveries.task_done()
         self._deliveries.task_done()
 
@@ -318,9 +353,16 @@ class Firehose:
             try:
                 self._s3.put_object(Bucket=stream.bucket, Key=key, Body=body)
             except Exception:  # noqa: BLE001 - whatever it is, delivery is tried again
+                self._count(stream.name, {"DeliveryToS3.Success": 0})
                 time.sleep(0.05 * 2**attempt)
             else:
                 self.stats.objects += 1
+                counted = {
+                    "DeliveryToS3.Success": 1,
+                    "DeliveryToS3.Records": len(chunk.records),
+                    "DeliveryToS3.Bytes": chunk.size,
+                }
+                self._count(stream.name, counted)
                 return
         self.stats.failed_deliveries += 1
 

@@ -17,6 +17,7 @@ _EXTENSIONS = {"UNCOMPRESSED": "", "GZIP": ".gz"}
 class Stream:
     """What delivery needs to know of a stream, read from its description."""
 
+    name: str
     bucket: str
     keys: KeyRules
     gzip: bool
@@ -61,6 +62,7 @@ def read_stream(description: dict[str, Any]) -> Stream:
     hints = s3.get("BufferingHints") or {}
     delimiter, lambda_processor = _read_processors(name, s3)
     return Stream(
+        name=name,
         bucket=s3["BucketARN"].split(":")[-1],
         keys=KeyRules(
             stream=name,

@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
@@ -29,6 +30,16 @@ from clickstream_lake.sandbox.runtime.worker import Handler, call_handler
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+
+
+class Watcher(Protocol):
+    """Hears of every invocation."""
+
+    def invoked(self, function: str, milliseconds: float, *, failed: bool) -> None:
+        """A function was run."""
+
+    def throttled(self, function: str) -> None:
+        """It was not, for want of concurrency."""
 
 
 EntryPoint = Callable[[Function], str | None]
@@ -152,6 +163,7 @@ class LambdaService:
         entry_point: EntryPoint | None = None,
         start_seconds: float = 60.0,
         handlers: Mapping[str, Handler] | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         """Run what `client` knows.
 
@@ -163,6 +175,7 @@ class LambdaService:
                 run.
             start_seconds: how long a worker may take to import its handler.
             handlers: run in this process instead of a worker, by handler path. For tests.
+            watcher: hears of every invocation.
         """
         self._client = client
         self._environment = dict(environment)
@@ -170,6 +183,8 @@ class LambdaService:
         self._entry_point = entry_point or (lambda _function: None)
         self._start_seconds = start_seconds
         self._handlers = dict(handlers or {})
+        self._watcher = watcher
+        self._running: Counter[str] = Counter()
         self._idle: dict[Function, list[Worker]] = {}
         self._busy: set[Worker] = set()
         self._cannot_start: dict[Function, str] = {}
@@ -217,22 +232,45 @@ class LambdaService:
             tail: whether what it prints is to be in the outcome, too.
 
         Raises:
-            ApiError: there is no such function.
+            ApiError: there is no such function, or its reserved concurrency is used up.
         """
         function = self.find(name)
-        request = Request.of(payload)
-        handler = self._handlers.get(function.handler)
-        if handler is not None:
-            outcome = Outcome(*call_handler(handler, function, payload, request.request_id))
-        elif tail:
-            outcome = self._with_log(function, request)
-        else:
-            outcome = self._in_worker(function, request)
+        self._begin(function)
+        began = time.perf_counter()
+        try:
+            outcome = self._run(function, payload, tail=tail)
+        finally:
+            with self._lock:
+                self._running[function.name] -= 1
+        milliseconds = (time.perf_counter() - began) * 1000
         with self._lock:
             stats = self.stats.setdefault(function.name, InvocationStats())
             stats.invocations += 1
             stats.failures += outcome.failed
+        if self._watcher:
+            self._watcher.invoked(function.name, milliseconds, failed=outcome.failed)
         return outcome
+
+    def _begin(self, function: Function) -> None:
+        """Count an invocation in, unless its function may not run once more at the same time."""
+        answer = self._client().get_function_concurrency(FunctionName=function.name)
+        reserved: int | None = answer.get("ReservedConcurrentExecutions")
+        with self._lock:
+            if reserved is None or self._running[function.name] < reserved:
+                self._running[function.name] += 1
+                return
+        if self._watcher:
+            self._watcher.throttled(function.name)
+        raise ApiError("TooManyRequestsException", "Rate Exceeded.", 429)
+
+    def _run(self, function: Function, payload: bytes, *, tail: bool) -> Outcome:
+        request = Request.of(payload)
+        handler = self._handlers.get(function.handler)
+        if handler is not None:
+            return Outcome(*call_handler(handler, function, payload, request.request_id))
+        if tail:
+            return self._with_log(function, request)
+        return self._in_worker(function, request)
 
     def stop(self) -> None:
         """End every worker."""

@@ -1,7 +1,9 @@
 from dataclasses import asdict
 
+from benchmarks.layout.receiving import HOUR_BEFORE, Received
 from benchmarks.layout.report import page
-from benchmarks.layout.run import BUSIEST, LANDED, NOON, QUERIES, SETTINGS, Measurement
+from benchmarks.layout.run import BUSIEST, LANDED, NOON, SETTINGS, Measurement
+from benchmarks.layout.suite import QUERIES
 from benchmarks.results import Results
 from benchmarks.scan.layouts import LayoutFigures
 
@@ -19,7 +21,19 @@ def results() -> Results[Measurement]:
         for hour in ((NOON, BUSIEST) if "{hour}" in query.sql else ("",))
     ]
     figures = [asdict(LayoutFigures(name, [1], 2_500_000, 1.25)) for name in LAYOUTS]
-    facts = {"json_bytes": 20_000_000, "layouts": figures, "busiest": "2025-11-20 20:00:00"}
+    received = [
+        Received("64 MiB", "06:05", "export", "", 1, 2, 9, 1020, 1000),
+        Received("64 MiB", "06:05", "one hour", HOUR_BEFORE, 1, 2, 9, 77, 0),
+        Received("64 MiB", "13:05", "export", "", 1, 0, 16, 500, 1000),
+        Received("64 MiB", "13:05", "one hour", HOUR_BEFORE, 1, 0, 16, 500, 1000),
+        Received("300 s", "06:05", "export", "", 1, 0, 72, 400, 1000),
+    ]
+    facts = {
+        "json_bytes": 20_000_000,
+        "layouts": figures,
+        "busiest": "2025-11-20 20:00:00",
+        "receiving": [asdict(one) for one in received],
+    }
     return Results("layout", {"events": 1000, "file_events": 100}, cells, facts)
 
 
@@ -53,3 +67,16 @@ def test_the_page_has_stored_bytes_and_the_command() -> None:
     assert rows(text)[2][:2] == ["stored, MB", "2.5"]
     assert f"`{one.command}`" in text
     assert "20 MB of uncompressed JSON" in text
+
+
+def test_a_receiving_day_is_shown_as_a_share_of_its_landing_files() -> None:
+    text = page(results(), "layout")
+    first, second = text.split("Firehose's buffers: ")[1:]
+    assert rows(first) == [
+        ["", "06:05", "13:05"],
+        ["---", "---:", "---:"],
+        ["files: merged + loose / landing", "1 + 2 / 9", "1 + 0 / 16"],
+        ["SELECT * of one day", "102.0%", "50.0%"],
+        ["Distinct pages of one hour: the hour before", "77 B / 0 B", "50.0%"],
+    ]
+    assert rows(second)[-1] == ["SELECT * of one day", "40.0%"]

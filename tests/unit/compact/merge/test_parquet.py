@@ -110,7 +110,7 @@ def test_one_row_group_is_in_memory_at_a_time(
 
     monkeypatch.setattr(Buffer, "groups", watched)
     merge([write([event(n) for n in range(100)])], tmp_path, row_group_rows=10)
-    assert kept == [False] * 10
+    assert kept == [False] * 11  # four of the type with most rows, seven of the others
 
 
 def test_many_tiny_inputs_share_a_row_group(tmp_path: Path, write: Write) -> None:
@@ -135,6 +135,29 @@ def test_a_row_group_ends_with_an_hour_once_it_is_half_full(tmp_path: Path, writ
     path = merge([write(rows)], tmp_path, row_group_rows=10).files[0].path
     assert _groups(path) == [6, 6, 6, 6, 2]
     assert _hours(path) == [{12}, {13, 14}, {15}, {15}, {16}]
+
+
+@pytest.mark.parametrize(
+    ("views", "expected"),
+    [
+        (5, [{"buy", "search"}, {"view"}]),
+        (12, [{"buy", "search"}, {"view"}, {"view"}]),  # too many for one
+        (4, [{"buy", "search"}, {"search", "view"}]),  # too few for one of their own
+    ],
+)
+def test_the_most_frequent_type_of_an_hour_of_too_many_rows_has_row_groups_of_its_own(
+    tmp_path: Path, write: Write, views: int, expected: list[set[str]]
+) -> None:
+    """Where a full row group has 10 rows."""
+    types = [*["view"] * views, *["buy"] * 4, *["search"] * 3]
+    rows = [event(n, event_type=kind) for n, kind in enumerate(types)]
+    file = pq.ParquetFile(merge([write(rows)], tmp_path, row_group_rows=10).files[0].path)
+    groups = [
+        file.read_row_group(at, ["event_type"])["event_type"].to_pylist()
+        for at in range(file.num_row_groups)
+    ]
+    assert [set(group) for group in groups] == expected
+    assert all(group == sorted(group) for group in groups)
 
 
 def test_hours_stay_whole_when_files_overlap_and_the_buffer_is_emptied_in_between(
@@ -197,8 +220,8 @@ def test_statistics_are_written_where_they_rule_something_out(tmp_path: Path, wr
 def test_columns_that_queries_use_together_are_neighbours(tmp_path: Path, write: Write) -> None:
     path = merge([write([event(1)])], tmp_path).files[0].path
     assert list(_columns(path))[:7] == [
-        *("event_id", "session_id", "price", "quantity", "processed_ts"),
-        *("event_ts", "event_type"),
+        *("event_ts", "event_type", "price", "quantity", "processed_ts"),
+        *("event_id", "session_id"),
     ]
 
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -7,12 +8,22 @@ from clickstream_lake.compact.protocol.cleanup import CleanupResult
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from clickstream_lake.lake.manifest import Manifests
-from tests.protocol.lake import BUCKET, DATABASE, DAY, JSON_DAY, PARQUET_DAY, TABLES, LakeUnderTest
+from tests.protocol.lake import (
+    BUCKET,
+    DATABASE,
+    DAY,
+    JSON_DAY,
+    PARQUET_DAY,
+    TABLES,
+    LakeUnderTest,
+    rows_of,
+)
 
 DAYS = timedelta(days=1)
 GENERATIONS = "processed/json/compacted/"
 MANIFESTS = "manifests/json/"
 LANDING = f"processed/json/{DAY.path}/"
+GUARD = f"{LANDING}_=READ-BY-GLUE-PARTITIONS.json"
 
 
 @pytest.fixture
@@ -60,8 +71,38 @@ def compact_again(lake: LakeUnderTest, name: str) -> None:
 def test_merged_landing_files_go_after_the_grace_period(lake: LakeUnderTest) -> None:
     result = clean(lake, after=2 * DAYS)
     assert (result.outcome, result.landing_files, result.files) == ("cleaned", 2, 2)
-    assert lake.keys(LANDING) == []
+    assert lake.keys(LANDING) == [GUARD]
     assert lake.visible("json") == ["a", "b"]
+
+
+def test_readers_of_landing_directories_fail_once_files_have_gone_and_not_before(
+    lake: LakeUnderTest,
+) -> None:
+    clean(lake, after=timedelta(hours=23))
+    clean(lake, after=2 * DAYS, dry_run=True)
+    assert GUARD not in lake.keys(LANDING)
+    clean(lake, after=2 * DAYS)
+    with pytest.raises(json.JSONDecodeError):
+        rows_of(GUARD, lake.store.read(GUARD))
+
+
+def test_nobody_fails_who_could_not_miss_a_row(lake: LakeUnderTest) -> None:
+    """A clean-up that deletes generations, and no landing file."""
+    clean(lake, after=2 * DAYS)
+    lake.store.delete([GUARD])
+    directory = lake.layout.generation_dir(JSON_DAY, "abandoned")
+    lake.store.put_bytes(directory + "merged-0.json", b"half")
+    assert clean(lake, after=4 * DAYS).generations == ("abandoned",)
+    assert GUARD not in lake.keys(LANDING)
+
+
+def test_the_guard_is_no_file_of_the_lakes(lake: LakeUnderTest) -> None:
+    clean(lake, after=2 * DAYS)
+    compact_again(lake, "c")
+    assert lake.visible("json") == ["a", "b", "c"]
+    assert GUARD.rpartition("/")[2] not in "".join(lake.keys(GENERATIONS))
+    change_by_hand(lake, location=f"s3://{BUCKET}/{LANDING}", parameters={})
+    assert lake.visible("json") == ["c"]  # queries skip it even there
 
 
 def test_nothing_goes_within_the_grace_period(lake: LakeUnderTest) -> None:

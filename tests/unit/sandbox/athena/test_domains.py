@@ -1,10 +1,11 @@
 import duckdb
 import pytest
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
-from clickstream_lake.sandbox.athena.dialect import connect, to_duckdb
+from clickstream_lake.sandbox.athena.dialect import connect, parse
 from clickstream_lake.sandbox.athena.domains import Domain, Span, domains, in_order
 from clickstream_lake.sandbox.athena.parquet_format import Statistics
+from clickstream_lake.sandbox.athena.translate import translate
 
 TYPES = {"n": "bigint", "at": "timestamp", "word": "string", "price": "double", "ok": "boolean"}
 DAY = 86_400_000_000
@@ -16,14 +17,20 @@ def connection() -> duckdb.DuckDBPyConnection:
     return connect()
 
 
+def condition(where: str) -> exp.Expr:
+    tree: exp.Expr = parse(f"SELECT 1 WHERE {where}").args["where"].this
+    return tree
+
+
 def found(connection: duckdb.DuckDBPyConnection, *where: str) -> dict[str, Domain] | None:
     def constant(node: exp.Expr) -> object:
         if node.find(exp.Query):
             raise ValueError("no constant")
-        (row,) = connection.execute(f"SELECT {to_duckdb(node)}").fetchall()
+        sql = translate(exp.select(node.copy()), {}).sql
+        (row,) = connection.execute(sql).fetchall()
         return row[0]
 
-    return domains([parse_one(one, dialect="trino") for one in where], TYPES, constant)
+    return domains([condition(one) for one in where], TYPES, constant)
 
 
 def one(*spans: Span, null: bool = False) -> Domain:
@@ -60,6 +67,13 @@ def one(*spans: Span, null: bool = False) -> Domain:
          {"at": one(Span(None, NOV_26, before_high=True))}),
         ("date_trunc('day', at) = TIMESTAMP '2025-11-25 01:00:00'", None),
         ("year(at) = 2025", {"at": one(Span(20_089 * DAY, 20_454 * DAY, False, True))}),
+        ("date_trunc('hour', at) >= TIMESTAMP '2025-11-25 23:00:00'",
+         {"at": one(Span(NOV_26 - DAY // 24, None))}),
+        ("date_trunc('month', at) < TIMESTAMP '2025-11-01 00:00:00'",
+         {"at": one(Span(None, NOV_26 - 25 * DAY, before_high=True))}),
+        ("date_trunc('month', at) <= DATE '2025-11-26'",
+         {"at": one(Span(None, NOV_26 + 5 * DAY, before_high=True))}),
+        ("date(at) <= DATE '9999-12-31'", {}),  # no timestamp is after it
         ("hour(at) = 3", {}),
         ("at >= TIMESTAMP '2025-11-25 23:00:00' + INTERVAL '1' HOUR", {"at": one(Span(NOV_26))}),
         ("n = (SELECT 1)", {}),
@@ -100,10 +114,11 @@ def test_conditions_on_one_column_come_first_by_its_name(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     written = ["length(word) > 3", "word LIKE 'a%'", "word = 'x'", "n = 1 OR ok", "at IS NULL"]
-    trees = [parse_one(where, dialect="trino") for where in written]
+    trees = [condition(where) for where in written]
 
     def constant(node: exp.Expr) -> object:
-        return connection.execute(f"SELECT {to_duckdb(node)}").fetchall()[0][0]
+        sql = translate(exp.select(node.copy()), {}).sql
+        return connection.execute(sql).fetchall()[0][0]
 
     ordered = [tree.sql(dialect="trino") for tree in in_order(trees, TYPES, constant)]
     assert ordered == [

@@ -42,6 +42,13 @@ class Statement:
     substatement: ClassVar[str] = ""
 
 
+@dataclass(frozen=True)
+class AboutTable(Statement):
+    """A statement about one table or view."""
+
+    name: Name
+
+
 # What reads or writes rows: an engine has to do it.
 
 
@@ -54,11 +61,10 @@ class Query(Statement):
 
 
 @dataclass(frozen=True)
-class CreateTableAs(Statement):
+class CreateTableAs(AboutTable):
     """CREATE TABLE … AS: `properties` as given, by lower-case names."""
 
     substatement = "CREATE_TABLE_AS_SELECT"
-    name: Name
     sql: str
     properties: Mapping[str, Value] = field(default_factory=dict)
     if_not_exists: bool = False
@@ -66,11 +72,10 @@ class CreateTableAs(Statement):
 
 
 @dataclass(frozen=True)
-class Insert(Statement):
+class Insert(AboutTable):
     """INSERT INTO; without `columns` it fills all of them."""
 
     kind, substatement = "DML", "INSERT"
-    name: Name
     sql: str
     columns: tuple[str, ...] = ()
 
@@ -86,11 +91,10 @@ class Unload(Statement):
 
 
 @dataclass(frozen=True)
-class CreateView(Statement):
+class CreateView(AboutTable):
     """CREATE VIEW."""
 
     substatement = "CREATE_VIEW"
-    name: Name
     sql: str
     replace: bool = False
 
@@ -116,20 +120,27 @@ class Change(Statement):
 
 
 @dataclass(frozen=True)
-class Optimize(Statement):
+class ShowEngine(Statement):
+    """SHOW of what the engine itself knows: `verb` is such as `SHOW_FUNCTIONS`."""
+
+    kind = "UTILITY"
+    verb: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Optimize(AboutTable):
     """OPTIMIZE … REWRITE DATA USING BIN_PACK; `where` is the condition's text."""
 
     substatement = "OPTIMIZE"
-    name: Name
     where: str = ""
 
 
 @dataclass(frozen=True)
-class Vacuum(Statement):
+class Vacuum(AboutTable):
     """VACUUM of an Iceberg table."""
 
     substatement = "VACUUM"
-    name: Name
 
 
 # Prepared statements.
@@ -165,7 +176,7 @@ class Deallocate(Statement):
 
 
 @dataclass(frozen=True)
-class CreateTable(Statement):
+class CreateTable(AboutTable):
     """CREATE [EXTERNAL] TABLE with columns.
 
     Attributes:
@@ -175,7 +186,6 @@ class CreateTable(Statement):
     """
 
     substatement = "CREATE_TABLE"
-    name: Name
     columns: tuple[ColumnDef, ...]
     external: bool
     if_not_exists: bool = False
@@ -198,20 +208,18 @@ class CreateTable(Statement):
 
 
 @dataclass(frozen=True)
-class DropTable(Statement):
+class DropTable(AboutTable):
     """DROP TABLE."""
 
     substatement = "DROP_TABLE"
-    name: Name
     if_exists: bool = False
 
 
 @dataclass(frozen=True)
-class DropView(Statement):
+class DropView(AboutTable):
     """DROP VIEW."""
 
     substatement = "DROP_VIEW"
-    name: Name
     if_exists: bool = False
 
 
@@ -247,108 +255,97 @@ class DropDatabase(Statement):
 
 
 @dataclass(frozen=True)
-class AddPartitions(Statement):
+class AddPartitions(AboutTable):
     """ALTER TABLE … ADD PARTITION: each with its location, or None."""
 
     substatement = "ALTER_TABLE_ADD_PARTITION"
-    name: Name
     partitions: Sequence[tuple[Spec, str | None]]
     if_not_exists: bool = False
 
 
 @dataclass(frozen=True)
-class DropPartitions(Statement):
+class DropPartitions(AboutTable):
     """ALTER TABLE … DROP PARTITION."""
 
     substatement = "ALTER_TABLE_DROP_PARTITION"
-    name: Name
     specs: Sequence[Spec]
     if_exists: bool = False
 
 
 @dataclass(frozen=True)
-class RenamePartition(Statement):
+class RenamePartition(AboutTable):
     """ALTER TABLE … PARTITION … RENAME TO PARTITION …."""
 
     substatement = "ALTER_TABLE_RENAME_PARTITION"
-    name: Name
     old: Spec
     new: Spec
 
 
 @dataclass(frozen=True)
-class AlterColumns(Statement):
+class AlterColumns(AboutTable):
     """ALTER TABLE … ADD COLUMNS or REPLACE COLUMNS."""
 
     substatement = "ALTER_TABLE_COLUMNS"
-    name: Name
     columns: tuple[ColumnDef, ...]
     replace: bool
     partition: Spec | None = None
 
 
 @dataclass(frozen=True)
-class ChangeColumn(Statement):
+class ChangeColumn(AboutTable):
     """ALTER TABLE … CHANGE COLUMN; `place` is "", "FIRST", or "AFTER column"."""
 
     substatement = "ALTER_TABLE_CHANGE_COLUMN"
-    name: Name
     column: str
     new: ColumnDef
     place: str = ""
 
 
 @dataclass(frozen=True)
-class DropColumn(Statement):
+class DropColumn(AboutTable):
     """ALTER TABLE … DROP COLUMN: of an Iceberg table."""
 
     substatement = "ALTER_TABLE_DROP_COLUMN"
-    name: Name
     column: str
 
 
 @dataclass(frozen=True)
-class RenameTable(Statement):
+class RenameTable(AboutTable):
     """ALTER TABLE … RENAME TO …: of an Iceberg table."""
 
     substatement = "ALTER_TABLE_RENAME"
-    name: Name
     new: Name
 
 
 @dataclass(frozen=True)
-class SetLocation(Statement):
+class SetLocation(AboutTable):
     """ALTER TABLE … SET LOCATION, of the table or one partition."""
 
     substatement = "ALTER_TABLE_SET_LOCATION"
-    name: Name
     location: str
     partition: Spec | None = None
 
 
 @dataclass(frozen=True)
-class SetProperties(Statement):
+class SetProperties(AboutTable):
     """ALTER TABLE … SET TBLPROPERTIES."""
 
     substatement = "ALTER_TABLE_SET_TBLPROPERTIES"
-    name: Name
     properties: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Repair(Statement):
+class Repair(AboutTable):
     """MSCK REPAIR TABLE."""
 
     substatement = "MSCK_REPAIR_TABLE"
-    name: Name
 
 
 @dataclass(frozen=True)
-class Describe(Statement):
+class Describe(AboutTable):
     """DESCRIBE of a table, one of its columns or partitions, or a view."""
 
     kind, substatement = "UTILITY", "DESCRIBE_TABLE"
-    name: Name
     detail: Literal["", "EXTENDED", "FORMATTED"] = ""
     partition: Spec | None = None
     column: str | None = None
@@ -373,34 +370,30 @@ class ShowTables(Statement):
 
 
 @dataclass(frozen=True)
-class ShowPartitions(Statement):
+class ShowPartitions(AboutTable):
     """SHOW PARTITIONS."""
 
     kind, substatement = "UTILITY", "SHOW_PARTITIONS"
-    name: Name
 
 
 @dataclass(frozen=True)
-class ShowColumns(Statement):
+class ShowColumns(AboutTable):
     """SHOW COLUMNS."""
 
     kind, substatement = "UTILITY", "SHOW_COLUMNS"
-    name: Name
 
 
 @dataclass(frozen=True)
-class ShowCreate(Statement):
+class ShowCreate(AboutTable):
     """SHOW CREATE TABLE or VIEW."""
 
     kind, substatement = "UTILITY", "SHOW_CREATE_TABLE"
-    name: Name
     view: bool = False
 
 
 @dataclass(frozen=True)
-class ShowProperties(Statement):
+class ShowProperties(AboutTable):
     """SHOW TBLPROPERTIES, all or one."""
 
     kind, substatement = "UTILITY", "SHOW_TBLPROPERTIES"
-    name: Name
     property: str | None = None

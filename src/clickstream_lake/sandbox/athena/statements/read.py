@@ -17,6 +17,7 @@ from clickstream_lake.sandbox.athena.statements.model import (
     Prepare,
     Query,
     ShowCreate,
+    ShowEngine,
     Statement,
     Unload,
     Vacuum,
@@ -111,8 +112,13 @@ def _drop(cursor: Cursor, database: str) -> Statement:
 
 
 def _show(cursor: Cursor, database: str) -> Statement:
-    cursor.expect("CREATE", "VIEW")
-    return ShowCreate(cursor.name(database), view=True)
+    """Read what `is_hive` leaves; the engine itself reads on."""
+    if cursor.accept("CREATE", "VIEW"):
+        return ShowCreate(cursor.name(database), view=True)
+    for words in read_ddl.SHOWN_BY_THE_ENGINE:
+        if cursor.at(*words):
+            return ShowEngine("_".join(("SHOW", *words)), f"SHOW {cursor.rest()}")
+    raise cursor.wrong("one of CREATE VIEW, FUNCTIONS, STATS FOR, …")
 
 
 def _insert(cursor: Cursor, database: str) -> Statement:

@@ -34,6 +34,13 @@ from clickstream_lake.sandbox.athena.statements.model import (
 from clickstream_lake.sandbox.athena.statements.tokens import Cursor
 from clickstream_lake.sandbox.errors import not_supported
 
+SHOWN_BY_THE_ENGINE = (
+    ("CATALOGS",),
+    ("CREATE", "SCHEMA"),
+    ("FUNCTIONS",),
+    ("SESSION",),
+    ("STATS",),
+)
 _DATABASE_WORDS = {"DATABASE", "SCHEMA"}
 # What DELIMITED fields are called in SerDe properties.
 _DELIMITERS = (
@@ -52,7 +59,8 @@ def is_hive(words: Sequence[str], text: str) -> bool:
     if first in {"ALTER", "DESC", "DESCRIBE", "MSCK"}:
         return True
     if first == "SHOW":
-        return (second, third) != ("CREATE", "VIEW")
+        others = (*SHOWN_BY_THE_ENGINE, ("CREATE", "VIEW"))
+        return not any((second, third)[: len(other)] == other for other in others)
     if first == "DROP":
         return second != "VIEW"
     if first != "CREATE":

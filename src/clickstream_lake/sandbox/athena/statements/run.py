@@ -11,6 +11,7 @@ from clickstream_lake.sandbox.athena.statements import views
 from clickstream_lake.sandbox.athena.statements.bind import bind_parameters
 from clickstream_lake.sandbox.athena.statements.ddl import Ddl
 from clickstream_lake.sandbox.athena.statements.model import (
+    AboutTable,
     Change,
     CreateTable,
     CreateTableAs,
@@ -20,11 +21,11 @@ from clickstream_lake.sandbox.athena.statements.model import (
     Execute,
     Explain,
     Insert,
-    Name,
     Optimize,
     Prepare,
     Query,
     RenameTable,
+    ShowEngine,
     Statement,
     Unload,
     Vacuum,
@@ -104,6 +105,8 @@ class Statements:
             return engine.unload(statement, session)
         if isinstance(statement, Explain):
             return engine.explain(statement, session)
+        if isinstance(statement, ShowEngine):
+            return engine.show(statement, session)
         return engine.iceberg(statement, session)
 
     def _is_for_iceberg(self, statement: Statement) -> bool:
@@ -112,10 +115,9 @@ class Statements:
             return True
         if isinstance(statement, CreateTable):
             return statement.iceberg
-        name = getattr(statement, "name", None)
-        if not (self._ddl.handles(statement) and isinstance(name, Name)):
+        if not (self._ddl.handles(statement) and isinstance(statement, AboutTable)):
             return False
-        raw = self._ddl.catalog.raw(name.database, name.table)
+        raw = self._ddl.catalog.raw(statement.name.database, statement.name.table)
         return raw is not None and is_iceberg(raw)
 
 

@@ -1,10 +1,9 @@
 """What surrounds a statement, and what an engine has to do for it."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-
-from clickstream_lake.sandbox.athena.engines import Stop
 
 if TYPE_CHECKING:
     from clickstream_lake.sandbox.athena.answer import QueryResult
@@ -12,9 +11,39 @@ if TYPE_CHECKING:
         CreateTableAs,
         Explain,
         Insert,
+        ShowEngine,
         Statement,
         Unload,
     )
+
+
+class Stop:
+    """A client's wish that its query ends, which an engine hears of in its own way."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requested = False
+        self._act: Callable[[], None] | None = None
+
+    def request(self) -> None:
+        """Wish it. The query ends with an error soon, or has ended already."""
+        with self._lock:
+            self._requested = True
+            act = self._act
+        if act:
+            act()
+
+    def on_request(self, act: Callable[[], None]) -> None:
+        """Call this when it is wished, from the client's thread; now if it is already.
+
+        Args:
+            act: makes the query end; does nothing once it has.
+        """
+        with self._lock:
+            self._act = act
+            requested = self._requested
+        if requested:
+            act()
 
 
 class Prepared(Protocol):
@@ -76,6 +105,10 @@ class RowEngine(Protocol):
 
     def explain(self, statement: "Explain", session: Session) -> "QueryResult":
         """Tell how a statement would be carried out."""
+        ...
+
+    def show(self, statement: "ShowEngine", session: "Session") -> "QueryResult":
+        """Tell what the engine knows."""
         ...
 
     def iceberg(self, statement: "Statement", session: Session) -> "QueryResult":

@@ -16,6 +16,7 @@ import pyarrow as pa
 from clickstream_lake.sandbox.athena.answer import QueryResult
 from clickstream_lake.sandbox.athena.statements.layout import Layout, read_layout
 from clickstream_lake.sandbox.athena.statements.model import (
+    AboutTable,
     AlterColumns,
     Change,
     ChangeColumn,
@@ -29,6 +30,7 @@ from clickstream_lake.sandbox.athena.statements.model import (
     Optimize,
     Query,
     RenameTable,
+    ShowEngine,
     Statement,
     Unload,
     Vacuum,
@@ -139,10 +141,14 @@ class TrinoRows:
         lines = "\n".join(str(row[0]) for row in result.rows).split("\n")
         return replace(result, table=pa.table({"c0": pa.array(lines, pa.string())}))
 
+    def show(self, statement: ShowEngine, session: Session) -> QueryResult:
+        """Tell what Trino knows."""
+        return self._run(statement.sql, session)
+
     def iceberg(self, statement: Statement, session: Session) -> QueryResult:
         """Carry out what only an Iceberg table can have done to it."""
-        name = getattr(statement, "name", None)
-        if not isinstance(statement, (Change, CreateTable)) and isinstance(name, Name):
+        if isinstance(statement, AboutTable) and not isinstance(statement, CreateTable):
+            name = statement.name
             raw = self.catalog.raw(name.database, name.table)
             if raw is not None and not is_iceberg(raw):
                 what = statement.substatement.replace("_", " ")
@@ -225,8 +231,8 @@ def _iceberg(statement: Statement) -> list[str]:  # noqa: PLR0911 - one return f
         return [statement.sql]
     if isinstance(statement, CreateTable):
         return [_create_table(statement)]
-    name = getattr(statement, "name", None)
-    assert isinstance(name, Name)  # noqa: S101 - all others are about one table
+    assert isinstance(statement, AboutTable)  # noqa: S101 - all others are about one table
+    name = statement.name
     table = f"ALTER TABLE {_full(name, _ICEBERG)}"
     if isinstance(statement, Optimize):
         where = f" WHERE {statement.where}" if statement.where else ""

@@ -199,14 +199,47 @@ def _statistic(function: str) -> Aggregate:
     """Make a statistic that is NULL where it has no value."""
 
     def made(call: Call, modifiers: Modifiers) -> Typed:
-        if modifiers.distinct:
-            raise unsupported(f"DISTINCT in {call.name}")
-        arguments = ", ".join(f"CAST({one.sql} AS DOUBLE)" for one in call.arguments)
+        arguments = ", ".join(_doubles(call, modifiers))
         sql = _written(function, arguments, modifiers)
         wanted = duckdb_type(call.returns)
         return Typed(f"CAST(CASE WHEN NOT isnan({sql}) THEN {sql} END AS {wanted})", call.returns)
 
     return made
+
+
+def _moment(function: str, least: int) -> Aggregate:
+    """Make a statistic of so many rows at least, which is NaN once a value is not finite."""
+
+    def made(call: Call, modifiers: Modifiers) -> Typed:
+        values = _doubles(call, modifiers)
+        known = " AND ".join(f"{one} IS NOT NULL" for one in values)
+        finite = " AND ".join(f"isfinite({one})" for one in values)
+        count = _written("count", f"CASE WHEN {known} THEN 1 END", modifiers)
+        strange = _written("count", f"CASE WHEN {known} AND NOT ({finite}) THEN 1 END", modifiers)
+        usual = ", ".join(f"CASE WHEN {finite} THEN {one} END" for one in values)
+        sql = (
+            f"CASE WHEN {count} < {least} THEN NULL WHEN {strange} > 0 THEN 'NaN' "
+            f"ELSE {_written(function, usual, modifiers)} END"
+        )
+        return Typed(f"CAST({sql} AS {duckdb_type(call.returns)})", call.returns)
+
+    return made
+
+
+def _doubles(call: Call, modifiers: Modifiers) -> list[str]:
+    if modifiers.distinct:
+        raise unsupported(f"DISTINCT in {call.name}")
+    return [f"CAST({one.sql} AS DOUBLE)" for one in call.arguments]
+
+
+def _geometric_mean(call: Call, modifiers: Modifiers) -> Typed:
+    (value,) = _doubles(call, modifiers)
+    logarithm = (
+        f"CASE WHEN {value} > 0 THEN ln({value}) WHEN {value} = 0 THEN CAST('-Infinity' AS DOUBLE) "
+        f"WHEN {value} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END"
+    )
+    mean = _written("avg", logarithm, modifiers)
+    return Typed(f"CAST(exp({mean}) AS {duckdb_type(call.returns)})", call.returns)
 
 
 def _offset(function: str) -> Aggregate:
@@ -263,18 +296,18 @@ AGGREGATES: Final[dict[str, Aggregate]] = {
     "histogram": _histogram,
     "bitwise_and_agg": _plain("bit_and"),
     "bitwise_or_agg": _plain("bit_or"),
-    "stddev": _statistic("stddev_samp"),
-    "stddev_samp": _statistic("stddev_samp"),
-    "stddev_pop": _statistic("stddev_pop"),
-    "variance": _statistic("var_samp"),
-    "var_samp": _statistic("var_samp"),
-    "var_pop": _statistic("var_pop"),
+    "stddev": _moment("stddev_samp", 2),
+    "stddev_samp": _moment("stddev_samp", 2),
+    "stddev_pop": _moment("stddev_pop", 1),
+    "variance": _moment("var_samp", 2),
+    "var_samp": _moment("var_samp", 2),
+    "var_pop": _moment("var_pop", 1),
     "corr": _statistic("corr"),
-    "covar_pop": _statistic("covar_pop"),
-    "covar_samp": _statistic("covar_samp"),
+    "covar_pop": _moment("covar_pop", 1),
+    "covar_samp": _moment("covar_samp", 2),
     "regr_slope": _statistic("regr_slope"),
     "regr_intercept": _statistic("regr_intercept"),
-    "geometric_mean": _statistic("geometric_mean"),
+    "geometric_mean": _geometric_mean,
 }
 WINDOWS: Final[dict[str, Aggregate]] = {
     "row_number": _plain("row_number"),

@@ -1,7 +1,7 @@
 """Calls of functions: scalar ones, lambdas in them, aggregates and windows."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from sqlglot import exp
 
@@ -16,6 +16,11 @@ from clickstream_lake.sandbox.errors import QueryError
 
 if TYPE_CHECKING:
     from clickstream_lake.sandbox.athena.translate.scope import Scope
+
+
+_WITHOUT_BRACKETS: Final = {
+    f"current_{what}" for what in ("catalog", "date", "path", "schema", "user")
+}
 
 
 class Calls:
@@ -43,6 +48,12 @@ class Calls:
         return self._call(node.name.lower(), node.expressions)
 
     def _call(self, name: str, arguments: Sequence[exp.Expr]) -> Typed:
+        if name in _WITHOUT_BRACKETS:
+            raise QueryError("SYNTAX_ERROR", "mismatched input '('")
+        if name == "concat_ws" and len(arguments) == 1:
+            raise QueryError(
+                "INVALID_FUNCTION_ARGUMENT", "There must be two or more concatenation arguments"
+            )
         if name in self.special:
             special: Callable[[Sequence[exp.Expr]], Typed] = getattr(self, self.special[name])
             return special(arguments)
@@ -72,6 +83,8 @@ class Calls:
         call = Call(name, plain, lambdas, returns, found.bindings)
         if callable(made):
             return made(call)
+        if any(f"{{{place}}}" not in made for place in range(len(plain))):
+            raise unsupported(f"Function {name} with {len(plain)} arguments")
         return Typed(made.format(*(one.sql for one in plain)), returns)
 
     def _argument(self, node: exp.Expr) -> Typed | Lambda:
@@ -104,8 +117,6 @@ class Calls:
 
     def aggregate(self, name: str, arguments: Sequence[exp.Expr], modifiers: Modifiers) -> Typed:
         """Translate a call of an aggregate or window function."""
-        if modifiers.over is None and name in WINDOWS:
-            raise QueryError("MISSING_OVER", f"Window function {name} requires an OVER clause")
         arguments = list(arguments)
         if arguments and isinstance(arguments[0], exp.Distinct):
             modifiers.distinct = True
@@ -124,6 +135,8 @@ class Calls:
         self._scope.note_aggregate(modifiers.over is not None)
         values = [self.typed(one) for one in arguments]
         found = resolve(name, [value.type for value in values])
+        if modifiers.over is None and name in WINDOWS:
+            raise QueryError("MISSING_OVER", f"Window function {name} requires an OVER clause")
         made = (AGGREGATES | WINDOWS).get(name)
         if made is None:
             raise unsupported(f"Function {name}")

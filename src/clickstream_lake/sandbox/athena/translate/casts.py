@@ -214,15 +214,22 @@ def _from_text(value: Typed, target: Type) -> str:
     if target.name == "varbinary":
         return f"encode({sql})"
     if target.name in types.INTEGERS:
-        form, done = _WHOLE, f"TRY_CAST({sql} AS {wanted})"
-    elif target.name in {"real", "double"}:
+        usual = (
+            f"TRY_CAST(CASE WHEN regexp_full_match({sql}, '{_WHOLE}') THEN {sql} END AS {wanted})"
+        )
+        java = f"TRY_CAST(trino_java_whole({sql}) AS {wanted})"
+        return (
+            f"(CASE WHEN {usual} IS NOT NULL THEN {usual} "
+            f"WHEN {java} IS NOT NULL THEN {java} WHEN {sql} IS NOT NULL THEN {bad} END)"
+        )
+    if target.name in {"real", "double"}:
         form, done = _REAL, f"CAST({sql} AS {wanted})"
         special = f"WHEN {sql} IN ('NaN', 'Infinity', '-Infinity') THEN CAST({sql} AS {wanted}) "
         return (
             f"(CASE WHEN regexp_full_match({sql}, '{form}') THEN trino_{target}_of({sql}) {special}"
             f"WHEN {sql} IS NOT NULL THEN trino_java_{target}({sql}) END)"
         )
-    elif target.name == "decimal":
+    if target.name == "decimal":
         form, done = _REAL, f"TRY_CAST({sql} AS {wanted})"
     elif target.name == "boolean":
         return (

@@ -14,7 +14,7 @@ from clickstream_lake.sandbox.athena.translate.time_functions import (
     mysql_format,
     parser,
 )
-from clickstream_lake.sandbox.athena.translate.typed import Call, Typed, text
+from clickstream_lake.sandbox.athena.translate.typed import NOW, Call, Typed, text
 from clickstream_lake.sandbox.athena.translate.types import Type, unsupported
 from clickstream_lake.sandbox.errors import QueryError
 
@@ -162,8 +162,9 @@ def _to_iso8601(call: Call) -> Typed:
 
 
 def _from_unixtime(call: Call) -> Typed:
-    seconds = call.arguments[0].sql
-    instant = f"timezone('UTC', epoch_ms(CAST(floor({seconds} * 1000 + 0.5e0) AS BIGINT)))"
+    given = call.arguments[0].sql
+    seconds = f"CASE WHEN isnan({given}) THEN 0e0 ELSE {given} END"  # Java rounds NaN to 0
+    instant = f"timezone('UTC', epoch_ms(CAST(floor(({seconds}) * 1000 + 0.5e0) AS BIGINT)))"
     if len(call.arguments) == 1:
         return Typed(instant, call.returns)
     if len(call.arguments) > 2:
@@ -209,7 +210,7 @@ def _timezone(call: Call) -> Typed:
 
 
 def _now(_: Call) -> Typed:
-    return Typed("date_trunc('millisecond', now())", types.zoned(3))
+    return Typed(f"date_trunc('millisecond', {NOW})", types.zoned(3))
 
 
 DATES: Final = {

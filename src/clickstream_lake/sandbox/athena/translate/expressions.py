@@ -32,7 +32,7 @@ from clickstream_lake.sandbox.athena.translate.operators import (
     negated,
 )
 from clickstream_lake.sandbox.athena.translate.time_functions import known_zone
-from clickstream_lake.sandbox.athena.translate.typed import Typed, null, text
+from clickstream_lake.sandbox.athena.translate.typed import NOW, Typed, null, text
 from clickstream_lake.sandbox.athena.translate.types import (
     BOOLEAN,
     Type,
@@ -442,6 +442,10 @@ class Expressions(Calls):
         return self._row(values, names)
 
     def _grouping(self, arguments: Sequence[exp.Expr]) -> Typed:
+        if not self._scope.is_grouped:
+            raise QueryError(
+                "MISSING_GROUP_BY", "A GROUPING() operation can only be used with a GROUP BY clause"
+            )
         columns = ", ".join(self.typed(one).sql for one in arguments)
         self._scope.note_aggregate(False)
         of = types.INTEGER if len(arguments) < 32 else types.BIGINT
@@ -474,6 +478,10 @@ class Expressions(Calls):
         value = self.typed(node.this)
         form = node.args.get("form")
         name = form.name.upper() if isinstance(form, exp.Expr) else "NFC"
+        if value.type.name not in {"varchar", "char", "unknown"}:
+            raise QueryError(
+                "FUNCTION_NOT_FOUND", f"Unexpected parameters ({value.type}) for function normalize"
+            )
         if name not in {"NFC", "NFD", "NFKC", "NFKD"} or value.type.name != "varchar":
             raise unsupported(node.sql(dialect="trino"))
         return Typed(f"trino_normalize({value.sql}, '{name}')", types.VARCHAR)
@@ -483,12 +491,12 @@ class Expressions(Calls):
             raise unsupported(node.sql(dialect="trino"))
         match type(node):
             case exp.CurrentDate:
-                return Typed("CAST(timezone('UTC', now()) AS DATE)", types.DATE)
+                return Typed(f"CAST(timezone('UTC', {NOW}) AS DATE)", types.DATE)
             case exp.CurrentTimestamp:
-                return Typed("date_trunc('millisecond', now())", types.zoned(3))
+                return Typed(f"date_trunc('millisecond', {NOW})", types.zoned(3))
             case exp.Localtimestamp:
                 return Typed(
-                    "timezone('UTC', date_trunc('millisecond', now()))", types.timestamp(3)
+                    f"timezone('UTC', date_trunc('millisecond', {NOW}))", types.timestamp(3)
                 )
         raise unsupported(node.sql(dialect="trino"))
 

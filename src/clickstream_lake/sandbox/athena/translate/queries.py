@@ -144,7 +144,7 @@ class _Query:
         if order:
             scope = Scope(self, self._outer)
             scope.relations["q"] = columns
-            scope.outputs = {name: Typed(f"q.{quoted(name)}", of) for name, of in columns}
+            scope.name_outputs((name, Typed(f"q.{quoted(name)}", of)) for name, of in columns)
             scope.output_names = True
             expressions = Expressions(scope)
             parts = []
@@ -194,6 +194,7 @@ class _Query:
     def _select(self, node: exp.Select) -> tuple[str, Columns]:
         _refuse(node, _SELECT - _ANSWERED)
         scope = Scope(self, self._outer)
+        scope.is_grouped = node.args.get("group") is not None
         expressions = Expressions(scope)
         source = self._from(node, scope, expressions)
         condition = node.args.get("where")
@@ -206,7 +207,7 @@ class _Query:
         for window in node.args.get("windows") or []:
             scope.windows.add(window.name.lower())
         outputs = [self._output(one, expressions) for one in node.expressions]
-        scope.outputs = dict(reversed([(name, value) for name, value in outputs if name]))
+        scope.name_outputs(outputs)
         group = node.args.get("group")
         grouping = self._group(group, outputs, expressions) if group else ""
         having = node.args.get("having")

@@ -65,7 +65,7 @@ _MACROS: Final = (
        lambda p: len(list_filter(a[1:p.i - 1], lambda trino_y: trino_y IS NOT DISTINCT FROM p.x)) = 0),
        lambda p: p.x)""",
     """trino_holds(a, x) AS len(list_filter(a, lambda trino_y: trino_y IS NOT DISTINCT FROM x)) > 0""",
-    """trino_slice(a, f, n) AS CASE WHEN f > len(a) OR f < -len(a) THEN a[1:0]
+    """trino_slice(a, f, n) AS CASE WHEN f IS NULL OR n IS NULL THEN NULL WHEN f > len(a) OR f < -len(a) THEN a[1:0]
        WHEN f > 0 THEN a[f:least(f + n - 1, len(a))]
        ELSE a[len(a) + f + 1:least(len(a) + f + n, len(a))] END""",
     "trino_millis(t) AS epoch_ms(t)",

@@ -1,6 +1,6 @@
 """The names that an expression may use, and what of a query stands inside expressions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from sqlglot import exp
@@ -39,10 +39,17 @@ class Scope:
         self._query = query
         self._outer = outer
         self.relations: dict[str, Columns] = {}
-        self.outputs: dict[str, Typed] = {}
+        self.outputs: dict[str, list[Typed]] = {}
         self.output_names = False
         self.has_aggregate = False
+        self.is_grouped = False
         self.windows: set[str] = set()
+
+    def name_outputs(self, outputs: Iterable[tuple[str, Typed]]) -> None:
+        """Let ORDER BY know what the block gives, by name."""
+        for name, value in outputs:
+            if name:
+                self.outputs.setdefault(name, []).append(value)
 
     def column(self, node: exp.Column) -> Typed:
         """Resolve a column, here or in the query around this one."""
@@ -58,9 +65,8 @@ class Scope:
 
     def _find(self, node: exp.Column) -> Typed | None:
         table, name = node.table.lower(), node.name.lower()
-        if not table and self.output_names and name in self.outputs:
-            return self.outputs[name]
-        hits = [
+        hits = self.outputs.get(name, []) if not table and self.output_names else []
+        hits = hits or [
             Typed(f"{quoted(alias)}.{quoted(column)}", of)
             for alias, columns in self.relations.items()
             for column, of in columns

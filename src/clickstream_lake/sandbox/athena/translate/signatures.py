@@ -113,7 +113,7 @@ def resolve(name: str, given: Sequence[Type | None]) -> Resolved:
         resolved = _apply(name, signature, given)
         if resolved is not None:
             found.append(resolved)
-    if (not found or len(found) > 1) and types.UNKNOWN in given:
+    if (not found or len(found) > 1) and any(of and _has_unknown(of) for of in given):
         raise types.unsupported(f"{name} of NULL without a type")
     if not found:
         spelt = ", ".join("function" if of is None else str(of) for of in given)
@@ -124,6 +124,11 @@ def resolve(name: str, given: Sequence[Type | None]) -> Resolved:
     if exact:
         return exact[0]
     return max(found, key=lambda one: (sum(_fits(one, other) for other in found), _exactness(one)))
+
+
+def _has_unknown(of: Type) -> bool:
+    parts = (part[1] if isinstance(part, tuple) else part for part in of.args)
+    return of == types.UNKNOWN or any(_has_unknown(one) for one in parts if isinstance(one, Type))
 
 
 def _exactness(one: Resolved) -> int:

@@ -48,6 +48,17 @@ def _between(text: str, added: str) -> str:
     return added + "".join(letter + added for letter in text)
 
 
+_WHOLE: Final = re.compile(r"[\x00- ]*([+-]?\d+)[\x00- ]*")  # digits of any script
+
+
+def _java_whole(text: str) -> int:
+    """Read a whole number as Java's `Long.parseLong` does what `String.trim` leaves of a text."""
+    match = _WHOLE.fullmatch(text)
+    if match is None or not -(2**63) <= int(match[1]) < 2**63:
+        raise QueryError("INVALID_CAST_ARGUMENT", f"Cannot cast '{text}' to BIGINT")
+    return int(match[1])
+
+
 def _java_double(text: str) -> float:
     """Refuse what is no number, or one that only Java reads."""
     if re.fullmatch(
@@ -261,6 +272,8 @@ def _crc32(value: bytes) -> int:
 
 
 def _hmac_sha256(value: bytes, key: bytes) -> bytes:
+    if not key:
+        raise QueryError("GENERIC_INTERNAL_ERROR", "Empty key")
     return hmac.digest(key, value, "sha256")
 
 
@@ -373,6 +386,7 @@ FUNCTIONS: Final = (
     ("trino_decimal_real", _real_text, ["FLOAT"], "VARCHAR"),
     ("trino_round_to", _round_to, ["DOUBLE", "INTEGER"], "DOUBLE"),
     ("trino_between", _between, ["VARCHAR"] * 2, "VARCHAR"),
+    ("trino_java_whole", _java_whole, ["VARCHAR"], "BIGINT"),
     ("trino_java_double", _java_double, ["VARCHAR"], "DOUBLE"),
     ("trino_java_real", _java_double, ["VARCHAR"], "FLOAT"),
     ("trino_format_number", _formatted, ["VARCHAR", "VARCHAR"], "VARCHAR"),

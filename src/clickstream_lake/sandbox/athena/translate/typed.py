@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from clickstream_lake.sandbox.athena.translate.types import Type, duckdb_type
+
+NOW: Final = "getvariable('trino_now')"  # a query has one, from its plan to its last row
 
 
 @dataclass(frozen=True, slots=True)

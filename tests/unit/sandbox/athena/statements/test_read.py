@@ -12,6 +12,7 @@ from clickstream_lake.sandbox.athena.statements.model import (
     Insert,
     Name,
     Query,
+    ShowEngine,
     Unload,
 )
 from clickstream_lake.sandbox.athena.statements.read import read_statement
@@ -179,6 +180,20 @@ TEXTS = [sql for _, _, sql in STATEMENTS]
 def test_recognises_what_people_and_clients_write(kind: str, substatement: str, sql: str) -> None:
     statement = read_statement(sql)
     assert (statement.kind, statement.substatement) == (kind, substatement)
+
+
+@pytest.mark.parametrize(
+    ("sql", "verb"),
+    [
+        ("SHOW CATALOGS", "SHOW_CATALOGS"),
+        ("SHOW CREATE SCHEMA db", "SHOW_CREATE_SCHEMA"),
+        ("SHOW FUNCTIONS LIKE 'a%'", "SHOW_FUNCTIONS"),
+        ("SHOW SESSION", "SHOW_SESSION"),
+        ("SHOW STATS FOR (SELECT * FROM t WHERE a = ';')", "SHOW_STATS"),
+    ],
+)
+def test_what_the_engine_itself_knows_is_handed_on(sql: str, verb: str) -> None:
+    assert read_statement(f"-- why\n {sql};") == ShowEngine(verb, sql)
 
 
 @pytest.mark.parametrize("sql", TEXTS)

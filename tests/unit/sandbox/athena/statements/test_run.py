@@ -129,3 +129,17 @@ def test_explain_tells_what_the_query_then_reads(events: "Lake") -> None:
         events.rows("EXPLAIN SELECT nope FROM events")
     with pytest.raises(QueryError, match="use --athena trino"):
         events.rows("EXPLAIN (TYPE IO) SELECT 1")
+
+
+def test_what_the_engine_itself_knows_is_shown_or_refused_by_its_name(events: "Lake") -> None:
+    assert events.rows("SHOW CATALOGS") == [("awsdatacatalog",)]
+    for sql in (
+        "SHOW CATALOGS LIKE 'a%'",
+        "SHOW CREATE SCHEMA web",
+        "SHOW FUNCTIONS",
+        "SHOW SESSION",
+        "SHOW STATS FOR events",
+    ):
+        shown = " ".join(sql.split()[:2])
+        with pytest.raises(QueryError, match=f"NOT_SUPPORTED: {shown}.*: use --athena trino"):
+            events.rows(sql)

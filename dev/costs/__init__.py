@@ -1,0 +1,1 @@
+"""What `clickstream estimate` reckons with, and the page about costs: `python -m dev.costs`."""
