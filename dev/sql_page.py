@@ -38,8 +38,8 @@ What to know:
 - `approx_distinct` counts exactly, and `approx_percentile` takes the exact value at that place; Trino's own
   answers are near. With percentiles of doubles Trino gives values between two of the data. Of 10,000 numbers
   they are at most 10 % and 2 % apart: `tests/corpus/engine/test_compositions.py`.
-- Conditions that AND joins may be looked at in another order, so that a row which another condition leaves
-  out can fail a query here and not there, or the other way round.
+- What Trino need not look at (a condition after AND or OR, a value of IN, an argument after a NULL) is looked
+  at here, or the other way round: where it fails, the query fails in one of the two engines.
 - `t.*` beside `JOIN … USING` is refused; `*` and the names of the columns are not.
 - A text with an offset other than UTC in `from_iso8601_timestamp`, two time zones in one column, and patterns
   (of dates, JSON paths, regular expressions) that are no constants are refused.

@@ -87,7 +87,7 @@ variable "noncurrent_version_days" {
 }
 
 variable "bucket_expiration_rules" {
-  description = "Days after which what lies in the bucket beside the lake expires, by prefix. S3 has one set of lifecycle rules for a bucket, and this configuration owns it: a rule made elsewhere is removed by the next apply. A rule that would reach the lake's own prefixes is refused, one over everything above all."
+  description = "Days after which what lies in the bucket beside the lake expires, by prefix. S3 has one set of lifecycle rules for a bucket, and this module sets it (bucket_lifecycle_enabled), so that a rule made elsewhere is removed by the next apply. A rule that would reach the lake's own prefixes is refused, one over everything above all."
   type        = map(number)
   default     = {}
   nullable    = false
@@ -104,6 +104,11 @@ variable "bucket_expiration_rules" {
       ) : !startswith(pair[0], pair[1]) && !startswith(pair[1], pair[0])
     ])
     error_message = "bucket_expiration_rules must not reach raw/, processed/, rejected/, manifests/, errors/, artifacts/ or athena-results/ of the lake, as the prefix \"\" does: what expires there is missing in the tables, and no query says so. The lake's own retention is set by raw_retention_days, rejected_retention_days, errors_retention_days and athena_results_days."
+  }
+
+  validation {
+    condition     = var.bucket_lifecycle_enabled || length(var.bucket_expiration_rules) == 0
+    error_message = "bucket_expiration_rules are part of the lifecycle, which bucket_lifecycle_enabled = false leaves to you."
   }
 
   validation {

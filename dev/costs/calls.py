@@ -142,7 +142,7 @@ class _Life:
     def live(self) -> Counted:
         """From an empty lake to the clean-up of what was replaced."""
         today = self._partition(0)
-        plan, cleanup = self._plan(), self._clean_up()
+        plan, cleanup, audit = self._plan(), self._clean_up(), self._audit()
         first, before = self._transform(today), self._transform(today)
         self._merge(today)
         plan_partition = _less(self._plan(), plan)
@@ -153,6 +153,7 @@ class _Life:
             self._transform(today)
         merge_file = _less(self._merge(today), one_file)
         done = self._by_function(self._partition(1))
+        audit_partition = _part(_less(self._audit(), audit), 2)
         self._now += timedelta(days=3)  # the grace period of all that was replaced is over
         busy, idle = self._clean_up(), self._clean_up()
         steps = Steps(
@@ -166,6 +167,8 @@ class _Life:
             cleanup=cleanup,
             cleanup_partition=_part(_less(idle, cleanup), 2),
             cleanup_generation=_part(_less(busy, idle), 2),
+            audit=audit,
+            audit_partition=audit_partition,
         )
         return Counted(steps, self._log_bytes, self._metrics, self._operations, _versions())
 
@@ -231,6 +234,9 @@ class _Life:
             calls = self._invoke("compact", "merge", self._queued(message, "compact"))
             found = _more(found, {n: v for n, v in calls.items() if n.startswith("sqs:")})
         return found
+
+    def _audit(self) -> Calls:
+        return self._invoke("compact", "audit", {"action": "audit"})
 
     def _compaction(self) -> Operations:
         config, catalog = load_config(os.environ), load_catalog()

@@ -32,6 +32,8 @@ _STEPS: Final = {
     "cleanup": "clean-up: a tick",
     "cleanup_partition": "clean-up: each partition looked at",
     "cleanup_generation": "clean-up: each generation deleted, in both formats",
+    "audit": "audit: a tick",
+    "audit_partition": "audit: each partition looked at",
 }
 
 

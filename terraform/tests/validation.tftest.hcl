@@ -746,6 +746,19 @@ run "refuses_an_expiry_rule_after_no_day" {
   expect_failures = [var.bucket_expiration_rules]
 }
 
+run "refuses_an_expiry_rule_in_a_lifecycle_of_yours" {
+  command = plan
+
+  variables {
+    create_bucket            = false
+    bucket_name              = "ours"
+    bucket_lifecycle_enabled = false
+    bucket_expiration_rules  = { "exports/" = 14 }
+  }
+
+  expect_failures = [var.bucket_expiration_rules]
+}
+
 run "refuses_noncurrent_version_days" {
   command = plan
 

@@ -13,9 +13,10 @@ SEEDS = 1_000
 HINTS = {
     "outdated_content_published": 333,
     "no_manifest_check_by_writers": 7,
-    "unmerged_landing_files_cleaned_up": 1,
-    "no_grace_for_young_generations": 28,
-    "partition_read_before_the_put": 39,
+    "no_announcement": 1,
+    "no_grace_for_young_generations": 8,
+    "last_attempt_wins": 1,
+    "partition_read_before_the_put": 51,
     "replaced_sources_swapped_in": 9,
 }
 # Needs one in a hundred schedules or so; a unit test of the publisher finds it at once, too.

@@ -39,7 +39,7 @@ def doctor(
     profile: connection.Profile = None,
     region: connection.Region = None,
 ) -> None:
-    """Say what is right about a deployed lake, what is not, and what to do.
+    """Say what is wrong with a deployed lake, and what to do.
 
     It changes nothing and reads no data. Exits with status 1 if anything is wrong; what it is not
     allowed to look at is unknown, and not wrong.

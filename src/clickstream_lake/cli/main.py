@@ -23,7 +23,7 @@ COMMANDS: Final = {
     "compact": "Merge small files: show the plan, and queue the work.",
     "files": "Print the files of a table, for readers that are no SQL engine.",
     "audit": "Compare raw objects with what both tables show.",
-    "doctor": "Say what is right about a deployed lake, what is not, and what to do.",
+    "doctor": "Say what is wrong with a deployed lake, and what to do.",
     "replay": "Send raw objects through the transform again.",
     "package": "Fill a directory with what Terraform deploys.",
     "sandbox": "A local AWS with the lake in it.",

@@ -84,7 +84,7 @@ def outcome(way: Callable[[], object]) -> object:
     try:
         return way()
     except Exception as error:  # noqa: BLE001 - Spark's own, or one of the machine under it
-        return f"{type(error).__name__}: {error}"[:2000]
+        return f"{type(error).__name__}: {error}"
 
 
 found = {

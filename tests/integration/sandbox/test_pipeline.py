@@ -91,6 +91,18 @@ def count_by_type(lake: Sandbox, table: str) -> dict[str, int]:
     return dict(rows)
 
 
+def test_what_firehose_could_not_deliver_rings_by_what_the_function_counts(lake: Sandbox) -> None:
+    """From the object to the alarm: S3, queue, function, its log, its metric."""
+    alarm = f"{lake.stream}-undelivered"
+    assert lake.alarms()[alarm] == "OK"
+    s3 = lake.client("s3")
+    s3.put_object(Bucket=lake.bucket, Key="errors/processing-failed/x", Body=b"{}")
+    lake.wait_idle()
+
+    assert lake.alarms()[alarm] == "ALARM"
+    assert lake.dead_letters() == 0
+
+
 def test_the_seed_case(lake: Sandbox) -> None:
     put_raw(lake, "file", gzip.compress(SEED))
     lake.wait_idle()

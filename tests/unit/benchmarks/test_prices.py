@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import prices
 from benchmarks.prices import transform_cost
+from clickstream_lake.operate.costs.prices import price
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,7 +27,7 @@ def test_more_memory_than_a_vcpu_comes_with_costs_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "price"),
+    ("page", "said"),
     [
         ("README.md", f"${prices.FIREHOSE_GB:g}"),
         ("README.md", f"${prices.S3_GB_MONTH:g}"),
@@ -35,8 +36,16 @@ def test_more_memory_than_a_vcpu_comes_with_costs_more() -> None:
         ("docs/bytes-scanned.md", f"GET ${prices.S3_GET * 1000:g} "),
         ("docs/bytes-scanned.md", f"LIST ${prices.S3_PUT * 1000:g} "),
         ("docs/bytes-scanned.md", f"${prices.LAMBDA_GB_SECOND['arm64']:.10f}"),
+        ("docs/costs.md", f"${price('CloudWatch', 'metric').dollars:.2f} for each metric"),
+        ("docs/costs.md", f"${price('CloudWatch', 'alarm').dollars:.2f} for each that an alarm"),
+        ("docs/questions.md", f"${price('Glue', 'crawler').dollars:.2f} for a DPU-hour"),
+        # Ten minutes an hour.
+        (
+            "docs/questions.md",
+            f"some ${price('Glue', 'crawler').dollars * 24 * 30 / 6 // 10:.0f}0 a",
+        ),
         ("docs/terraform.md", f"cost about ${prices.ATHENA_TB:g}."),
     ],
 )
-def test_prose_names_the_same_prices(page: str, price: str) -> None:
-    assert price in (ROOT / page).read_text(encoding="utf-8")
+def test_prose_names_the_same_prices(page: str, said: str) -> None:
+    assert said in (ROOT / page).read_text(encoding="utf-8")

@@ -159,7 +159,8 @@ def _compact(traffic: Traffic) -> Iterator[Line]:
     runs = sum(done.merges for done in merging.values())
     queued = 2 * runs * MONTH_DAYS
     yield _line("compact", "SQS fifo", "partitions received and deleted", queued, "requests")
-    ticks = (deployment.plans_a_day + deployment.cleanups_a_day) * MONTH_DAYS
+    ticks = deployment.plans_a_day + deployment.cleanups_a_day + deployment.audits_a_day
+    ticks *= MONTH_DAYS
     yield _line("compact", "Scheduler invocation", "ticks", ticks, "invocations")
     computing = sum(
         traffic.figures.compact_cpu[fmt] * traffic.scale * merging[fmt].events for fmt in FORMATS
@@ -179,30 +180,39 @@ def _compact(traffic: Traffic) -> Iterator[Line]:
 
 
 def _compact_calls(traffic: Traffic) -> Calls:
-    """The calls of a day: plans, merges and clean-ups."""
+    """The calls of a day: plans, merges, clean-ups and audits."""
     steps, deployment = traffic.figures.calls, traffic.deployment
     merging = traffic.merging.values()
     looked_at = traffic.partitions_per_day * (deployment.compact_lookback_days + 1)
     cleaned = looked_at + traffic.partitions_per_day * CLEANUP_MEMORY_DAYS
     # Steps are counted for both formats together, so each format has half of them.
     runs, files = sum(d.merges for d in merging), sum(d.landing_files for d in merging)
-    pages = max(1, math.ceil(files / max(runs, 1) / LISTED_AT_ONCE))
-    lists = {"s3:ListObjectsV2": steps.merge["s3:ListObjectsV2"] * (pages - 1)}
+    pages = math.ceil(traffic.objects_per_day / traffic.partitions_per_day / LISTED_AT_ONCE)
     further = {
         "s3:PutObject": sum(max(0, d.merged_files - d.merges) for d in merging),
         "s3:CopyObject": sum(d.carried for d in merging),
     }
+    plans, cleanups = deployment.plans_a_day, deployment.cleanups_a_day
+    audits = deployment.audits_a_day
     return _sum(
-        (steps.plan, deployment.plans_a_day),
-        (steps.plan_partition, deployment.plans_a_day * looked_at),
-        (steps.merge, runs / 2),
-        (lists, runs / 2),
+        (steps.plan, plans),
+        (_paged(steps.plan_partition, pages), plans * looked_at),
+        (_paged(steps.merge, pages), runs / 2),
         (steps.merge_file, files / 2),
         (further, 1),
-        (steps.cleanup, deployment.cleanups_a_day),
-        (steps.cleanup_partition, deployment.cleanups_a_day * cleaned),
+        (steps.cleanup, cleanups),
+        (steps.cleanup_partition, cleanups * cleaned),
         (steps.cleanup_generation, runs / 2),
+        # All raw objects of the window are one list.
+        (_paged(steps.audit, pages * looked_at), audits),
+        (_paged(steps.audit_partition, pages), audits * looked_at),
     )
+
+
+def _paged(calls: Calls, pages: int) -> Calls:
+    """Calls whose lists are so many pages long, all of them at the most."""
+    lists = "s3:ListObjectsV2"
+    return {**calls, lists: calls.get(lists, 0) * max(1, pages)}
 
 
 def _wait(traffic: Traffic) -> Iterator[Line]:
@@ -256,6 +266,7 @@ def _watch(traffic: Traffic) -> Iterator[Line]:
         "plan": deployment.plans_a_day,
         "merge": merges,
         "cleanup": deployment.cleanups_a_day,
+        "audit": deployment.audits_a_day,
     }
     size = sum((figures.log_bytes[step] + LAMBDA_LOG_BYTES) * n for step, n in day.items())
     month = size * MONTH_DAYS / GIB

@@ -30,6 +30,8 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cleanup: a clean-up over no partition.
         cleanup_partition: what each partition adds that it looks at.
         cleanup_generation: what each deleted generation adds (one of each format).
+        audit: an audit of the raw zone over no partition.
+        audit_partition: what each partition adds that it looks at.
     """
 
     first: Calls
@@ -42,6 +44,8 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cleanup: Calls
     cleanup_partition: Calls
     cleanup_generation: Calls
+    audit: Calls
+    audit_partition: Calls
 
 
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +61,7 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         compact_cpu: of merging, by format.
         compact_size: stored bytes after merging for each byte before, by format.
         calls: of each step.
-        log_bytes: of one invocation, by step: transform, plan, merge, cleanup.
+        log_bytes: of one invocation, by step: transform, plan, merge, cleanup, audit.
         metrics: different metrics that a healthy lake sends, by function.
         alarm_metrics: metrics that the alarms of a lake with one stream look at.
     """

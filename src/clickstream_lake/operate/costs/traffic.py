@@ -32,6 +32,7 @@ class Deployment:
     noncurrent_version_days: int = 7
     plans_a_day: int = 24
     cleanups_a_day: int = 4
+    audits_a_day: int = 24
 
 
 @dataclass(frozen=True)

@@ -140,11 +140,9 @@ def test_the_deployment_is_terraforms_default() -> None:
     for name in ours.__slots__:
         if name in defaults:
             assert str(getattr(ours, name)) == defaults[name], name
-    assert {"plans_a_day", "cleanups_a_day"} == set(ours.__slots__) - set(defaults)
-    assert (defaults["compact_schedule"], defaults["cleanup_schedule"]) == (
-        '"rate(1 hour)"',
-        '"rate(6 hours)"',
-    )
+    assert {"plans_a_day", "cleanups_a_day", "audits_a_day"} == set(ours.__slots__) - set(defaults)
+    assert defaults["compact_schedule"] == defaults["audit_schedule"] == '"rate(1 hour)"'
+    assert defaults["cleanup_schedule"] == '"rate(6 hours)"'
     assert (defaults["firehose_buffer_mb"], defaults["firehose_buffer_seconds"]) == ("64", "300")
     settings = CompactSettings()
     assert defaults["compact_target_file_mb"] == str(settings.target_file_bytes // 2**20)

@@ -83,6 +83,8 @@ class Calls:
         call = Call(name, plain, lambdas, returns, found.bindings)
         if callable(made):
             return made(call)
+        if any(f"{{{place}}}" not in made for place in range(len(plain))):
+            raise unsupported(f"Function {name} with {len(plain)} arguments")
         return Typed(made.format(*(one.sql for one in plain)), returns)
 
     def _argument(self, node: exp.Expr) -> Typed | Lambda:

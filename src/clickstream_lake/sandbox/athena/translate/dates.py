@@ -162,8 +162,9 @@ def _to_iso8601(call: Call) -> Typed:
 
 
 def _from_unixtime(call: Call) -> Typed:
-    seconds = call.arguments[0].sql
-    instant = f"timezone('UTC', epoch_ms(CAST(floor({seconds} * 1000 + 0.5e0) AS BIGINT)))"
+    given = call.arguments[0].sql
+    seconds = f"CASE WHEN isnan({given}) THEN 0e0 ELSE {given} END"  # Java rounds NaN to 0
+    instant = f"timezone('UTC', epoch_ms(CAST(floor(({seconds}) * 1000 + 0.5e0) AS BIGINT)))"
     if len(call.arguments) == 1:
         return Typed(instant, call.returns)
     if len(call.arguments) > 2:

@@ -41,6 +41,8 @@ def _regexp(template: str) -> Callable[[Call], Typed]:
     def made(call: Call) -> Typed:
         subject = call.arguments[0].sql
         rest = [argument.sql for argument in call.arguments[2:]]
+        if f"{{{len(rest) + 1}}}" not in template:
+            raise unsupported(f"Function {call.name} with {len(call.arguments)} arguments")
         return Typed(template.format(subject, _pattern(call), *(rest or ["0"])), call.returns)
 
     return made

@@ -10,6 +10,11 @@ from clickstream_lake.sandbox.athena.translate.types import Type, unsupported
 from clickstream_lake.sandbox.errors import QueryError
 
 
+def _known(call: Call) -> str:
+    """Tell whether no argument is NULL: a NULL is the answer before anything else is wrong."""
+    return " AND ".join(f"{one.sql} IS NOT NULL" for one in call.arguments)
+
+
 def _array_join(call: Call) -> Typed:
     values = call.arguments[0]
     inner = to_text(Typed("x", values.type.args[0]))
@@ -33,14 +38,15 @@ def _sequence(call: Call) -> Typed:
             step = f"CASE WHEN {last.sql} >= {first.sql} THEN to_days(1) ELSE to_days(-1) END"
         elif call.arguments[2].type == types.DAY_TO_SECOND:
             given = call.arguments[2].sql
+            parts = f"{given} % 86400000 <> 0 OR " if first.type.name == "date" else ""
             first, last = _checked_step(
                 call,
-                f"{given} = 0 OR ({given} > 0) <> ({last.sql} >= {first.sql}) AND {first.sql} <> {last.sql}",
+                f"{parts}{given} = 0 OR ({given} > 0) <> ({last.sql} >= {first.sql}) AND {first.sql} <> {last.sql}",
             )
             step = f"to_milliseconds({call.arguments[2].sql})"
         else:
             raise unsupported("sequence by months")
-        made = f"generate_series({first.sql}, {last.sql}, {step})"
+        made = _series(call, first.sql, last.sql, step)
         if first.type.name == "date":
             made = f"list_transform({made}, lambda d: CAST(d AS DATE))"
         return Typed(made, call.returns)
@@ -55,10 +61,21 @@ def _sequence(call: Call) -> Typed:
         "INVALID_FUNCTION_ARGUMENT", "'sequence step must not be 0, and lead to stop'", call.returns
     )
     return Typed(
-        f"(CASE WHEN ({step}) = 0 OR (({step}) > 0) <> ({last.sql} >= {first.sql}) AND {first.sql} <> {last.sql} "
-        f"THEN {bad} ELSE generate_series({first.sql}, {last.sql}, {step}) END)",
+        f"(CASE WHEN {_known(call)} AND (({step}) = 0 OR (({step}) > 0) <> ({last.sql} >= {first.sql}) "
+        f"AND {first.sql} <> {last.sql}) THEN {bad} ELSE {_series(call, first.sql, last.sql, step)} END)",
         call.returns,
     )
+
+
+def _series(call: Call, first: str, last: str, step: str) -> str:
+    """Give a sequence, which Trino makes of 10,000 entries at most."""
+    made = f"generate_series({first}, {last}, {step})"
+    bad = fail(
+        "INVALID_FUNCTION_ARGUMENT",
+        "'result of sequence function must not have more than 10000 entries'",
+        types.array(call.arguments[0].type),
+    )
+    return f"(CASE WHEN len({made}) > 10000 THEN {bad} ELSE {made} END)"
 
 
 def _checked_step(call: Call, wrong: str) -> tuple[Typed, Typed]:
@@ -67,7 +84,9 @@ def _checked_step(call: Call, wrong: str) -> tuple[Typed, Typed]:
     bad = fail(
         "INVALID_FUNCTION_ARGUMENT", "'sequence step must not be 0, and lead to stop'", first.type
     )
-    return Typed(f"(CASE WHEN {wrong} THEN {bad} ELSE {first.sql} END)", first.type), last
+    return Typed(
+        f"(CASE WHEN {_known(call)} AND ({wrong}) THEN {bad} ELSE {first.sql} END)", first.type
+    ), last
 
 
 def _element_at(call: Call) -> Typed:
@@ -76,7 +95,8 @@ def _element_at(call: Call) -> Typed:
         return Typed(f"{values.sql}[{key.sql}]", call.returns)
     bad = fail("INVALID_FUNCTION_ARGUMENT", "'SQL array indices start at 1'", call.returns)
     return Typed(
-        f"(CASE WHEN {key.sql} = 0 THEN {bad} ELSE {values.sql}[{key.sql}] END)", call.returns
+        f"(CASE WHEN {_known(call)} AND {key.sql} = 0 THEN {bad} ELSE {values.sql}[{key.sql}] END)",
+        call.returns,
     )
 
 
@@ -246,7 +266,7 @@ def _slice(call: Call) -> Typed:
         "INVALID_FUNCTION_ARGUMENT", "'start must not be 0, nor length negative'", call.returns
     )
     return Typed(
-        f"(CASE WHEN {values} IS NOT NULL AND ({start} = 0 OR {length} < 0) THEN {bad} "
+        f"(CASE WHEN {_known(call)} AND ({start} = 0 OR {length} < 0) THEN {bad} "
         f"ELSE trino_slice({values}, {start}, {length}) END)",
         call.returns,
     )
@@ -265,7 +285,8 @@ def _trim_array(call: Call) -> Typed:
         "INVALID_FUNCTION_ARGUMENT", "'size must not exceed array cardinality'", call.returns
     )
     return Typed(
-        f"(CASE WHEN {count} < 0 OR {count} > len({values}) THEN {bad} ELSE {values}[1:len({values}) - {count}] END)",
+        f"(CASE WHEN {_known(call)} AND ({count} < 0 OR {count} > len({values})) THEN {bad} "
+        f"WHEN {_known(call)} THEN {values}[1:len({values}) - {count}] END)",
         call.returns,
     )
 

@@ -67,7 +67,8 @@ def _timestamp(text: str) -> datetime:
 def _human(seconds: float) -> str:
     if not math.isfinite(seconds):
         raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid argument found: {seconds}")
-    rest = abs(int(seconds + (0.5 if seconds >= 0 else -0.5)))
+    # More than a `long` has is its most, as in Java.
+    rest = min(abs(int(seconds + (0.5 if seconds >= 0 else -0.5))), 2**63 - 1)
     parts = []
     for word, size in (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60)):
         count, rest = divmod(rest, size)
