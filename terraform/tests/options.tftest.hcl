@@ -54,8 +54,8 @@ run "streams_have_prefixes_and_tables_of_their_own" {
   }
 
   assert {
-    condition     = length(aws_scheduler_schedule.compact) == 4
-    error_message = "Each stream must be compacted and cleaned up."
+    condition     = length(aws_scheduler_schedule.compact) == 6
+    error_message = "Each stream must be compacted, cleaned up and audited."
   }
 }
 
