@@ -230,11 +230,14 @@ Configurations = list[dict[str, Any]]
 
 def _notified(lake: Lake, change: Callable[[dict[str, Any]], Configurations]) -> Iterator[None]:
     s3, bucket = lake.sandbox.client("s3"), lake.sandbox.bucket
-    (known,) = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    found = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    # The other tells of what Firehose could not deliver, and stays.
+    known, undelivered = sorted(found, key=lambda each: each["Id"] != "raw")
 
     def put(configurations: Configurations) -> None:
         s3.put_bucket_notification_configuration(
-            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": configurations}
+            Bucket=bucket,
+            NotificationConfiguration={"QueueConfigurations": [*configurations, undelivered]},
         )
 
     put(change(json.loads(json.dumps(known))))

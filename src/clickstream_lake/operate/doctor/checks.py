@@ -178,6 +178,8 @@ def _bucket_notifies(seen: Seen) -> Iterator[Problem]:
         each
         for each in seen["notification"].get("QueueConfigurations", [])
         if each["QueueArn"] in arns
+        # What Firehose could not deliver is told by a configuration of its own.
+        and _filters(each).get("prefix") != config.layout.errors_prefix
     ]
     if not told:
         yield Problem(
@@ -185,8 +187,7 @@ def _bucket_notifies(seen: Seen) -> Iterator[Problem]:
             f"{_APPLY}; then `clickstream audit --repair`",
         )
     for each in told:
-        rules = each.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-        filters = {rule["Name"].lower(): rule["Value"] for rule in rules}
+        filters = _filters(each)
         prefix, suffix = filters.get("prefix", ""), filters.get("suffix", "")
         if not config.layout.raw_prefix.startswith(prefix) or not ".gz".endswith(suffix):
             yield Problem(
@@ -200,6 +201,12 @@ def _bucket_notifies(seen: Seen) -> Iterator[Problem]:
                 "made in other ways",
                 _APPLY,
             )
+
+
+def _filters(notification: Mapping[str, Any]) -> dict[str, str]:
+    """By `prefix` and `suffix`, which keys a notification is about."""
+    rules = notification.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return {rule["Name"].lower(): rule["Value"] for rule in rules}
 
 
 def _queues_let_the_bucket_in(seen: Seen) -> Iterator[Problem]:
