@@ -195,6 +195,7 @@ run "schedules_off" {
   variables {
     compact_enabled = false
     cleanup_enabled = false
+    audit_enabled   = false
   }
 
   assert {
