@@ -1,7 +1,7 @@
 """Rows that the embedded engine reads and writes: DuckDB over the tables that Glue describes."""
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 
 import duckdb
@@ -43,6 +43,7 @@ from clickstream_lake.sandbox.athena.tables import (
 )
 from clickstream_lake.sandbox.athena.translate import translate
 from clickstream_lake.sandbox.athena.translate.answers import athena_type, shown_value
+from clickstream_lake.sandbox.athena.translate.runtime import unswallowed
 from clickstream_lake.sandbox.athena.translate.types import Type
 from clickstream_lake.sandbox.errors import QueryError, not_supported
 
@@ -202,7 +203,8 @@ def _run(connection: duckdb.DuckDBPyConnection, select: SelectPlan) -> tuple[pa.
     shown = ", ".join(map(shown_value, names, query.types))
     sql = f"SELECT {shown} FROM ({query.sql}) AS answer({', '.join(names)})"  # noqa: S608 - built from a parsed tree
     try:
-        table = connection.sql(sql).to_arrow_table()
+        with unswallowed() if "TRY(" in sql else nullcontext():
+            table = connection.sql(sql).to_arrow_table()
     except duckdb.Error as error:
         raise explain_failure(error) from error
     return table, query.types

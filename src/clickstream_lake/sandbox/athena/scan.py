@@ -27,6 +27,7 @@ from clickstream_lake.sandbox.athena.tables import (
 )
 from clickstream_lake.sandbox.athena.translate import Source, translate
 from clickstream_lake.sandbox.athena.translate.answers import of_glue
+from clickstream_lake.sandbox.athena.translate.runtime import unswallowed
 from clickstream_lake.sandbox.athena.translate.types import BIGINT
 from clickstream_lake.sandbox.errors import QueryError, bad_data
 
@@ -158,7 +159,8 @@ class ScanPlanner:
         kept = exp.select(exp.column(_PLACE, quoted=True)).from_("known AS k").where(*tests)
         self._connection.register("known", pa.table({**known, _PLACE: range(len(partitions))}))
         try:
-            found = self._connection.execute(translate(kept, {"known": source}).sql).fetchall()
+            with unswallowed():
+                found = self._connection.execute(translate(kept, {"known": source}).sql).fetchall()
         except (duckdb.Error, QueryError):  # the whole query will say it, or need not evaluate it
             return partitions
         finally:

@@ -164,3 +164,34 @@ def test_sums_stay_bigint(engine: QueryEngine) -> None:
 def test_no_file_of_this_machine_can_be_read(reading: str) -> None:
     with connect() as connection, pytest.raises(duckdb.PermissionException):
         connection.sql(f"SELECT * FROM {reading}").fetchall()  # noqa: S608 - our own text
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "try(from_iso8601_timestamp(at))",
+        "coalesce(try(from_iso8601_timestamp(at)), TIMESTAMP '1970-01-01 00:00:00 UTC')",
+        "TRY_CAST(far AS timestamp)",
+        "TRY_CAST('-' || far AS timestamp)",
+        "TRY_CAST(far AS date)",
+        "TRY_CAST(fine AS timestamp)",
+        "try(CAST(CAST(fine AS timestamp) AS date))",
+    ],
+)
+def test_no_try_makes_a_null_of_what_is_refused_for_a_row(
+    engine: QueryEngine, expression: str
+) -> None:
+    values = """
+        (VALUES ('2025-11-26T10:00:00Z', '2025-11-26', '2025-11-26 10:00:00'),
+                ('2025-11-26T10:00:00+02:00', '12025-11-26', '2025-11-26 10:00:00.1234567'))
+        AS t (at, far, fine)"""
+    with pytest.raises(QueryError, match="use --athena trino"):
+        engine.execute(f"SELECT {expression} FROM {values}")  # noqa: S608 - a constant
+    assert len(engine.execute(f"SELECT {expression} FROM {values} LIMIT 0").rows) == 0  # noqa: S608 - a constant
+
+
+def test_try_still_makes_a_null_of_what_fails_in_trino(engine: QueryEngine) -> None:
+    found = rows(
+        engine, "SELECT try(from_iso8601_timestamp('no time')), TRY_CAST('x' AS timestamp)"
+    )
+    assert found == [(None, None)]

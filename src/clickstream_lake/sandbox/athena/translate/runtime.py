@@ -1,7 +1,8 @@
 """What translated statements call: macros, and functions in Python where DuckDB has no equal."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -96,11 +97,48 @@ _PYTHON: Final[tuple[tuple[str, Callable[..., Any], list[str], str], ...]] = (
 )
 _lock = threading.Lock()
 _made: set[str] = set()
+_listening: list[list[QueryError]] = []
 
 
 def _fail(reason: str) -> str:
     code, _, message = reason.partition(": ")
     raise QueryError(code, message)
+
+
+@contextmanager
+def unswallowed() -> Iterator[None]:
+    """Let no TRY make a NULL of a row that is not supported here: the statement is refused.
+
+    DuckDB does not say for which statement it calls a function. So a statement with TRY is also
+    refused if another one, at the same time, meets such a row.
+
+    Raises:
+        QueryError: what was not supported, at the end.
+    """
+    refused: list[QueryError] = []
+    _listening.append(refused)
+    try:
+        yield
+    finally:
+        # By identity: two lists that are empty are equal.
+        _listening[:] = [one for one in _listening if one is not refused]
+    if refused:
+        raise refused[0]
+
+
+def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that tells all who listen what it does not support."""
+
+    def told(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except QueryError as error:
+            if error.code == "NOT_SUPPORTED":
+                for refused in _listening:
+                    refused.append(error)
+            raise
+
+    return told
 
 
 @cache
@@ -129,7 +167,7 @@ def _define(
 ) -> None:
     opened.create_function(
         name,
-        _NULL_SAFE[len(arguments)](function),
+        _NULL_SAFE[len(arguments)](_telling(function)),
         arguments,
         returns,
         null_handling=FunctionNullHandling.SPECIAL,

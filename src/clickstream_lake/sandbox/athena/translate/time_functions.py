@@ -10,6 +10,8 @@ from clickstream_lake.sandbox.athena.translate.types import unsupported
 from clickstream_lake.sandbox.errors import QueryError
 
 _DATE: Final = re.compile(r"\s*([+-]?\d{1,6})-(\d{1,2})-(\d{1,2})\s*", re.ASCII)
+# Years that a datetime cannot have: with a sign, of five digits, or none.
+_FAR: Final = re.compile(r"(?:[+-]\d+|\d{5,}|0000)-\d\d?-\d\d?(?:[ T].*)?")
 _TIMESTAMP: Final = re.compile(
     r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?: (\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?\s*",
     re.ASCII,
@@ -59,7 +61,7 @@ def _timestamp(text: str) -> datetime:
             return datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001 - has none
     except ValueError:
         pass
-    if (match and match[7]) or _ZONED.fullmatch(text):
+    if (match and match[7]) or _ZONED.fullmatch(text) or _FAR.fullmatch(text):
         raise unsupported(f"A cast of '{text}' to timestamp")
     raise QueryError("INVALID_CAST_ARGUMENT", f"Value cannot be cast to timestamp: {text}")
 
