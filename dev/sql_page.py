@@ -40,6 +40,8 @@ What to know:
   they are at most 10 % and 2 % apart: `tests/corpus/engine/test_compositions.py`.
 - What Trino need not look at (a condition after AND or OR, a value of IN, an argument after a NULL) is looked
   at here, or the other way round: where it fails, the query fails in one of the two engines.
+- `try` and `TRY_CAST` also give NULL for what is refused only when a row is looked at: a text with an offset other
+  than UTC, a year past 9999, a timestamp with more than six digits of a second.
 - `t.*` beside `JOIN … USING` is refused; `*` and the names of the columns are not.
 - A text with an offset other than UTC in `from_iso8601_timestamp`, two time zones in one column, and patterns
   (of dates, JSON paths, regular expressions) that are no constants are refused.

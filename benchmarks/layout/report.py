@@ -42,7 +42,7 @@ def page(results: Results[Measurement], _images: str) -> str:
         report.table(header, [stored, cpu, *shares]),
         "In bytes:",
         report.table(header, sizes),
-        *_receiving(msgspec.convert(results.facts["receiving"], list[Received])),
+        *_receiving(msgspec.convert(results.facts.get("receiving", []), list[Received])),
     )
 
 

@@ -54,8 +54,8 @@ run "streams_have_prefixes_and_tables_of_their_own" {
   }
 
   assert {
-    condition     = length(aws_scheduler_schedule.compact) == 4
-    error_message = "Each stream must be compacted and cleaned up."
+    condition     = length(aws_scheduler_schedule.compact) == 6
+    error_message = "Each stream must be compacted, cleaned up and audited."
   }
 }
 
@@ -195,6 +195,7 @@ run "schedules_off" {
   variables {
     compact_enabled = false
     cleanup_enabled = false
+    audit_enabled   = false
   }
 
   assert {

@@ -4,8 +4,12 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
+from typer.testing import CliRunner
+
+from clickstream_lake.cli import app
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -241,6 +245,39 @@ def test_what_clients_measure_is_answered_and_judged(bench: "Bench") -> None:
         ComparisonOperator="GreaterThanThreshold",
     )
     assert bench.sandbox.alarms()[name] == "ALARM"
+
+
+def test_the_command_shows_what_rings_first_and_fails_by_it(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = bench.name("queue")
+    url, _ = bench.queue(name)
+    bench.client("sqs").send_message(QueueUrl=url, MessageBody="dead")
+    alarmed = alarm(bench, **of_queue(name))
+    bench.sandbox.alarms()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    environment = bench.sandbox.credentials() | {"AWS_ENDPOINT_URL": bench.sandbox.endpoint}
+
+    def run(*options: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["sandbox", "alarms", *options], env=environment)
+        return done.exit_code, done.stdout
+
+    code, table = run()
+    assert code == 1
+    assert alarmed in table
+    code, listed = run("--json")
+    assert code == 1
+    rows = json.loads(listed)
+    assert {row["state"] for row in rows if row["alarm"] == alarmed} == {"ALARM"}
+    states = [row["state"] == "ALARM" for row in rows]
+    assert states == sorted(states, reverse=True)
+
+    bench.client("sqs").purge_queue(QueueUrl=url)
+    for row in rows:
+        bench.client("cloudwatch").set_alarm_state(
+            AlarmName=row["alarm"], StateValue="OK", StateReason="tried"
+        )
+    assert run()[0] == 0
 
 
 @pytest.mark.parametrize("expression", ["SEARCH('{a} b', 'Sum', 300)", "RATE(bad)"])

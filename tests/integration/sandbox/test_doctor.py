@@ -230,16 +230,23 @@ Configurations = list[dict[str, Any]]
 
 def _notified(lake: Lake, change: Callable[[dict[str, Any]], Configurations]) -> Iterator[None]:
     s3, bucket = lake.sandbox.client("s3"), lake.sandbox.bucket
-    (known,) = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    known = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    (raw,) = [each for each in known if _prefix_of(each) == "raw/"]
+    others = [each for each in known if each is not raw]
 
     def put(configurations: Configurations) -> None:
         s3.put_bucket_notification_configuration(
             Bucket=bucket, NotificationConfiguration={"QueueConfigurations": configurations}
         )
 
-    put(change(json.loads(json.dumps(known))))
+    put([*change(json.loads(json.dumps(raw))), *others])
     yield
-    put([known])
+    put(known)
+
+
+def _prefix_of(configuration: dict[str, Any]) -> str:
+    rules = configuration["Filter"]["Key"]["FilterRules"]
+    return next(str(rule["Value"]) for rule in rules if rule["Name"].lower() == "prefix")
 
 
 def _filtered(prefix: str, suffix: str) -> Callable[[dict[str, Any]], Configurations]:
@@ -250,6 +257,18 @@ def _filtered(prefix: str, suffix: str) -> Callable[[dict[str, Any]], Configurat
 @breaks("notification")
 def no_notification(lake: Lake) -> Iterator[None]:
     yield from _notified(lake, lambda _: [])
+
+
+@breaks("notification")
+def no_notification_of_what_could_not_be_delivered(lake: Lake) -> Iterator[None]:
+    s3, bucket = lake.sandbox.client("s3"), lake.sandbox.bucket
+    known = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    for told in ([each for each in known if _prefix_of(each) == "raw/"], known):
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": told}
+        )
+        if told is not known:
+            yield
 
 
 @breaks("notification")
@@ -425,7 +444,7 @@ def columns_that_are_hidden_from_nobody(lake: Lake) -> Iterator[None]:
 
 def _alarm(lake: Lake, *, state: str, actions: bool = True) -> Iterator[None]:
     cloudwatch = lake.sandbox.client("cloudwatch")
-    name = f"{STREAM}-transform-errors"
+    name = f"{STREAM}-of-a-test"
     cloudwatch.put_metric_alarm(
         AlarmName=name,
         Namespace="Test",
@@ -497,7 +516,6 @@ def test_what_may_not_be_looked_at_is_unknown_and_says_what_to_grant(
     quiet = {
         "glue:GetDataCatalogEncryptionSettings",
         "glue:GetResourcePolicy",
-        "lakeformation:DescribeResource",
         "lakeformation:ListLakeFormationOptIns",
     }
     assert bool(unknown) == (action not in quiet)

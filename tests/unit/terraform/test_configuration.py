@@ -287,6 +287,14 @@ def test_the_catalogs_partition_keys_have_a_firehose_name() -> None:
     assert set(parts) == {*load_catalog().partition_keys, "hour"}
 
 
+def test_the_stream_waits_for_all_that_takes_its_objects_on() -> None:
+    text = (TERRAFORM / "firehose.tf").read_text()
+    pattern = r'resource "aws_kinesis_firehose_delivery_stream" .*?depends_on = \[(.*?)\]'
+    (waits_for,) = re.findall(pattern, text, re.DOTALL)
+    assert "aws_lambda_event_source_mapping.function" in waits_for
+    assert "aws_s3_bucket_notification.lake" in waits_for
+
+
 def locals_of(file: str) -> dict[str, Any]:
     blocks = hcl2.loads((TERRAFORM / file).read_text())["locals"]
     return {name: value for block in blocks for name, value in block.items()}

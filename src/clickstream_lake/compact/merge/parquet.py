@@ -284,18 +284,19 @@ class _OpenFile:
 def _in_stored_order(catalog: "Catalog") -> pa.Schema:
     """The catalog's schema, its columns in the order in which files hold them.
 
-    An engine that needs two columns of a row group reads what lies between them, too, up to 1 MiB.
-    So columns that queries use together are neighbours: what rows are ordered by, then numbers and
-    other times. The ids, which are wide and only looked up, keep them apart from the other texts.
+    An engine that needs two columns reads what lies between them, too, up to 1 MiB, also from one
+    row group to the next. So columns that queries use together are neighbours, what rows are
+    ordered by and the other texts, and the ids, which are wide and only looked up, keep them apart
+    from numbers and other times.
     """
     schema = catalog.arrow_schema()
 
     def place(field: pa.Field) -> tuple[int, int]:
-        if field.name in catalog.cluster_columns:
-            return 0, catalog.cluster_columns.index(field.name)
         if field.name in catalog.bloom:
-            return 2, 0
-        return (3 if pa.types.is_string(field.type) else 1), 0
+            return 1, 0
+        if field.name in catalog.cluster_columns:
+            return 2, catalog.cluster_columns.index(field.name)
+        return (3 if pa.types.is_string(field.type) else 0), 0
 
     return pa.schema(sorted(schema, key=place), metadata=schema.metadata)
 

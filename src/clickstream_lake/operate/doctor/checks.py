@@ -172,34 +172,31 @@ def _queues_invoke(seen: Seen) -> Iterator[Problem]:
 
 
 def _bucket_notifies(seen: Seen) -> Iterator[Problem]:
-    config = seen.deployment.config
+    layout = seen.deployment.config.layout
     arns = {each["EventSourceArn"] for each in seen["mappings"]["transform"]}
     told = [
-        each
+        (each["Events"], *_filter_of(each))
         for each in seen["notification"].get("QueueConfigurations", [])
         if each["QueueArn"] in arns
     ]
-    if not told:
-        yield Problem(
-            f"the bucket {config.bucket} does not tell the transform's queue of new objects",
-            f"{_APPLY}; then `clickstream audit --repair`",
-        )
-    for each in told:
-        rules = each.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-        filters = {rule["Name"].lower(): rule["Value"] for rule in rules}
-        prefix, suffix = filters.get("prefix", ""), filters.get("suffix", "")
-        if not config.layout.raw_prefix.startswith(prefix) or not ".gz".endswith(suffix):
+    for prefix, ending in ((layout.raw_prefix, ".gz"), (layout.errors_prefix, "")):
+        if not any(
+            "s3:ObjectCreated:*" in events and prefix.startswith(of) and ending.endswith(suffix)
+            for events, of, suffix in told
+        ):
+            known = ", ".join(f"{'/'.join(e)} of {of}*{suffix}" for e, of, suffix in told)
             yield Problem(
-                f"the bucket tells of {prefix}*{suffix}, and raw objects are "
-                f"{config.layout.raw_prefix}*.gz",
+                f"the bucket does not tell the transform's queue of every {prefix}*{ending}, "
+                f"however it is made; it tells of {known or 'nothing'}",
                 f"{_APPLY}; then `clickstream audit --repair`",
             )
-        if "s3:ObjectCreated:*" not in each["Events"]:
-            yield Problem(
-                f"the bucket tells of {', '.join(each['Events'])} alone, and large objects are "
-                "made in other ways",
-                _APPLY,
-            )
+
+
+def _filter_of(configuration: Mapping[str, Any]) -> tuple[str, str]:
+    """The prefix and the suffix that a notification is limited to."""
+    rules = configuration.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    filters = {rule["Name"].lower(): rule["Value"] for rule in rules}
+    return filters.get("prefix", ""), filters.get("suffix", "")
 
 
 def _queues_let_the_bucket_in(seen: Seen) -> Iterator[Problem]:
@@ -357,16 +354,14 @@ def _partitions_match(seen: Seen) -> Iterator[Problem]:
 
 
 def _columns_are_hidden(seen: Seen) -> Iterator[Problem]:
-    grants = seen["permissions"]
+    """In a hybrid location the readers are opted in; in any other nobody reads by IAM alone."""
+    grants, location = seen["permissions"], seen["location"]
     readers = {
         grant["Principal"]["DataLakePrincipalIdentifier"]
         for grant in grants
         if _excluded(grant["Resource"])
     }
-    if not readers:
-        return
-    hybrid = seen["location"].get("HybridAccessEnabled")
-    if hybrid:
+    if location.get("HybridAccessEnabled"):
         opted = {each["Principal"]["DataLakePrincipalIdentifier"] for each in seen["opt_ins"]}
         for reader in sorted(readers - opted):
             yield Problem(
@@ -374,16 +369,19 @@ def _columns_are_hidden(seen: Seen) -> Iterator[Problem]:
                 f"{_APPLY} (lake_formation_readers)",
             )
         return
-    if not seen["location"]:
+    if not location and not readers:
+        return
+    if not location:
         yield Problem("Lake Formation does not know the bucket, and hides nothing in it", _APPLY)
     for grant in grants:
         if grant["Principal"]["DataLakePrincipalIdentifier"] == "IAM_ALLOWED_PRINCIPALS":
             yield Problem(
                 f"{_name_of(grant['Resource'])} is open to IAM_ALLOWED_PRINCIPALS: whoever has "
                 "IAM's permissions reads all columns",
+                "run the commands of `terraform output lake_formation_revokes`, or "
                 "aws lakeformation revoke-permissions --principal "
-                "DataLakePrincipalIdentifier=IAM_ALLOWED_PRINCIPALS --permissions ALL --resource "
-                f"'{json.dumps(grant['Resource'])}'",
+                "DataLakePrincipalIdentifier=IAM_ALLOWED_PRINCIPALS --permissions "
+                f"{' '.join(grant['Permissions'])} --resource '{json.dumps(grant['Resource'])}'",
             )
 
 

@@ -220,8 +220,8 @@ def test_statistics_are_written_where_they_rule_something_out(tmp_path: Path, wr
 def test_columns_that_queries_use_together_are_neighbours(tmp_path: Path, write: Write) -> None:
     path = merge([write([event(1)])], tmp_path).files[0].path
     assert list(_columns(path))[:7] == [
-        *("event_ts", "event_type", "price", "quantity", "processed_ts"),
-        *("event_id", "session_id"),
+        *("price", "quantity", "processed_ts", "event_id", "session_id"),
+        *("event_ts", "event_type"),
     ]
 
 

@@ -24,6 +24,7 @@ HIDDEN = {
 OPEN = {
     "Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"},
     "Resource": {"Table": {"DatabaseName": "lake", "Name": "events"}},
+    "Permissions": ["ALL"],
 }
 
 
@@ -60,8 +61,17 @@ def test_in_a_hybrid_lake_readers_are_opted_in(*, opted: bool) -> None:
     assert opted or READER in found.found
 
 
-def test_without_hidden_columns_lake_formation_is_nobodys_business() -> None:
-    assert finding("lake formation", permissions=[OPEN]).status == Status.RIGHT
+def test_where_lake_formation_is_not_used_it_is_nobodys_business() -> None:
+    assert finding("lake formation", permissions=[OPEN], location={}).status == Status.RIGHT
+
+
+@pytest.mark.parametrize("grants", [[OPEN], [OPEN, HIDDEN]])
+def test_in_a_strict_lake_nobody_reads_by_iam_alone(grants: list[Any]) -> None:
+    location = {"ResourceArn": "arn:aws:s3:::lake", "HybridAccessEnabled": False}
+    found = finding("lake formation", permissions=grants, location=location)
+    assert found.status == Status.WRONG
+    assert "--permissions ALL" in found.do
+    assert finding("lake formation", permissions=[HIDDEN], location=location).status == "right"
 
 
 def test_an_unknown_location_hides_nothing() -> None:

@@ -16,6 +16,7 @@ from clickstream_lake.sandbox.athena.translate.strings import SPACES
 from clickstream_lake.sandbox.athena.translate.typed import (
     Call,
     Typed,
+    fail,
     quoted,
     scaled,
     text,
@@ -146,7 +147,15 @@ def _sign(call: Call) -> Typed:
 def _mod(call: Call) -> Typed:
     from clickstream_lake.sandbox.athena.translate.operators import arithmetic  # noqa: PLC0415
 
-    return arithmetic("%", *call.arguments)
+    rest = arithmetic("%", *call.arguments)
+    if rest.type.name not in types.INTEGERS:
+        return rest
+    # The function, unlike the operator, says what Java says.
+    a, b = (one.sql for one in call.arguments)
+    bad = fail("GENERIC_INTERNAL_ERROR", "'/ by zero'", rest.type)
+    return Typed(
+        f"(CASE WHEN {b} = 0 AND {a} IS NOT NULL THEN {bad} ELSE {rest.sql} END)", rest.type
+    )
 
 
 def _typeof(call: Call) -> Typed:
