@@ -17,7 +17,7 @@ HINTS = {
     "no_grace_for_young_generations": 8,
     "last_attempt_wins": 1,
     "partition_read_before_the_put": 51,
-    "replaced_sources_swapped_in": 9,
+    "replaced_sources_swapped_in": 739,
 }
 # Needs one in a hundred schedules or so; a unit test of the publisher finds it at once, too.
 RARE = {"outdated_content_published"}
