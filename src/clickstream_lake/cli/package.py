@@ -44,10 +44,11 @@ def package(
         typer.Option(help="Only the layer of this one, instead of both."),
     ] = None,
 ) -> None:
-    """Fill a directory with the functions' zips and layers, for Terraform's `package_dir`.
+    """Fill a directory with what Terraform deploys.
 
-    Built from the checkout around the current directory; with --release, fetched, and checked
-    against the one checksum that you give.
+    The functions' zips and their layers, for the variable `package_dir`. Built from the checkout
+    around the current directory; with --release, fetched, and checked against the one checksum
+    that you give.
     """
     if release is None:
         if sha256 or location:
