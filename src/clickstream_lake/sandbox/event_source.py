@@ -86,12 +86,21 @@ class EventSources:
             return {mapping.queue_arn for mapping in self._pollers}
 
     def refresh(self) -> None:
-        """Start and end pollers so that they match the mappings as they are now."""
+        """Start and end pollers so that they match the mappings as they are now.
+
+        Those that end receive no more; who is busy finishes its batch.
+        """
         wanted = set(self._read())
         with self._lock:
-            for mapping in set(self._pollers) - wanted:
-                for poller in self._pollers.pop(mapping):
-                    poller.ask_to_stop()
+            ended = [
+                poller
+                for mapping in set(self._pollers) - wanted
+                for poller in self._pollers.pop(mapping)
+            ]
+            for poller in ended:
+                poller.ask_to_stop()
+            for poller in ended:
+                poller.join(2 * _WAIT_SECONDS)
             for mapping in wanted - set(self._pollers):
                 pollers = [
                     _Poller(mapping, self._sqs, self._invoke) for _ in range(mapping.concurrency)

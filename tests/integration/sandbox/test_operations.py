@@ -137,7 +137,7 @@ def test_a_service_that_is_not_there_is_refused_in_its_own_protocol(
         ("ecs", "ExecuteCommand"),
         ("iam", "GetOrganizationsAccessReport"),
         pytest.param("ec2", "GetConsoleScreenshot", marks=pytest.mark.slow),  # its description is
-        ("lambda", "GetAccountSettings"),
+        ("lambda", "DeleteProvisionedConcurrencyConfig"),
         ("cloudfront", "GetPublicKeyConfig"),
         ("cloudwatch", "GetMetricWidgetImage"),
         ("s3", "GetBucketAnalyticsConfiguration"),
