@@ -195,3 +195,33 @@ def test_try_still_makes_a_null_of_what_fails_in_trino(engine: QueryEngine) -> N
         engine, "SELECT try(from_iso8601_timestamp('no time')), TRY_CAST('x' AS timestamp)"
     )
     assert found == [(None, None)]
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "x, 9000000000000000000",
+        "x, -9000000000000000000",
+        "-9000000000000000000 * x, 9000000000000000000",
+        "x, 9000000000000000000, 7",
+        "DATE '0001-01-01', DATE '9999-12-31'",
+        "TIMESTAMP '0001-01-01 00:00:00', TIMESTAMP '9999-12-31 00:00:00', INTERVAL '1' SECOND",
+    ],
+)
+def test_a_sequence_that_is_too_long_is_not_even_begun(engine: QueryEngine, ends: str) -> None:
+    with pytest.raises(QueryError, match="must not have more than 10000 entries"):
+        engine.execute(f"SELECT cardinality(sequence({ends})) FROM (VALUES 1) AS t (x)")  # noqa: S608 - a constant
+
+
+def test_a_sequence_may_have_ten_thousand_entries(engine: QueryEngine) -> None:
+    sql = """
+        SELECT cardinality(sequence(x, 10000)), cardinality(sequence(10000, x)),
+               cardinality(sequence(x, 9223372036854775807, 922337203685478))
+        FROM (VALUES 1) AS t (x)"""
+    assert rows(engine, sql) == [(10_000, 10_000, 10_000)]
+
+
+@pytest.mark.parametrize("function", ["lpad", "rpad"])
+def test_no_text_is_padded_until_memory_ends(engine: QueryEngine, function: str) -> None:
+    with pytest.raises(QueryError, match="use --athena trino"):
+        engine.execute(f"SELECT {function}('a', 2000000000, 'b')")

@@ -83,7 +83,12 @@ class Calls:
         call = Call(name, plain, lambdas, returns, found.bindings)
         if name in {"array_max", "array_min", "array_sort"}:
             (of,) = plain[0].type.args
-            if of.name in {"json", "map"}:  # has no order
+            if of.name in {
+                "json",
+                "map",
+                "row",
+                "array",
+            }:  # has no order, or none with a NULL inside
                 raise unsupported(f"Function {name} of {plain[0].type}")
         if callable(made):
             return made(call)

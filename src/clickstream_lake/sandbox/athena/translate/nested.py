@@ -68,8 +68,17 @@ def _sequence(call: Call) -> Typed:
 
 
 def _series(call: Call, first: str, last: str, step: str) -> str:
-    """Give a sequence, which Trino makes of 10,000 entries at most."""
-    made = f"generate_series({first}, {last}, {step})"
+    """Give a sequence, which Trino makes of 10,000 entries at most; no longer one is begun."""
+    by, to, kind = f"{first} + 10000 * ({step})", last, ""
+    if call.arguments[0].type.name == "bigint":
+        by, to, kind = (
+            f"CAST({first} AS HUGEINT) + 10000 * CAST(({step}) AS HUGEINT)",
+            f"CAST({last} AS HUGEINT)",
+            "BIGINT",
+        )
+    end = f"CASE WHEN {last} >= {first} THEN least({to}, {by}) ELSE greatest({to}, {by}) END"
+    end = f"CAST({end} AS {kind})" if kind else end
+    made = f"generate_series({first}, {end}, {step})"
     bad = fail(
         "INVALID_FUNCTION_ARGUMENT",
         "'result of sequence function must not have more than 10000 entries'",

@@ -144,11 +144,17 @@ def _strpos(text: str, wanted: str, instance: int) -> int:
     return at + 1
 
 
+# Of one row: many of them have to fit into this process's memory.
+_LONGEST_PADDED: Final = 1_000_000
+
+
 def _pad(text: str, size: int, fill: str) -> tuple[str, int]:
     if not 0 <= size < 2**31:
         raise _invalid("Target length must be in the range [0..2147483647]")
     if not fill:
         raise _invalid("Padding string must not be empty")
+    if size > _LONGEST_PADDED:
+        raise unsupported(f"A padded text of {size} characters")
     missing = size - len(text)
     return (fill * (missing // len(fill) + 1))[:missing] if missing > 0 else "", missing
 
