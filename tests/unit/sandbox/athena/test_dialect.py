@@ -221,6 +221,14 @@ def test_a_sequence_may_have_ten_thousand_entries(engine: QueryEngine) -> None:
     assert rows(engine, sql) == [(10_000, 10_000, 10_000)]
 
 
+@pytest.mark.parametrize(
+    "ends", ["x, NULL", "NULL, x", "x, x, CAST(NULL AS bigint)", "CAST(NULL AS date), d"]
+)
+def test_a_sequence_without_an_end_is_null(engine: QueryEngine, ends: str) -> None:
+    values = "(VALUES (1, DATE '2025-11-26')) AS t (x, d)"
+    assert rows(engine, f"SELECT sequence({ends}) FROM {values}") == [(None,)]  # noqa: S608 - a constant
+
+
 @pytest.mark.parametrize("function", ["lpad", "rpad"])
 def test_no_text_is_padded_until_memory_ends(engine: QueryEngine, function: str) -> None:
     with pytest.raises(QueryError, match="use --athena trino"):

@@ -76,7 +76,11 @@ def _series(call: Call, first: str, last: str, step: str) -> str:
             f"CAST({last} AS HUGEINT)",
             "BIGINT",
         )
-    end = f"CASE WHEN {last} >= {first} THEN least({to}, {by}) ELSE greatest({to}, {by}) END"
+    # Not ELSE: least and greatest leave a NULL out.
+    end = (
+        f"CASE WHEN {last} >= {first} THEN least({to}, {by}) "
+        f"WHEN {last} < {first} THEN greatest({to}, {by}) END"
+    )
     end = f"CAST({end} AS {kind})" if kind else end
     made = f"generate_series({first}, {end}, {step})"
     bad = fail(
