@@ -33,7 +33,7 @@ def test_a_setting_is_asked_everything_and_written_down(engine: Engine, tmp_path
     received = results.facts["receiving"]
     assert len(received) == len(ASKED) * 10
     assert all(one["scanned"] > 0 for one in received)
-    # Files under 3 MB are read whole, and merged ones are smaller, unless only one hour is asked for.
+    # Files under 3 MB are read whole, and merged ones are smaller; an hour has its own.
     whole_days = [one for one in received if not one["hour"]]
     assert whole_days
     assert all(one["scanned"] <= one["scanned_landing"] for one in whole_days)
