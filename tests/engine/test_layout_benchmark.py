@@ -33,10 +33,10 @@ def test_a_setting_is_asked_everything_and_written_down(engine: Engine, tmp_path
     received = results.facts["receiving"]
     assert len(received) == len(ASKED) * 10
     assert all(one["scanned"] > 0 for one in received)
-    # Files under 3 MB are read whole, and merged ones are smaller; an hour has its own.
-    whole_days = [one for one in received if not one["hour"]]
-    assert whole_days
-    assert all(one["scanned"] <= one["scanned_landing"] for one in whole_days)
+    # Files under 3 MB are read whole, whatever is asked of them, and merged ones are smaller in all.
+    exports = [one for one in received if one["query"] == "export"]
+    assert len(exports) == len(ASKED)
+    assert all(one["scanned"] <= one["scanned_landing"] for one in exports)
     figures, page = write(results, tmp_path)
     assert load(figures) == results
     assert page.read_text(encoding="utf-8").count("1/") == len(scanned)
