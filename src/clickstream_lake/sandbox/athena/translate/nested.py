@@ -78,8 +78,8 @@ def _series(call: Call, first: str, last: str, step: str) -> str:
         )
     # Not ELSE: least and greatest leave a NULL out.
     end = (
-        f"CASE WHEN {last} >= {first} THEN least({to}, {by}) "
-        f"WHEN {last} < {first} THEN greatest({to}, {by}) END"
+        f"CASE WHEN {last} > {first} THEN least({to}, {by}) "
+        f"WHEN {last} < {first} THEN greatest({to}, {by}) WHEN {last} = {first} THEN {to} END"
     )
     end = f"CAST({end} AS {kind})" if kind else end
     made = f"generate_series({first}, {end}, {step})"
