@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.signer.models import signer_backends
 
 from clickstream_lake.demo import terraform
 from clickstream_lake.demo.provision import lake_sandbox
 from clickstream_lake.sandbox.clients import Clients
+from clickstream_lake.sandbox.firehose import ACCOUNT
 from clickstream_lake.sandbox.moto_fixes import queued_messages
 from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
@@ -210,8 +212,9 @@ def test_signing_can_be_turned_on_again(tmp_path: Path) -> None:
                 sandbox.endpoint, tmp_path, settings, access_key_id=key, targets=profile
             )
             terraform.destroy(tmp_path)
-        profiles = sandbox.client("signer").list_signing_profiles(includeCanceled=True)["profiles"]
-        assert [profile["status"] for profile in profiles] == ["Canceled", "Canceled"]
+        # moto has no operation that lists them.
+        profiles = signer_backends[ACCOUNT][sandbox.clients.region].signing_profiles.values()
+        assert [profile.status for profile in profiles] == ["Canceled", "Canceled"]
 
 
 @contextmanager
