@@ -213,8 +213,8 @@ def test_signing_can_be_turned_on_again(tmp_path: Path) -> None:
             )
             terraform.destroy(tmp_path)
         # moto has no operation that lists them.
-        profiles = signer_backends[ACCOUNT][sandbox.clients.region].signing_profiles.values()
-        assert [profile.status for profile in profiles] == ["Canceled", "Canceled"]
+        kept = signer_backends[ACCOUNT][sandbox.clients.region].signing_profiles
+        assert [one.status for one in kept.values()] == ["Canceled", "Canceled"]
 
 
 @contextmanager
