@@ -33,7 +33,7 @@ def test_a_setting_is_asked_everything_and_written_down(engine: Engine, tmp_path
     received = results.facts["receiving"]
     assert len(received) == len(ASKED) * 10
     assert all(one["scanned"] > 0 for one in received)
-    # Files under 3 MB are read whole, whatever is asked of them, and merged ones are smaller in all.
+    # Files under 3 MB are read whole, whatever is asked, and merged ones are smaller in all.
     exports = [one for one in received if one["query"] == "export"]
     assert len(exports) == len(ASKED)
     assert all(one["scanned"] <= one["scanned_landing"] for one in exports)
