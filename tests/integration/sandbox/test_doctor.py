@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,10 @@ class Lake:
         }
 
 
+def _still(now: datetime = datetime.now(tz=UTC)) -> datetime:  # noqa: B008 - of this run
+    return now
+
+
 @pytest.fixture(scope="module")
 def lake() -> Iterator[Lake]:
     answers: dict[str, dict[str, Any] | Exception] = {}
@@ -112,7 +117,8 @@ def lake() -> Iterator[Lake]:
 
     with (
         pytest.MonkeyPatch.context() as patch,
-        lake_sandbox(handlers={HANDLER: handler}, entry_point=entry_point) as sandbox,
+        # Time stands still: else what one test breaks rings an alarm in another one.
+        lake_sandbox(handlers={HANDLER: handler}, entry_point=entry_point, clock=_still) as sandbox,
     ):
         # One that another test left has other credentials.
         patch.setattr(boto3, "DEFAULT_SESSION", None)
@@ -460,6 +466,7 @@ def _alarm(lake: Lake, *, state: str, actions: bool = True) -> Iterator[None]:
         Threshold=0,
         ComparisonOperator="GreaterThanThreshold",
         ActionsEnabled=actions,
+        TreatMissingData="ignore",  # what it is made to be stays
     )
     cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
     yield
