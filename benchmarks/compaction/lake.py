@@ -24,6 +24,7 @@ from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import FORMATS, Format, Layout, Partition, Slot
+from clickstream_lake.lake.recipe import RULES, Recipe
 from clickstream_lake.transform.core import Job, iso_millis, transform_stream
 
 BUCKET: Final = "compaction-benchmark"
@@ -119,7 +120,7 @@ def _fill(made: SmallFiles, rows: int, say: Callable[[str], None]) -> None:
                 blank=0,
                 rejected=0,
                 processed_ts=iso_millis(arrived),
-                schema_version=catalog.schema_version,
+                recipe=Recipe(catalog.sha256, rules=RULES),
             ).to_s3()
             written: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
             for fmt, path in written.items():

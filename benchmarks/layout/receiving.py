@@ -34,6 +34,7 @@ from clickstream_lake.lake.landing import LandingFile, LandingMetadata
 from clickstream_lake.lake.layout import Layout as LakeLayout
 from clickstream_lake.lake.layout import Partition, Slot, uri
 from clickstream_lake.lake.publish import Publisher
+from clickstream_lake.lake.recipe import RULES, Recipe
 from clickstream_lake.lake.units import MIB
 from clickstream_lake.sandbox.firehose.service import Buffer, Chunk
 from clickstream_lake.transform.core import Job, iso_millis, transform_stream
@@ -204,7 +205,7 @@ class _Day:
             blank=made.stats.blank,
             rejected=made.stats.rejected_lines,
             processed_ts=iso_millis(self.now),
-            schema_version=load_catalog().schema_version,
+            recipe=Recipe(load_catalog().sha256, rules=RULES),
         )
         self._publisher.publish("parquet", source, LandingFile(made.parquet, metadata))
         self._landed.append(made.parquet)

@@ -123,8 +123,7 @@ def compact(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN4
         pq.write_table(rows, path.with_suffix(".parquet"), compression="zstd")
         path.with_suffix(".json").write_text("".join(json.dumps(line) + "\n" for line in sent))
         for kind, found in inputs.items():
-            version = catalog.schema_version
-            found.append(Input(path.with_suffix(f".{kind}"), schema_version=version))
+            found.append(Input(path.with_suffix(f".{kind}"), catalog=catalog.sha256))
     out = workdir / "merged"
     out.mkdir()
     (json_file,) = merge_json(inputs["json"], out, catalog=catalog).files

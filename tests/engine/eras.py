@@ -18,6 +18,7 @@ from clickstream_lake.lake.catalog import (
     load_catalog,
     parse_catalog,
 )
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import FORMATS, Format, Layout, Partition, Slot
@@ -41,7 +42,6 @@ NOON: Final = datetime(2025, 11, 26, 12, tzinfo=UTC)
 def changed(*changes: Callable[[Document], None]) -> Catalog:
     """The packaged catalog with changes made, and its version raised."""
     document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
-    document["schema_version"] += 1
     for change in changes:
         change(document)
     # A column that is no timestamp any more has no hours.
@@ -105,7 +105,7 @@ class Era:
         processor = RawObjectProcessor(
             store=self.lake.store,
             publisher=Publisher(self.lake),
-            catalog=self.catalog,
+            catalogs=Catalogs(self.lake.store, self.lake.layout, self.catalog),
             config=self._config,
             now=lambda: NOON,
             scratch=self.folder,

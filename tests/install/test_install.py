@@ -25,8 +25,7 @@ from clickstream_lake.compact.merge.merging import Input
 from clickstream_lake.compact.merge.parquet import merge_parquet
 from clickstream_lake.lake.catalog import load_catalog
 catalog = load_catalog()
-version = catalog.schema_version
-inputs = [Input(path, schema_version=version) for path in Path("lake").rglob("*.parquet")]
+inputs = [Input(path, catalog=catalog.sha256) for path in Path("lake").rglob("*.parquet")]
 Path("merged").mkdir()
 (merged,) = merge_parquet(inputs * 2, Path("merged"), catalog=catalog).files
 print(merged.rows)

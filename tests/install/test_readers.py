@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 from clickstream_lake.compact.protocol.compactor import CompactionOutcome
 from clickstream_lake.demo.provision import GUARD_NAME
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.layout import FORMATS, Slot
 from clickstream_lake.operate.files import dataset, snapshot
@@ -109,7 +110,7 @@ def arrive(lake: LakeUnderTest, name: str, *, rows: int = 1) -> None:
     RawObjectProcessor(
         store=lake.store,
         publisher=lake.publisher,
-        catalog=load_catalog(),
+        catalogs=Catalogs(lake.store, lake.layout, load_catalog()),
         config=Config(bucket=BUCKET, database=DATABASE),
         now=lambda: datetime.now(UTC),
         scratch=lake.folder,

@@ -23,6 +23,7 @@ from clickstream_lake.demo.provision import GUARD_NAME
 from clickstream_lake.engine.java import java_version
 from clickstream_lake.generate import generate_events
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
 from clickstream_lake.operate.files import dataset, snapshot
@@ -79,7 +80,7 @@ class FiledLake(LakeUnderTest):
         RawObjectProcessor(
             store=self.store,
             publisher=self.publisher,
-            catalog=CATALOG,
+            catalogs=Catalogs(self.store, self.layout, CATALOG),
             config=Config(bucket=BUCKET, database=DATABASE),
             now=lambda: NOON,
             scratch=self.folder,

@@ -68,11 +68,11 @@ def test_renamed_columns_go_through_transform_and_compaction(
         "parquet": [result.parquet for result in results],
     }
     for fmt in FORMATS:
-        inputs = [Input(path, renamed.schema_version) for path in paths[fmt] if path]
+        inputs = [Input(path, renamed.sha256) for path in paths[fmt] if path]
         drops = find_duplicates(fmt, inputs, catalog=renamed, workdir=tmp_path)
         merge = merge_json if fmt == "json" else merge_parquet
         kept = [
-            Input(entry.source, entry.schema_version, drop)
+            Input(entry.source, entry.catalog, drop)
             for entry, drop in zip(inputs, drops, strict=True)
         ]
         (merged,) = merge(kept, tmp_path, catalog=renamed, stem="m").files

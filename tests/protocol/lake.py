@@ -20,6 +20,7 @@ from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.landing import LandingFile, LandingMetadata
 from clickstream_lake.lake.layout import Format, Layout, Partition, Slot, Source, is_hidden
 from clickstream_lake.lake.publish import Publisher, PublishOutcome
+from clickstream_lake.lake.recipe import RULES, Recipe
 
 BUCKET = "lake-bucket"
 DATABASE = "lake_database"
@@ -31,6 +32,7 @@ TABLES = {
     "parquet": "clickstream_events_parquet",
     "rejects": "clickstream_rejects",
 }
+RECIPE = Recipe(load_catalog().sha256, rules=RULES)
 EARLY = "2025-11-26T10:00:00.000Z"
 LATE = "2025-11-26T11:00:00.000Z"
 
@@ -80,6 +82,7 @@ class LakeUnderTest(Lake):
         processed_ts: str = EARLY,
         gzipped: bool = False,
         raw_etag: str | None = None,
+        recipe: Recipe = RECIPE,
     ) -> LandingFile:
         """A landing file with one event per row id."""
         rows = list(rows)
@@ -99,7 +102,7 @@ class LakeUnderTest(Lake):
                 blank=0,
                 rejected=0,
                 processed_ts=processed_ts,
-                schema_version=1,
+                recipe=recipe,
             ),
             gzip=gzipped,
         )

@@ -12,9 +12,8 @@ from clickstream_lake.compact.overlooked import Auditor, AuditReport
 from clickstream_lake.compact.protocol.compactor import CompactionOutcome, CompactionResult
 from clickstream_lake.compact.queue import CompactQueue, Request, parse_message, parse_request
 from clickstream_lake.compact.wiring import wire
-from clickstream_lake.lake.aws.clients import inbox_client, open_lake, sqs_client
+from clickstream_lake.lake.aws.clients import inbox_client, open_catalog, open_lake, sqs_client
 from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
-from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.lake.config import Config, load_config
 from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.lake.events import Message, parse_messages
@@ -52,8 +51,10 @@ class CompactFunction:
 
         Raises:
             ConfigError: a setting is missing or wrong, or asks for more room than there is.
+            CatalogError: the catalog is missing, or something in it is wrong.
         """
-        config, catalog = load_config(environ), load_catalog()
+        catalog = open_catalog(environ)
+        config = load_config(environ, catalog)
         Room.of(environ).check_compact(config.compact)
         url = config.compact.queue_url
         queue = CompactQueue(sqs_client(), url) if url else None

@@ -124,7 +124,7 @@ class Operations:
             decision = decide(
                 found,
                 self.settings,
-                schema_version=self.compactor.builder.schema_version,
+                catalog=self.compactor.builder.catalog,
                 force=force,
             )
             entry = self._describe(found, decision)

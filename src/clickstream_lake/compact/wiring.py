@@ -62,7 +62,7 @@ def wire(
             "json": partial(merge_json, catalog=catalog, options=json),
             "parquet": partial(merge_parquet, catalog=catalog, options=parquet),
         },
-        schema_version=catalog.schema_version,
+        catalog=catalog.sha256,
         downloads=downloads,
         workdir=workdir,
     )

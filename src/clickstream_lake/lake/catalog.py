@@ -1,14 +1,24 @@
-"""`catalog.json` as typed objects: columns, Glue tables, the Arrow schema of the Parquet files."""
+"""A catalog as typed objects: columns, Glue tables, the Arrow schema of the Parquet files."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from clickstream_lake.lake.errors import CatalogError
+from clickstream_lake.lake.json_file import (
+    JsonFile,
+    Place,
+    Problems,
+    check_keys,
+    flag_of,
+    object_of,
+    texts_of,
+)
 from clickstream_lake.lake.layout import FORMATS, Layout, uri
 from clickstream_lake.lake.names import fold_name
 
@@ -39,8 +49,8 @@ TimeUnit = Literal["hour", "day"]
 
 EXTRA: Final = "extra"
 PROCESSED_TS: Final = "processed_ts"
-SCHEMA_VERSION_KEY: Final = b"lake.schema_version"
-"""Key-value metadata of every Parquet file the lake writes."""
+CATALOG_KEY: Final = b"lake.catalog"
+"""Key-value metadata of every Parquet file the lake writes: the SHA-256 of its catalog."""
 JSON_COLUMNS_KEY: Final = b"lake.json_columns"
 """Another: the names of its columns whose text is JSON, which Parquet's types cannot tell."""
 
@@ -51,6 +61,12 @@ _ROW_GROUP_ROWS: Final = (1_000, 10_000_000)
 _PAGE_ROWS: Final = (100, 1_000_000)
 # The Hive JSON SerDe reads a key `_colN` as column N, whatever that column is called.
 _POSITIONAL: Final = re.compile(r"_col[0-9]+")
+# `schema_version` was what catalogs had before their hash told them apart: it says nothing now.
+_KEYS: Final = frozenset(
+    {"$schema", "schema_version", "pii_keys", "fold_names", "scrub_text", "dedupe_on"}
+    | {"cluster_by", "bloom", "row_group_rows", "page_rows", "partition_keys"}
+    | {"columns", "reject_columns", "tables"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,7 @@ class Catalog:
     """The schema of the lake.
 
     Attributes:
+        content: the file, whose SHA-256 is the catalog's name and version.
         columns: all event columns, including `processed_ts` and `extra`, in Parquet's order.
         pii_keys: keys that no published event carries, in lower case.
         fold_names: other ways of writing a PII key are that key too: `userId`, `USER-ID`.
@@ -142,7 +159,7 @@ class Catalog:
         tables: the Glue tables by "json", "parquet" and "rejects".
     """
 
-    schema_version: int
+    content: bytes = field(repr=False)
     columns: tuple[Column, ...]
     pii_keys: frozenset[str]
     fold_names: bool
@@ -154,6 +171,11 @@ class Catalog:
     page_rows: int
     partition_keys: tuple[str, ...]
     tables: Mapping[str, TableFormat]
+
+    @cached_property
+    def sha256(self) -> str:
+        """What the catalog is called, in hexadecimal digits."""
+        return sha256(self.content).hexdigest()
 
     @property
     def event_time(self) -> str:
@@ -205,7 +227,7 @@ class Catalog:
         return pa.schema(
             [(column.name, types[column.type]) for column in columns],
             metadata={
-                SCHEMA_VERSION_KEY: str(self.schema_version),
+                CATALOG_KEY: self.sha256,
                 JSON_COLUMNS_KEY: ",".join(c.name for c in columns if c.type == "json"),
             },
         )
@@ -248,49 +270,146 @@ def load_catalog(path: Path = CATALOG_PATH) -> Catalog:
     """Read and check a catalog; the packaged one by default.
 
     Raises:
-        CatalogError: says which entry is wrong.
-    """
-    return parse_catalog(json.loads(path.read_text(encoding="utf-8")))
-
-
-def parse_catalog(document: Mapping[str, Any]) -> Catalog:
-    """Check the content of a `catalog.json` and give it types.
-
-    Raises:
-        CatalogError: says which entry is wrong.
+        CatalogError: says what is wrong with which line, and what to do.
     """
     try:
-        columns = _columns(document["columns"])
-        lists = {"columns": columns, "reject_columns": _columns(document["reject_columns"])}
-        tables = {
-            fmt: _table(fmt, entry, lists[entry["columns"]])
-            for fmt, entry in document["tables"].items()
-        }
-        catalog = Catalog(
-            schema_version=int(document["schema_version"]),
-            columns=columns,
-            pii_keys=frozenset(str(key).lower() for key in document["pii_keys"]),
-            fold_names=bool(document.get("fold_names", True)),
-            scrub_text=bool(document.get("scrub_text", True)),
-            dedupe_on=document.get("dedupe_on"),
-            cluster_by=tuple(ClusterTerm.parse(str(term)) for term in document["cluster_by"]),
-            bloom=tuple(document.get("bloom", ())),
-            row_group_rows=_number(document, "row_group_rows", 262_144, _ROW_GROUP_ROWS),
-            page_rows=_number(document, "page_rows", 20_000, _PAGE_ROWS),
-            partition_keys=tuple(document["partition_keys"]),
-            tables=tables,
-        )
-    except KeyError as error:
-        raise CatalogError(f"catalog.json lacks {error}") from error
-    _check(catalog)
+        content = path.read_bytes()
+    except OSError as error:
+        raise CatalogError(f"{path}: there is no catalog to read: {error.strerror}") from error
+    return read_catalog(content, str(path))
+
+
+def read_catalog(content: bytes, name: str) -> Catalog:
+    """Check a catalog's text and give it types.
+
+    Args:
+        content: the file.
+        name: what errors call it.
+
+    Raises:
+        CatalogError: says what is wrong with which line, and what to do.
+    """
+    file = JsonFile(name, content)
+    try:
+        return parse_catalog(file.document, content)
+    except CatalogError as error:
+        raise file.located(error) from error
+
+
+def parse_catalog(document: Mapping[str, Any], content: bytes | None = None) -> Catalog:
+    """Check what a catalog says and give it types.
+
+    Args:
+        document: what it says.
+        content: the file, where it came from one.
+
+    Raises:
+        CatalogError: says everything that is wrong.
+    """
+    if not isinstance(document, Mapping):
+        raise CatalogError("a catalog is a JSON object: { … }")
+    problems = Problems()
+    with problems.at():
+        check_keys(document, _KEYS, "a catalog")
+    lists = {name: _column_list(document, name, problems) for name in ("columns", "reject_columns")}
+    tables: dict[str, TableFormat] = {}
+    with problems.at():
+        for fmt, entry in object_of(document, "tables").items():
+            with problems.at("tables", fmt):
+                columns = lists.get(str(entry.get("columns")))
+                if columns is None:
+                    raise CatalogError(
+                        f"its columns are {entry.get('columns')!r}, but can be 'columns' or "
+                        "'reject_columns'",
+                        "columns",
+                    )
+                tables[fmt] = _table(fmt, entry, columns)
+    parts: dict[str, Any] = {}
+    for name, read in _PARTS.items():
+        with problems.at():
+            parts[name] = read(document, name)
+    problems.stop()
+    catalog = Catalog(
+        content=json.dumps(document).encode() if content is None else content,
+        columns=lists["columns"],
+        tables=tables,
+        **parts,
+    )
+    _check(catalog, problems)
+    problems.stop()
     return catalog
+
+
+def _terms(document: Mapping[str, Any], name: str) -> tuple[ClusterTerm, ...]:
+    problems, terms = Problems(), []
+    for number, text in enumerate(texts_of(document, name)):
+        with problems.at(name, number):
+            terms.append(ClusterTerm.parse(text))
+    problems.stop()
+    return tuple(terms)
+
+
+def _partition_keys(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    found = texts_of(document, name)
+    if not found or len(set(found)) != len(found) or not all(map(_NAME.fullmatch, found)):
+        raise CatalogError(
+            f"{name} is a list of names, each once, of lower case letters, digits and _", name
+        )
+    return found
+
+
+def _dedupe_on(document: Mapping[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise CatalogError(f"{name} is a column's name, or null", name)
+    return value
 
 
 def _number(document: Mapping[str, Any], name: str, default: int, limits: tuple[int, int]) -> int:
     number, (least, most) = document.get(name, default), limits
     if type(number) is not int or not least <= number <= most:
-        raise CatalogError(f"{name} is {number!r}; it has to be a number from {least} to {most}")
+        raise CatalogError(
+            f"{name} is {number!r}; it has to be a number from {least} to {most}", name
+        )
     return number
+
+
+_PARTS: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
+    "pii_keys": lambda d, name: frozenset(key.lower() for key in texts_of(d, name)),
+    "fold_names": flag_of,
+    "scrub_text": flag_of,
+    "dedupe_on": _dedupe_on,
+    "cluster_by": _terms,
+    "bloom": lambda d, name: texts_of({name: [], **d}, name),
+    "row_group_rows": lambda d, name: _number(d, name, 262_144, _ROW_GROUP_ROWS),
+    "page_rows": lambda d, name: _number(d, name, 20_000, _PAGE_ROWS),
+    "partition_keys": _partition_keys,
+}
+"""What a catalog says beside columns and tables, and how it is read."""
+
+
+def _column_list(document: Mapping[str, Any], name: str, problems: Problems) -> tuple[Column, ...]:
+    known = frozenset(each.name for each in fields(Column))
+    columns: dict[str, Column] = {}
+    entries: Any = ()
+    with problems.at():
+        entries = document[name]
+        if not isinstance(entries, list):
+            raise CatalogError(f"{name} is a list of columns: [{{ … }}, …]", name)
+    for number, entry in enumerate(entries):
+        with problems.at(name, number):
+            if not isinstance(entry, Mapping):
+                raise CatalogError("a column is an object: { … }")
+            with problems.at(name, number):
+                check_keys(entry, known, "a column")
+            (column,) = _columns([entry])
+            if column.name in columns:
+                raise CatalogError(
+                    f"column {column.name!r} appears twice: drop one, or give it another name",
+                    "name",
+                )
+            columns[column.name] = column
+    return tuple(columns.values())
 
 
 def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
@@ -298,13 +417,17 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
     for entry in entries:
         name, kind = str(entry["name"]), str(entry["type"])
         if not _NAME.fullmatch(name):
-            raise CatalogError(f"column {name!r}: a name is lower case letters, digits and _")
+            raise CatalogError(
+                f"column {name!r}: a name is lower case letters, digits and _", "name"
+            )
         if kind not in COLUMN_TYPES:
-            raise CatalogError(f"column {name!r}: {kind!r} is none of {', '.join(COLUMN_TYPES)}")
+            raise CatalogError(
+                f"column {name!r}: {kind!r} is none of {', '.join(COLUMN_TYPES)}", "type"
+            )
         formats = tuple(entry.get("formats", (*FORMATS, "rejects")))
         url = bool(entry.get("url", False))
         if url and kind != "string":
-            raise CatalogError(f"column {name!r}: only a string column can hold URLs")
+            raise CatalogError(f"column {name!r}: only a string column can hold URLs", "url")
         columns.append(
             Column(
                 name,
@@ -316,9 +439,6 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
                 time_formats=_time_formats(name, kind, entry.get("time_formats")),
             )
         )
-    names = [column.name for column in columns]
-    if len(set(names)) != len(names):
-        raise CatalogError(f"a column appears twice in {names}")
     return tuple(columns)
 
 
@@ -326,25 +446,33 @@ def _time_formats(name: str, kind: str, entry: Sequence[Any] | None) -> tuple[Ti
     if entry is None:
         return ("iso",)
     if kind != "timestamp" or name == PROCESSED_TS:
-        raise CatalogError(f"column {name!r}: time_formats are for timestamps that producers send")
+        raise CatalogError(
+            f"column {name!r}: time_formats are for timestamps that producers send", "time_formats"
+        )
     formats = tuple(known for known in TIME_FORMATS if known in entry)
     if isinstance(entry, str) or not formats or len(formats) < len(entry):
         raise CatalogError(
             f"column {name!r}: time_formats is a list of some of {', '.join(TIME_FORMATS)}, "
-            "each once"
+            "each once",
+            "time_formats",
         )
     if len(set(formats) - {"iso", "sql"}) > 1:
         raise CatalogError(
             f"column {name!r}: a number has one meaning, so time_formats names at most one of "
-            "epoch_s, epoch_ms, epoch_us, epoch_ns and auto_epoch"
+            "epoch_s, epoch_ms, epoch_us, epoch_ns and auto_epoch",
+            "time_formats",
         )
     return formats
 
 
+_TABLE_KEYS: Final = frozenset(each.name for each in fields(TableFormat))
+
+
 def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> TableFormat:
+    check_keys(entry, _TABLE_KEYS, "a table")
     types: dict[str, str | None] = dict(entry["types"])
     if missing := set(COLUMN_TYPES) - set(types):
-        raise CatalogError(f"table {fmt!r} says nothing about the types {sorted(missing)}")
+        raise CatalogError(f"table {fmt!r} says nothing about the types {sorted(missing)}", "types")
     return TableFormat(
         name=str(entry["name"]),
         types=types,
@@ -359,39 +487,60 @@ def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> T
     )
 
 
-def _check(catalog: Catalog) -> None:
-    kinds = {column.name: column for column in catalog.columns}
-    if kinds.get(PROCESSED_TS) is None or kinds[PROCESSED_TS].type != "timestamp":
-        raise CatalogError(f"the catalog needs a timestamp column {PROCESSED_TS!r}")
-    extra = kinds.get(EXTRA)
-    if extra is None or extra.type != "string" or extra.formats != ("parquet",):
-        raise CatalogError(f'the catalog needs a string column {EXTRA!r} with formats ["parquet"]')
-    if "" in catalog.pii_names:
-        raise CatalogError("a PII key needs a letter or digit")
-    if long := [key for key in catalog.pii_names if len(key.encode()) > _MOST_NAME_BYTES]:
-        raise CatalogError(f"PII keys over {_MOST_NAME_BYTES} bytes: {sorted(long)}")
-    for name in kinds:
-        if catalog.is_pii(name):
-            raise CatalogError(f"{name!r} is a PII key and a column: it can be one of them")
-        if name in catalog.partition_keys:
-            raise CatalogError(f"{name!r} is a partition key and a column: it can be one of them")
-    if missing := {*FORMATS, "rejects"} - set(catalog.tables):
-        raise CatalogError(f"the catalog lacks the tables {sorted(missing)}")
-    _check_merging(catalog)
+def _check(catalog: Catalog, problems: Problems) -> None:
+    """Note what single entries cannot show: names that do not fit each other."""
+    columns = {column.name: column for column in catalog.columns}
+    places: dict[str, Place] = {name: ("columns", at) for at, name in enumerate(columns)}
+    processed, extra = columns.get(PROCESSED_TS), columns.get(EXTRA)
+    with problems.at(*places.get(PROCESSED_TS, ("columns",))):
+        if processed is None or processed.type != "timestamp":
+            raise CatalogError(f"the catalog needs a timestamp column {PROCESSED_TS!r}")
+    with problems.at(*places.get(EXTRA, ("columns",))):
+        if extra is None or extra.type != "string" or extra.formats != ("parquet",):
+            raise CatalogError(
+                f'the catalog needs a string column {EXTRA!r} with formats ["parquet"]'
+            )
+    with problems.at("pii_keys"):
+        if "" in catalog.pii_names:
+            raise CatalogError("a PII key needs a letter or digit")
+        if long := [key for key in catalog.pii_names if len(key.encode()) > _MOST_NAME_BYTES]:
+            raise CatalogError(f"PII keys over {_MOST_NAME_BYTES} bytes: {sorted(long)}")
+    for name in columns:
+        with problems.at(*places[name], "name"):
+            if catalog.is_pii(name):
+                raise CatalogError(f"{name!r} is a PII key and a column: it can be one of them")
+            if name in catalog.partition_keys:
+                raise CatalogError(
+                    f"{name!r} is a partition key and a column: it can be one of them"
+                )
+    with problems.at("tables"):
+        if missing := {*FORMATS, "rejects"} - set(catalog.tables):
+            raise CatalogError(f"the catalog lacks the tables {sorted(missing)}")
+        _check_merging(catalog, problems)
 
 
-def _check_merging(catalog: Catalog) -> None:
+def _check_merging(catalog: Catalog, problems: Problems) -> None:
     """Check the column names that steer compaction."""
     types = {column.name: column.type for column in catalog.tables["parquet"].columns}
-    if catalog.dedupe_on is not None and catalog.dedupe_on not in types:
-        raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is not a column")
-    if not catalog.cluster_by:
-        raise CatalogError("cluster_by has to name a column")
-    for name, found in (("cluster_by", catalog.cluster_columns), ("bloom", catalog.bloom)):
-        if missing := set(found) - types.keys():
-            raise CatalogError(f"{name} names {sorted(missing)}, which are not columns")
-    timed = {term.column for term in catalog.cluster_by if term.unit is not None}
-    if odd := [name for name in timed if types[name] != "timestamp"]:
-        raise CatalogError(f"cluster_by names hours or days of {odd}, which are no timestamps")
-    if odd := [name for name in catalog.bloom if types[name] not in {"string", "bigint"}]:
-        raise CatalogError(f"bloom names {odd}; only texts and whole numbers are looked up")
+    with problems.at("dedupe_on"):
+        if catalog.dedupe_on is not None and catalog.dedupe_on not in types:
+            raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is not a column")
+    with problems.at("cluster_by"):
+        if not catalog.cluster_by:
+            raise CatalogError("cluster_by has to name a column")
+    for at, term in enumerate(catalog.cluster_by):
+        with problems.at("cluster_by", at):
+            if term.column not in types:
+                raise CatalogError(f"cluster_by names {term.column!r}, which is not a column")
+            if term.unit is not None and types[term.column] != "timestamp":
+                raise CatalogError(
+                    f"cluster_by names the {term.unit} of {term.column!r}, which is no timestamp"
+                )
+    for at, name in enumerate(catalog.bloom):
+        with problems.at("bloom", at):
+            if name not in types:
+                raise CatalogError(f"bloom names {name!r}, which is not a column")
+            if types[name] not in {"string", "bigint"}:
+                raise CatalogError(
+                    f"bloom names {name!r}; only texts and whole numbers are looked up"
+                )

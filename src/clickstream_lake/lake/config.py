@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog import Catalog, load_catalog
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.lake.settings import Settings, read_settings
 from clickstream_lake.lake.units import GIB, MIB
@@ -144,6 +144,16 @@ class Config(Settings, frozen=True):
             description="the lake's Glue database",
         ),
     ]
+    catalog: Annotated[
+        str,
+        Meta(
+            pattern=r"^(s3://[^/]+/.*[0-9a-f]{64}[^/]*|[^:]+\.json)?$",
+            examples=["s3://my-lake/artifacts/catalogs/<SHA-256>.json"],
+            description="the lake's catalog: one that is packaged, by its name; a file, by its "
+            "whole path; or an object whose key names its SHA-256. By default the packaged "
+            "`clickstream.json`",
+        ),
+    ] = ""
     json_table: _Table | None = None
     parquet_table: _Table | None = None
     rejects_table: _Table | None = None
@@ -153,13 +163,17 @@ class Config(Settings, frozen=True):
     compact: CompactSettings = field(default_factory=CompactSettings)
 
 
-def load_config(environ: Mapping[str, str]) -> Config:
+def load_config(environ: Mapping[str, str], catalog: Catalog | None = None) -> Config:
     """Read `LAKE_*` settings; the partition keys are the catalog's unless they are set.
+
+    Args:
+        environ: the settings.
+        catalog: the lake's, if it is not the packaged one.
 
     Raises:
         ConfigError: names every bad variable, its value, and what would do.
     """
     if not environ.get("LAKE_PARTITION_KEYS", "").strip():
-        keys = ",".join(load_catalog().partition_keys)
+        keys = ",".join((catalog or load_catalog()).partition_keys)
         environ = {**environ, "LAKE_PARTITION_KEYS": keys}
     return read_settings(Config, environ)

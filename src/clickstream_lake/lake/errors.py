@@ -3,6 +3,9 @@
 A leaf module, so that no import can loop.
 """
 
+from collections.abc import Iterable
+from typing import NamedTuple, Self
+
 
 class LakeError(Exception):
     """Base of all errors that say what is wrong and what to do about it."""
@@ -12,8 +15,36 @@ class ConfigError(LakeError):
     """A setting is missing or has a value that cannot work."""
 
 
+class Problem(NamedTuple):
+    """One thing that is wrong with a catalog.
+
+    Attributes:
+        place: the keys and indices that lead to it in the file.
+    """
+
+    message: str
+    place: tuple[str | int, ...] = ()
+
+
 class CatalogError(LakeError):
-    """`catalog.json` contradicts itself or names a type that does not exist."""
+    """A catalog cannot be used: it is missing, or not what its name says, or contradicts itself.
+
+    Attributes:
+        problems: everything that is wrong with it.
+    """
+
+    def __init__(self, message: str, *place: str | int) -> None:
+        """Say what is wrong, and where in the file."""
+        super().__init__(message)
+        self.problems: tuple[Problem, ...] = (Problem(message, place),)
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> Self:
+        """Several problems, one on each line."""
+        found = tuple(problems)
+        error = cls("\n".join(problem.message for problem in found))
+        error.problems = found
+        return error
 
 
 class EventError(LakeError):
@@ -94,4 +125,8 @@ class RawReplacedError(LakeError):
 
 
 class SupersededError(LakeError):
-    """Another attempt at the same source came first: look it up, and use its timestamp."""
+    """Another attempt at the same source came first: look it up, use its timestamp and catalog."""
+
+
+class NewerRecipeError(LakeError):
+    """A newer version of this software, or a newer list, has published the source already."""

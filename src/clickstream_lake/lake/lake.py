@@ -173,7 +173,7 @@ def is_copy(loose: ObjectInfo | None, landing: ObjectInfo) -> bool:
     """Tell whether a loose copy has the landing file's present content.
 
     ETags cannot tell (a copy's may differ, by encryption or by parts), so size and time do. A
-    landing file is replaced only with its raw object.
+    landing file is replaced only with its raw object, or by a newer recipe.
     """
     return (
         loose is not None

@@ -10,11 +10,16 @@ import msgspec
 
 from clickstream_lake.lake.layout import Format
 from clickstream_lake.lake.manifest import Count, Name
+from clickstream_lake.lake.recipe import UNKNOWN, Recipe
 
 CONTENT_TYPES: Final[Mapping[Format, str]] = {
     "json": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
+
+# Versions before catalogs had names take a file without a counter for a stranger's. No catalog of
+# theirs has this one, so they look at each of its rows.
+_FOR_OLDER_VERSIONS: Final = {"schema-version": "0"}
 
 
 class LandingMetadata(msgspec.Struct, frozen=True, rename="kebab"):
@@ -26,7 +31,7 @@ class LandingMetadata(msgspec.Struct, frozen=True, rename="kebab"):
         rows: published rows in the file.
         lines: lines of the raw object: blank + rejected + rows.
         processed_ts: ISO 8601, UTC, as in every row.
-        schema_version: the catalog's when the file was written.
+        recipe: what the file was made by.
     """
 
     raw_key: Name
@@ -36,21 +41,24 @@ class LandingMetadata(msgspec.Struct, frozen=True, rename="kebab"):
     blank: Count
     rejected: Count
     processed_ts: Name
-    schema_version: int
+    recipe: Recipe = UNKNOWN
 
     def to_s3(self) -> dict[str, str]:
         """The `x-amz-meta-*` texts of the landing file."""
-        texts = {name: str(value) for name, value in msgspec.to_builtins(self).items()}
-        return {**texts, "raw-key": quoted(self.raw_key)}
+        figures = msgspec.to_builtins(self)
+        recipe = figures.pop("recipe")
+        texts = {name: str(value) for name, value in {**figures, **recipe}.items()}
+        return {**texts, "raw-key": quoted(self.raw_key), **_FOR_OLDER_VERSIONS}
 
     @classmethod
     def from_s3(cls, metadata: Mapping[str, str]) -> "LandingMetadata | None":
         """Read the texts; None if a figure is missing: then no transform wrote the file."""
         try:
             found = msgspec.convert(metadata, cls, strict=False)
+            recipe = msgspec.convert(metadata, Recipe, strict=False)
         except msgspec.ValidationError:
             return None
-        return msgspec.structs.replace(found, raw_key=unquote(found.raw_key))
+        return msgspec.structs.replace(found, raw_key=unquote(found.raw_key), recipe=recipe)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ OLD_MANIFEST_NAME: Final = "_manifest.json"
 """What a manifest was called while it stood among its generation's data files."""
 
 _COMPACTED: Final = "compacted"
+# Beside the formats: a catalog is of both.
+_CATALOGS: Final = "catalogs"
 # Athena, Trino and Hive skip names that start with an underscore, and so does everything here.
 # Spark does not skip those that have an equals sign, too.
 _LANDING_GUARD: Final = "_=READ-BY-GLUE-PARTITIONS"
@@ -226,6 +228,10 @@ class Layout(Settings, frozen=True):
     def manifest_key(self, slot: Slot, generation_id: str) -> str:
         """Where a generation's manifest is; what else is known of it may stand beside."""
         return f"{self.manifests_dir(slot)}{generation_id}/{MANIFEST_NAME}"
+
+    def catalog_key(self, name: str) -> str:
+        """Where a copy of the catalog of that SHA-256 is, once a file was made by it."""
+        return f"{self.manifests_prefix}{_CATALOGS}/{name}.json"
 
     def old_manifest_key(self, slot: Slot, generation_id: str) -> str:
         """Where the manifest is if an older version of this software built the generation."""

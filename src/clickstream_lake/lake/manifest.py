@@ -14,8 +14,11 @@ import msgspec
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.errors import ManifestError, ManifestVersionError, ObjectMissingError
 from clickstream_lake.lake.layout import MANIFEST_NAME, OLD_MANIFEST_NAME, Layout, Slot
+from clickstream_lake.lake.recipe import UNKNOWN, UNKNOWN_CATALOG, Recipe
 
-MANIFEST_VERSION: Final = 1
+MANIFEST_VERSION: Final = 2
+"""The version that is written. Version 1 is read, too: it has counters instead of recipes."""
+_COUNTERS: Final = 1
 # A day of one-minute Firehose files is some 300 kB of manifest.
 _CACHED_MANIFESTS: Final = 64
 
@@ -32,6 +35,7 @@ class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rows: rows that it brought in, before de-duplication.
         processed_ts: what its rows carry; a late retry in the other format must use it too.
         lines: lines of the raw object: blank + rejected + rows.
+        recipe: what its landing file was made by; a late retry has to use its catalog, too.
     """
 
     raw_key: Name
@@ -41,6 +45,7 @@ class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lines: Count
     blank: Count
     rejected: Count
+    recipe: Recipe = UNKNOWN
 
 
 class MergedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,19 +53,20 @@ class MergedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         bytes: size as stored.
-        schema_version: the catalog's when it was written; a file carried over keeps its own.
+        catalog: SHA-256 of the one that it was written by; a file carried over keeps its own.
     """
 
     name: Name
     rows: Count
     bytes: Count
-    schema_version: int
+    catalog: str
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a generation consists of, loose copies aside.
 
     Attributes:
+        catalog: SHA-256 of the one that the generation was built by.
         sources: by source id.
         dropped_duplicates: rows of `sources` left out as duplicates, here or in a generation
             that this one took over, so that sources' rows = files' rows + dropped rows.
@@ -71,7 +77,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     format: str
     partition: str
     generation_id: Name
-    schema_version: int
+    catalog: str
     created_at: str
     sources: dict[str, MergedSource]
     files: tuple[MergedFile, ...]
@@ -117,14 +123,54 @@ def decode(text: bytes) -> Manifest:
         ManifestError: it is not a manifest, or does not add up.
     """
     try:
-        manifest = msgspec.json.decode(text, type=Manifest)
-    except msgspec.DecodeError as error:
-        with suppress(msgspec.DecodeError):
-            found = msgspec.json.decode(text, type=_AnyManifest)
+        found = msgspec.json.decode(text, type=_AnyManifest)
+        if found.version == _COUNTERS:
+            manifest = msgspec.json.decode(text, type=_CountedManifest).named()
+        else:
             _check_version(found.version, found.generation_id)
+            manifest = msgspec.json.decode(text, type=Manifest)
+    except msgspec.DecodeError as error:
         raise ManifestError(f"this is not a manifest: {error}") from error
     manifest.check()
     return manifest
+
+
+class _CountedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A merged file of version 1."""
+
+    name: Name
+    rows: Count
+    bytes: Count
+    schema_version: int
+
+
+class _CountedManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A manifest of version 1, whose catalogs had counters."""
+
+    version: int
+    format: str
+    partition: str
+    generation_id: Name
+    schema_version: int
+    created_at: str
+    sources: dict[str, MergedSource]
+    files: tuple[_CountedFile, ...]
+    dropped_duplicates: Count = 0
+
+    def named(self) -> Manifest:
+        """The same as a manifest of today: what its files were made by is not known."""
+        return Manifest(
+            format=self.format,
+            partition=self.partition,
+            generation_id=self.generation_id,
+            catalog=UNKNOWN_CATALOG,
+            created_at=self.created_at,
+            sources=self.sources,
+            files=tuple(
+                MergedFile(file.name, file.rows, file.bytes, UNKNOWN_CATALOG) for file in self.files
+            ),
+            dropped_duplicates=self.dropped_duplicates,
+        )
 
 
 class _AnyManifest(msgspec.Struct):

@@ -1,9 +1,10 @@
 """Publish a landing file: put it, see where the partition reads, copy it there if needed.
 
 The first attempt at a source wins. A landing file is put only where there is none, so two
-invocations of one source agree on one `processed_ts`: the loser gets a `SupersededError`, looks the
-winner's up and redoes its files with it. JSON is published before Parquet, which makes the JSON
-landing file the one that decides.
+invocations of one source agree on one `processed_ts` and one catalog: the loser gets a
+`SupersededError`, looks the winner's up and redoes its files with them. JSON is published before
+Parquet, which makes the JSON landing file the one that decides. Where rules or a list of people are
+newer than when it was made, both formats are replaced.
 """
 
 import gzip
@@ -18,6 +19,7 @@ from typing import Final
 
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.errors import (
+    NewerRecipeError,
     ObjectChangedError,
     ObjectExistsError,
     PartitionMovedError,
@@ -27,6 +29,7 @@ from clickstream_lake.lake.errors import (
 from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.landing import CONTENT_TYPES, LandingFile, LandingMetadata, quoted
 from clickstream_lake.lake.layout import FORMATS, Format, Slot, Source, uri
+from clickstream_lake.lake.recipe import UNKNOWN, Recipe
 
 # Each restart means that somebody else moved the partition in between: a swap, a clean-up.
 _STARTS: Final = 5
@@ -57,6 +60,7 @@ class Published:
     raw_etag: str | None = None
     processed_ts: str | None = None
     rows: int | None = None
+    recipe: Recipe = UNKNOWN
 
 
 class Publisher:
@@ -81,8 +85,9 @@ class Publisher:
         Repeating this, at any time and after any failure, changes nothing more.
 
         Raises:
-            SupersededError: another attempt came first with another `processed_ts`: redo the
-                files with that one, and publish both formats again.
+            SupersededError: another attempt came first with another `processed_ts` or catalog:
+                redo the files with those, and publish both formats again.
+            NewerRecipeError: a newer version of this software did: leave the source to it.
             RawReplacedError: the raw object is no longer the one that was read: start over.
             LakeError: S3 or Glue failed, or the partition is damaged or kept moving; nothing is
                 acknowledged, try again later.
@@ -119,7 +124,9 @@ class Publisher:
         slot = Slot(fmt, source.partition)
         merged = self._merged(fmt, source)
         if merged is not None:
-            return self._compare(source, landing, merged)
+            self._compare(source, landing, merged)
+            is_other = merged.raw_etag != landing.metadata.raw_etag
+            return PublishOutcome.STALE if is_other else PublishOutcome.ALREADY_MERGED
         key, size = self._land(fmt, source, landing)
         # Read only after the landing file is in place: a run that announces a generation after this
         # read finds the landing file by itself.
@@ -140,7 +147,9 @@ class Publisher:
         entry = current.manifest.sources.get(source.source_id) if current else None
         if entry is None:
             return None
-        return Published(Presence.MERGED, entry.raw_etag, entry.processed_ts, entry.rows)
+        return Published(
+            Presence.MERGED, entry.raw_etag, entry.processed_ts, entry.rows, entry.recipe
+        )
 
     def _lookup(self, fmt: Format, source: Source) -> Published:
         merged = self._merged(fmt, source)
@@ -159,19 +168,15 @@ class Publisher:
                 if present is None:
                     self._put(fmt, landing, key, landing.path)
                     return key, landing.path.stat().st_size
-                if _published(present).raw_etag == landing.metadata.raw_etag:
-                    self._compare(source, landing, _published(present))
+                if self._compare(source, landing, _published(present)):
                     return present.key, present.size
-                self._replace(fmt, source, landing, present)
+                self._replace(fmt, landing, present)
             except (ObjectExistsError, ObjectChangedError):
                 continue  # another invocation of the same source was faster: look again
         raise PartitionMovedError(f"{key!r} keeps changing: too many writers of one source")
 
-    def _replace(
-        self, fmt: Format, source: Source, landing: LandingFile, present: ObjectInfo
-    ) -> None:
-        """Replace a landing file whose raw object was replaced, under its present name."""
-        self._check_raw(source, landing)
+    def _replace(self, fmt: Format, landing: LandingFile, present: ObjectInfo) -> None:
+        """Replace a landing file of older content or by an older recipe, under its present name."""
         with _recoded(landing, gzipped=present.key.endswith(".gz")) as path:
             self._put(fmt, landing, present.key, path, if_match=present.etag)
 
@@ -202,10 +207,12 @@ class Publisher:
 
     def _is_stale_in(self, generation: Generation, source: Source, landing: LandingFile) -> bool:
         entry = generation.manifest.sources.get(source.source_id)
-        if entry is None or entry.raw_etag == landing.metadata.raw_etag:
+        if entry is None:
             return False
-        self._check_raw(source, landing)
-        return True
+        if entry.raw_etag != landing.metadata.raw_etag:
+            self._check_raw(source, landing)
+            return True
+        return entry.recipe != landing.metadata.recipe
 
     def _is_shown_by(self, generation: Generation, landing: LandingFile, key: str) -> bool:
         """Tell whether a generation shows this content, merged or as a loose copy."""
@@ -214,16 +221,27 @@ class Publisher:
         loose = self._store.head(generation.directory + key.rsplit("/", 1)[-1])
         return loose is not None and _published(loose) == _of(landing.metadata)
 
-    def _compare(self, source: Source, landing: LandingFile, present: Published) -> PublishOutcome:
-        """Judge a source that is already there."""
-        if present.raw_etag != landing.metadata.raw_etag:
+    def _compare(self, source: Source, landing: LandingFile, present: Published) -> bool:
+        """Whether what is there of a source is what was to be published.
+
+        If not, it is of older content, or by an older recipe.
+        """
+        own, recipe = landing.metadata, landing.metadata.recipe
+        if present.raw_etag != own.raw_etag:
             self._check_raw(source, landing)
-            return PublishOutcome.STALE
-        if present.processed_ts != landing.metadata.processed_ts:
+            return False
+        by_another = present.recipe.is_known and present.recipe.catalog != recipe.catalog
+        if present.processed_ts != own.processed_ts or by_another:
             raise SupersededError(
                 f"another attempt published {source.key!r} at {present.processed_ts}"
+                + (f" by the catalog {present.recipe.catalog}" if by_another else "")
             )
-        return PublishOutcome.ALREADY_MERGED
+        if present.recipe.is_newer_than(recipe):
+            raise NewerRecipeError(
+                f"{source.key!r} was published by newer rules, or a newer list, than this "
+                "function has: deploy the newer version everywhere"
+            )
+        return present.recipe == recipe
 
     def _check_raw(self, source: Source, landing: LandingFile) -> None:
         """Make sure that the outdated content is not ours."""
@@ -239,7 +257,9 @@ def _published(landed: ObjectInfo) -> Published:
 def _of(figures: LandingMetadata | None) -> Published:
     if figures is None:
         return Published(Presence.LANDED)
-    return Published(Presence.LANDED, figures.raw_etag, figures.processed_ts, figures.rows)
+    return Published(
+        Presence.LANDED, figures.raw_etag, figures.processed_ts, figures.rows, figures.recipe
+    )
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from clickstream_lake.lake.aws.clients import inbox_client, open_lake
+from clickstream_lake.lake.aws.clients import inbox_client, open_catalog, open_lake
 from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import load_config
 from clickstream_lake.lake.errors import (
     DeadlineError,
@@ -63,8 +63,10 @@ class TransformFunction:
 
         Raises:
             ConfigError: a setting is missing or wrong, or asks for more room than there is.
+            CatalogError: the catalog is missing, or something in it is wrong.
         """
-        config, catalog = load_config(environ), load_catalog()
+        catalog = open_catalog(environ)
+        config = load_config(environ, catalog)
         Room.of(environ).check_transform(config.limits)
         lake = open_lake(config, catalog)
         self._bucket = config.bucket
@@ -80,7 +82,7 @@ class TransformFunction:
         self._processor = RawObjectProcessor(
             store=lake.store,
             publisher=Publisher(lake),
-            catalog=catalog,
+            catalogs=Catalogs(lake.store, config.layout, catalog),
             config=config,
             now=lambda: datetime.now(UTC),
         )

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.errors import (
     DeadlineError,
@@ -25,6 +26,7 @@ from clickstream_lake.lake.publish import (
     Publisher,
     PublishOutcome,
 )
+from clickstream_lake.lake.recipe import RULES, Recipe
 from clickstream_lake.lake.room import disk_errors
 from clickstream_lake.transform.core import (
     Job,
@@ -79,7 +81,7 @@ class RawObjectProcessor:
         *,
         store: ObjectStore,
         publisher: Publisher,
-        catalog: Catalog,
+        catalogs: Catalogs,
         config: Config,
         now: Callable[[], datetime],
         scratch: Path | None = None,
@@ -89,14 +91,14 @@ class RawObjectProcessor:
         Args:
             store: the lake's bucket.
             publisher: makes landing files visible.
-            catalog: columns and PII keys.
+            catalogs: the own one says columns and PII keys; others have made files before.
             config: layout, limits and output options.
             now: the clock; asked once per invocation.
             scratch: where temporary files go; the system's choice if None.
         """
         self._store = store
         self._publisher = publisher
-        self._catalog = catalog
+        self._catalogs = catalogs
         self._config = config
         self._now = now
         self._scratch = scratch
@@ -135,10 +137,15 @@ class RawObjectProcessor:
             present = self._publisher.lookup(source)
             if _all_merged(present, info.etag):
                 return dict.fromkeys(FORMATS, PublishOutcome.ALREADY_MERGED), None
-            moment = _first_moment(present, info.etag) or moment
+            first = _first(present, info.etag)
             raw = _Watched(body, check)
             job = Job(
-                source, self._catalog, self._config.limits, self._config.output, moment, check
+                source,
+                self._catalog(first),
+                self._config.limits,
+                self._config.output,
+                _moment(first) or moment,
+                check,
             )
             try:
                 with (
@@ -154,6 +161,13 @@ class RawObjectProcessor:
                     "which brings CPU) or time, or let Firehose write smaller objects"
                 ) from error
 
+    def _catalog(self, first: Published | None) -> Catalog:
+        """What a source is transformed by: what its first attempt had, or else the own one."""
+        if first is not None and first.recipe.is_known:
+            return self._catalogs.of(first.recipe.catalog)
+        self._catalogs.keep()
+        return self._catalogs.own
+
     def _publish(
         self, source: Source, raw_etag: str, job: Job, result: TransformResult
     ) -> dict[Format, PublishOutcome]:
@@ -167,7 +181,7 @@ class RawObjectProcessor:
             blank=stats.blank,
             rejected=stats.rejected_lines,
             processed_ts=iso_millis(job.processed_ts),
-            schema_version=self._catalog.schema_version,
+            recipe=Recipe(job.catalog.sha256, rules=RULES),
         )
         paths: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
         outcomes: dict[Format, PublishOutcome] = {}
@@ -201,9 +215,11 @@ def _all_merged(present: dict[Format, Published], raw_etag: str) -> bool:
     )
 
 
-def _first_moment(present: dict[Format, Published], raw_etag: str) -> datetime | None:
-    """The `processed_ts` of an earlier attempt at the same content, which must stay."""
-    for there in present.values():
-        if there.raw_etag == raw_etag and there.processed_ts is not None:
-            return datetime.fromisoformat(there.processed_ts)
-    return None
+def _first(present: dict[Format, Published], raw_etag: str) -> Published | None:
+    """What an earlier attempt at the same content has left, which decides for both formats."""
+    found = (there for there in present.values() if there.raw_etag == raw_etag)
+    return next((there for there in found if there.processed_ts is not None), None)
+
+
+def _moment(first: Published | None) -> datetime | None:
+    return datetime.fromisoformat(first.processed_ts) if first and first.processed_ts else None

@@ -52,7 +52,7 @@ class _TrustsNoManifest(_OlderManifests):
                 format=slot.format,
                 partition=slot.partition.path,
                 generation_id=generation_id,
-                schema_version=1,
+                catalog="",
                 created_at="2025-11-26T00:00:00+00:00",
                 sources={},
                 files=(),

@@ -24,6 +24,7 @@ from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.lake.lake import Lake
@@ -130,7 +131,7 @@ class World:
         processor = RawObjectProcessor(
             store=lake.store,
             publisher=Publisher(lake),
-            catalog=self.catalog,
+            catalogs=Catalogs(lake.store, lake.layout, self.catalog),
             config=self.config,
             now=lambda: self.now,
             scratch=self.folder,

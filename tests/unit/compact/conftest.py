@@ -34,7 +34,7 @@ def newer() -> Callable[..., Catalog]:
         document = copy.deepcopy(json.loads(CATALOG_PATH.read_text(encoding="utf-8")))
         columns = [c for c in document["columns"] if c["name"] not in {*gone, *types}]
         columns[5:5] = [{"name": n, "type": t, "comment": ""} for n, t in types.items()]
-        document |= {"columns": columns, "schema_version": 2, "dedupe_on": dedupe_on}
+        document |= {"columns": columns, "dedupe_on": dedupe_on}
         document["cluster_by"] = [
             term for term in document["cluster_by"] if ClusterTerm.parse(term).column not in gone
         ]

@@ -18,5 +18,5 @@ def test_a_field_named_like_a_key_of_this_lake_is_no_column(tmp_path: Path) -> N
     nowhere: Any = None
     merge = wire(config, load_catalog(), nowhere, queue=None).compactor.builder.merges["json"]
     (tmp_path / "in.json").write_bytes(b'{"hour":3,"minute":4}\n')
-    (merged,) = merge([Input(tmp_path / "in.json", schema_version=0)], tmp_path, stem="m").files
+    (merged,) = merge([Input(tmp_path / "in.json", catalog="another")], tmp_path, stem="m").files
     assert merged.path.read_bytes() == b'{"minute":4,"extra":{"hour":3}}\n'

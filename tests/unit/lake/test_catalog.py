@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Callable
 from copy import deepcopy
@@ -44,7 +45,7 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "cluster_by of nothing": (lambda d: d.update(cluster_by=[]), "cluster_by"),
     "unknown cluster_by": (lambda d: d.update(cluster_by=["event_type", "nothing"]), "nothing"),
     "cluster_by of a formula": (lambda d: d.update(cluster_by=["week(event_ts)"]), "hour(column)"),
-    "the hour of a text": (lambda d: d.update(cluster_by=["hour(country)"]), "no timestamps"),
+    "the hour of a text": (lambda d: d.update(cluster_by=["hour(country)"]), "no timestamp"),
     "the day of nothing": (lambda d: d.update(cluster_by=["day(nothing)"]), "nothing"),
     "unknown bloom": (lambda d: d.update(bloom=["nothing"]), "nothing"),
     "a Bloom filter of prices": (lambda d: d.update(bloom=["price"]), "price"),
@@ -55,7 +56,20 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "a type left out": (lambda d: d["tables"]["json"]["types"].pop("json"), "json"),
     "no columns": (lambda d: d.pop("columns"), "columns"),
     "no PII keys": (lambda d: d.pop("pii_keys"), "pii_keys"),
-    "no version": (lambda d: d.pop("schema_version"), "schema_version"),
+    "a misspelt key": (lambda d: d.update(dedup_on="event_id"), "is it 'dedupe_on'?"),
+    "a misspelt key of a column": (
+        lambda d: column(d, "price").update(time_format=["iso"]),
+        "is it 'time_formats'?",
+    ),
+    "a key of nothing": (lambda d: d.update(xyz=1), "drop it"),
+    "a switch as a text": (lambda d: d.update(fold_names="no"), "true or false"),
+    "columns as an object": (lambda d: d.update(columns={}), "a list of columns"),
+    "a column as a text": (lambda d: d["columns"].append("price"), "a column is an object"),
+    "tables as a list": (lambda d: d.update(tables=[]), "tables is an object"),
+    "PII keys as a text": (lambda d: d.update(pii_keys="user_id"), "a list of texts"),
+    "no partition keys": (lambda d: d.update(partition_keys=[]), "partition_keys"),
+    "a partition key twice": (lambda d: d.update(partition_keys=["day", "day"]), "each once"),
+    "types as a list": (lambda d: d["tables"]["json"].update(types=[1]), "catalog.schema.json"),
     "a column without type": (lambda d: column(d, "price").pop("type"), "type"),
     "formats of a text": (lambda d: column(d, "price").update(time_formats=["iso"]), "timestamps"),
     "formats of ours": (
@@ -83,7 +97,7 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
         lambda d: column(d, "event_ts").update(time_formats=["epoch_ms", "auto_epoch"]),
         "at most one",
     ),
-    "a table of unknown columns": (lambda d: d["tables"]["json"].update(columns="x"), "x"),
+    "a table of unknown columns": (lambda d: d["tables"]["json"].update(columns="x"), "'x'"),
     "a table without SerDe": (lambda d: d["tables"]["json"].pop("serde"), "serde"),
 }
 
@@ -140,7 +154,8 @@ def test_the_json_table_declares_no_json_and_no_extra() -> None:
 def test_parquet_stores_utc_milliseconds() -> None:
     schema = load_catalog().arrow_schema()
     assert schema.field("event_ts").type == pa.timestamp("ms", tz="UTC")
-    assert schema.metadata[b"lake.schema_version"] == b"1"
+    name = hashlib.sha256(CATALOG_PATH.read_bytes()).hexdigest().encode()
+    assert schema.metadata[b"lake.catalog"] == name
 
 
 def test_the_json_table_reads_by_hives_own_serde() -> None:

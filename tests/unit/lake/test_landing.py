@@ -1,6 +1,8 @@
 import pytest
+from msgspec import structs
 
 from clickstream_lake.lake.landing import LandingMetadata
+from clickstream_lake.lake.recipe import UNKNOWN, Recipe
 
 FIGURES = LandingMetadata(
     raw_key="raw/year=2025/ä b.gz",
@@ -10,7 +12,7 @@ FIGURES = LandingMetadata(
     blank=1,
     rejected=2,
     processed_ts="2025-11-26T10:00:00.000Z",
-    schema_version=3,
+    recipe=Recipe("c0ffee", rules=3),
 )
 
 
@@ -24,12 +26,26 @@ def test_figures_travel_as_ascii_texts_and_back() -> None:
         "blank": "1",
         "rejected": "2",
         "processed-ts": "2025-11-26T10:00:00.000Z",
-        "schema-version": "3",
+        "catalog": "c0ffee",
+        "rules": "3",
+        "schema-version": "0",
     }
     assert LandingMetadata.from_s3({**texts, "of-a-bucket-policy": "x"}) == FIGURES
 
 
-@pytest.mark.parametrize("name", FIGURES.to_s3())
+def test_the_version_of_a_list_travels_where_there_is_one() -> None:
+    figures = structs.replace(FIGURES, recipe=Recipe("c0ffee", "20251126", 3))
+    assert figures.to_s3()["suppression"] == "20251126"
+    assert LandingMetadata.from_s3(figures.to_s3()) == figures
+
+
+def test_a_file_from_before_there_were_recipes_has_an_unknown_one() -> None:
+    texts = FIGURES.to_s3() | {"schema-version": "3"}
+    del texts["catalog"], texts["rules"]
+    assert LandingMetadata.from_s3(texts) == structs.replace(FIGURES, recipe=UNKNOWN)
+
+
+@pytest.mark.parametrize("name", FIGURES.to_s3().keys() - {"catalog", "rules", "schema-version"})
 def test_a_file_without_one_of_the_figures_has_none(name: str) -> None:
     texts = FIGURES.to_s3()
     del texts[name]

@@ -15,10 +15,13 @@ from clickstream_lake.lake.manifest import (
     decode,
     encode,
 )
+from clickstream_lake.lake.recipe import UNKNOWN, Recipe
 from tests.protocol.fakes import FakeS3
 from tests.protocol.lake import BUCKET, DAY, EARLY, JSON_DAY
 
-SOURCE = MergedSource("raw/a.gz", "e1", 3, EARLY, lines=6, blank=1, rejected=2)
+SOURCE = MergedSource(
+    "raw/a.gz", "e1", 3, EARLY, lines=6, blank=1, rejected=2, recipe=Recipe("c0ffee", rules=1)
+)
 
 
 def manifest(name: str = "g1", **changes: Any) -> Manifest:  # noqa: ANN401 - any field
@@ -26,10 +29,10 @@ def manifest(name: str = "g1", **changes: Any) -> Manifest:  # noqa: ANN401 - an
         "format": "json",
         "partition": DAY.path,
         "generation_id": name,
-        "schema_version": 1,
+        "catalog": "c0ffee",
         "created_at": EARLY,
         "sources": {"a": SOURCE},
-        "files": (MergedFile("merged-1.json", 2, 10, 1),),
+        "files": (MergedFile("merged-1.json", 2, 10, "c0ffee"),),
         "dropped_duplicates": 1,
     }
     return Manifest(**(fields | changes))
@@ -53,8 +56,8 @@ def test_a_manifest_is_readable() -> None:
     [
         {"dropped_duplicates": 0},
         {"files": ()},
-        {"files": (MergedFile("x", 1, 1, 1), MergedFile("x", 1, 1, 1))},
-        {"version": 2},
+        {"files": (MergedFile("x", 1, 1, "c"), MergedFile("x", 1, 1, "c"))},
+        {"version": 3},
         {"sources": {"a": msgspec.structs.replace(SOURCE, blank=0)}},
     ],
 )
@@ -72,9 +75,9 @@ def test_a_manifest_that_does_not_add_up_is_neither_written_nor_read(
     "change",
     [
         {"sources": []},
-        {"sources": {"a": msgspec.structs.asdict(SOURCE) | {"raw_etag": ""}}},
-        {"sources": {"a": msgspec.structs.asdict(SOURCE) | {"rows": -3}}},
-        {"files": [{"name": "x", "rows": "2", "bytes": 1, "schema_version": 1}]},
+        {"sources": {"a": msgspec.to_builtins(SOURCE) | {"raw_etag": ""}}},
+        {"sources": {"a": msgspec.to_builtins(SOURCE) | {"rows": -3}}},
+        {"files": [{"name": "x", "rows": "2", "bytes": 1, "catalog": "c"}]},
         {"generation_id": None},
         {"surprise": 1},
     ],
@@ -134,12 +137,50 @@ def test_a_manifest_costs_one_call_where_all_generations_are_new(store: ObjectSt
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": 2}, {"version": 2, "segments": ["a"]}, {"version": 3, "sources": None}]
+    "change", [{"version": 3}, {"version": 3, "segments": ["a"]}, {"version": 4, "sources": None}]
 )
 def test_a_newer_version_is_named_whatever_it_holds(change: dict[str, Any]) -> None:
     text = json.dumps(json.loads(encode(manifest())) | change).encode()
     with pytest.raises(ManifestVersionError, match="deploy the newer version everywhere"):
         decode(text)
+
+
+OF_VERSION_1 = {
+    "version": 1,
+    "format": "json",
+    "partition": DAY.path,
+    "generation_id": "g1",
+    "schema_version": 7,
+    "created_at": EARLY,
+    "sources": {
+        "a": {
+            "raw_key": "raw/a.gz",
+            "raw_etag": "e1",
+            "rows": 3,
+            "processed_ts": EARLY,
+            "lines": 6,
+            "blank": 1,
+            "rejected": 2,
+        }
+    },
+    "files": [{"name": "merged-1.json", "rows": 2, "bytes": 10, "schema_version": 7}],
+    "dropped_duplicates": 1,
+}
+
+
+def test_a_manifest_with_counters_is_read_as_by_an_unknown_catalog() -> None:
+    found = decode(json.dumps(OF_VERSION_1).encode())
+    assert found.sources["a"] == msgspec.structs.replace(SOURCE, recipe=UNKNOWN)
+    assert [(file.name, file.catalog) for file in found.files] == [("merged-1.json", "")]
+    # What takes it over is of today's version.
+    assert decode(encode(found)) == found
+
+
+@pytest.mark.parametrize("name", OF_VERSION_1)
+def test_a_manifest_with_counters_that_lacks_something_is_none(name: str) -> None:
+    document = {key: value for key, value in OF_VERSION_1.items() if key != name}
+    with pytest.raises(ManifestError):
+        decode(json.dumps(document).encode())
 
 
 def test_another_generations_manifest_is_an_error(store: ObjectStore) -> None:

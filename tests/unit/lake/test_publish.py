@@ -15,6 +15,7 @@ from clickstream_lake.lake.errors import (
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from clickstream_lake.lake.manifest import Manifest, Manifests, MergedFile, MergedSource
 from clickstream_lake.lake.publish import Presence, PublishOutcome
+from clickstream_lake.lake.recipe import Recipe
 from tests.protocol.fakes import FakeS3, client_error
 from tests.protocol.lake import (
     BUCKET,
@@ -22,6 +23,7 @@ from tests.protocol.lake import (
     EARLY,
     JSON_DAY,
     LATE,
+    RECIPE,
     TABLES,
     LakeUnderTest,
     content_of,
@@ -37,6 +39,8 @@ def build_generation(
     name: str,
     sources: dict[str, list[str]],
     etag: str | None = None,
+    *,
+    recipe: Recipe = RECIPE,
 ) -> str:
     """A generation with the given raw names merged into one file; its location."""
     merged, rows = {}, []
@@ -44,7 +48,9 @@ def build_generation(
         source = lake.layout.source(f"raw/{DAY.path}/{raw}.gz")
         head = lake.store.head(source.key)
         found = etag or (head.etag if head else "gone")
-        merged[source.source_id] = MergedSource(source.key, found, len(ids), EARLY, len(ids), 0, 0)
+        merged[source.source_id] = MergedSource(
+            source.key, found, len(ids), EARLY, len(ids), 0, 0, recipe
+        )
         rows += ids
     directory = lake.layout.generation_dir(Slot(fmt, DAY), name)
     lake.store.put_bytes(directory + f"merged.{fmt}", content_of(fmt, rows, EARLY))
@@ -52,10 +58,10 @@ def build_generation(
         format=fmt,
         partition=DAY.path,
         generation_id=name,
-        schema_version=1,
+        catalog=RECIPE.catalog,
         created_at=EARLY,
         sources=merged,
-        files=(MergedFile(f"merged.{fmt}", len(rows), 1, 1),),
+        files=(MergedFile(f"merged.{fmt}", len(rows), 1, RECIPE.catalog),),
     )
     lake.manifests.write(Slot(fmt, DAY), manifest)
     return f"s3://{BUCKET}/{directory}"
@@ -103,7 +109,9 @@ def test_the_landing_file_carries_the_figures(lake: LakeUnderTest) -> None:
         "blank": "0",
         "rejected": "0",
         "processed-ts": EARLY,
-        "schema-version": "1",
+        "catalog": RECIPE.catalog,
+        "rules": "1",
+        "schema-version": "0",
     }
 
 

@@ -43,7 +43,7 @@ class _Fetched:
     file: binpack.File
     path: Path
     rows: int
-    schema_version: int
+    catalog: str
     source_id: str = ""
     source: MergedSource | None = None
 
@@ -71,7 +71,7 @@ class Builder:
 
     Attributes:
         merges: the merge of each format.
-        schema_version: the catalog's, which merged files are written in.
+        catalog: SHA-256 of the one that merged files are written by.
         downloads: files fetched at a time; with 1, one after the other on the caller's thread.
         workdir: where inputs and outputs of one bin are while it is merged; None for the
             system's temporary directory.
@@ -79,7 +79,7 @@ class Builder:
 
     lake: Lake
     merges: dict[str, Merge]
-    schema_version: int
+    catalog: str
     downloads: int = DOWNLOADS
     workdir: Path | None = None
 
@@ -119,7 +119,7 @@ class Builder:
             format=found.slot.format,
             partition=found.slot.partition.path,
             generation_id=generation_id,
-            schema_version=self.schema_version,
+            catalog=self.catalog,
             created_at=now.isoformat(),
             sources=contents.sources,
             files=tuple(contents.files),
@@ -146,7 +146,7 @@ class Builder:
             out = Path(folder) / "out"
             out.mkdir()
             inputs = [
-                Input(entry.path, entry.schema_version, duplicates.drops.get(entry.file.name))
+                Input(entry.path, entry.catalog, duplicates.drops.get(entry.file.name))
                 for entry in fetched
             ]
             result = self.merges[found.slot.format](inputs, out, stem=stem)
@@ -159,7 +159,7 @@ class Builder:
                     content_type=CONTENT_TYPES[found.slot.format],
                 )
                 contents.files.append(
-                    MergedFile(file.path.name, file.rows, file.bytes, self.schema_version)
+                    MergedFile(file.path.name, file.rows, file.bytes, self.catalog)
                 )
         contents.counters.add(result.counters)
         contents.sources.update(
@@ -185,7 +185,7 @@ class Builder:
             duplicates.check(file.name, info.etag)
             if file.merged:
                 entry = merged[file.name]
-                return _Fetched(file, path, entry.rows, entry.schema_version)
+                return _Fetched(file, path, entry.rows, entry.catalog)
             return _read_landing(file, path, info)
 
         if self.downloads == 1:
@@ -219,8 +219,8 @@ def _read_landing(file: binpack.File, path: Path, info: ObjectInfo) -> _Fetched 
     if figures is None:
         return None  # foreign: it stays a loose copy
     source = msgspec.convert(figures, MergedSource, from_attributes=True)
-    version = figures.schema_version
-    return _Fetched(file, path, source.rows, version, str(source_id_of(info.key)), source)
+    written_by = figures.recipe.catalog
+    return _Fetched(file, path, source.rows, written_by, str(source_id_of(info.key)), source)
 
 
 def _check_rows(stem: str, expected: int, result: MergeResult) -> None:

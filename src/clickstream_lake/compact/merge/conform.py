@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, JSON_COLUMNS_KEY, SCHEMA_VERSION_KEY, Catalog
+from clickstream_lake.lake.catalog import CATALOG_KEY, EXTRA, JSON_COLUMNS_KEY, Catalog
 from clickstream_lake.lake.coercion import MISMATCH, coerce
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -26,18 +26,16 @@ class Conformer:
     Attributes:
         lifted: values moved out of `extra` so far.
         returned: values moved into `extra` so far.
-        is_aligned: the file already has the catalog's columns and version, so no value moves.
+        is_aligned: the file already has the catalog's columns, and is by it, so no value moves.
     """
 
-    def __init__(
-        self, catalog: "Catalog", found: pa.Schema, schema_version: int | None = None
-    ) -> None:
+    def __init__(self, catalog: "Catalog", found: pa.Schema, written_by: str = "") -> None:
         """Compare a file's schema with the catalog's, ignoring dictionary types.
 
         Args:
             catalog: today's.
             found: the file's schema.
-            schema_version: the file's, if it does not say so itself, as older landing files.
+            written_by: SHA-256 of the file's catalog, if it does not say so itself.
         """
         self.lifted = 0
         self.returned = 0
@@ -49,7 +47,7 @@ class Conformer:
         self._gone = [name for name in found.names if name not in self._wanted.names]
         self._retyped = [name for name in kept if self._is_retyped(name, found.field(name).type)]
         self._fresh = [name for name in self._wanted.names if name not in found.names]
-        if (_version(found) or str(schema_version)) != str(catalog.schema_version):
+        if (_catalog_of(found) or written_by) != catalog.sha256:
             # Of the same type, but it may take more than it did: a timestamp in more formats.
             self._loosened = [
                 name
@@ -159,9 +157,9 @@ def _json_columns(schema: pa.Schema) -> frozenset[str] | None:
     return None if names is None else frozenset(names.decode().split(",")) - {""}
 
 
-def _version(schema: pa.Schema) -> str | None:
-    version = (schema.metadata or {}).get(SCHEMA_VERSION_KEY)
-    return None if version is None else version.decode()
+def _catalog_of(schema: pa.Schema) -> str:
+    name: bytes = (schema.metadata or {}).get(CATALOG_KEY, b"")
+    return name.decode()
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -105,11 +105,11 @@ class DuplicateFinder:
             return NO_DUPLICATES
         keys = {self.lake.name_of(found.slot, info.key): info.key for info in found.inputs}
         directory = found.current.directory if found.current else ""
-        versions = {file.name: file.schema_version for file in found.merged}
-        keys |= {name: directory + name for name in versions}
+        catalogs = {file.name: file.catalog for file in found.merged}
+        keys |= {name: directory + name for name in catalogs}
         names, etags = sorted(keys), dict[str, str]()
         inputs = [
-            Input(self._opener(name, keys[name], etags), versions.get(name)) for name in names
+            Input(self._opener(name, keys[name], etags), catalogs.get(name, "")) for name in names
         ]
         with TemporaryDirectory(dir=self.workdir) as folder:
             drops = find_duplicates(

@@ -56,7 +56,7 @@ def merge_json(
 ) -> MergeResult:
     """Merge JSON files into `out_dir/{stem}-00000.json` (`.json.gz`) and so on.
 
-    Lines keep their order and their bytes. Only lines of inputs whose schema version is not
+    Lines keep their order and their bytes. Only lines of inputs by another catalog than
     today's are looked at one by one, and rewritten where the catalog's columns require it. Without
     rows there is no file. After an error no output of this call is left.
 
@@ -70,7 +70,7 @@ def merge_json(
     with _Files(out_dir, stem, options) as files:
         for entry in inputs:
             with entry.open() as stream:
-                today = entry.schema_version == catalog.schema_version
+                today = entry.catalog == catalog.sha256
                 if not today or (entry.drop is not None and entry.drop.count):
                     _rewrite(entry, stream, files, counters, None if today else catalog)
                 else:

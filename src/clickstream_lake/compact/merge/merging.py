@@ -44,13 +44,13 @@ class Input:
 
     Attributes:
         source: its bytes.
-        schema_version: the catalog's version when it was written, None if it is not known.
-            JSON files do not hold it; Parquet files do, the landing ones of older versions apart.
+        catalog: SHA-256 of the catalog that it was written by, empty if it is not known.
+            JSON files do not hold it; Parquet files do, those of older versions apart.
         drop: rows to leave out, as `clickstream_lake.compact.merge.dedupe` found them.
     """
 
     source: Source
-    schema_version: int | None = None
+    catalog: str = ""
     drop: Bitmap | None = None
 
     def open(self) -> BinaryIO:

@@ -154,7 +154,7 @@ class _Reader:
                 read_dictionary=self._dictionaries(footer),
                 pre_buffer=False,
             )
-            conformer = Conformer(self._catalog, file.schema_arrow, entry.schema_version)
+            conformer = Conformer(self._catalog, file.schema_arrow, entry.catalog)
             first = 0
             for rows in _tables(file):
                 kept = _without(rows, entry.drop, first)

@@ -29,7 +29,7 @@ def decide(
     found: Survey,
     settings: CompactSettings,
     *,
-    schema_version: int,
+    catalog: str,
     force: bool = False,
     rewrite: Container[str] = (),
 ) -> Decision:
@@ -38,7 +38,7 @@ def decide(
     Args:
         found: the partition.
         settings: what counts as worth it, and the target size.
-        schema_version: the catalog's; merged files of another version are rewritten with the rest.
+        catalog: SHA-256 of the catalog; merged files by another are rewritten with the rest.
         force: compact whatever there is to merge.
         rewrite: merged files that have to be rewritten because some of their rows are dropped.
     """
@@ -47,7 +47,7 @@ def decide(
             file.name,
             file.bytes,
             merged=True,
-            stale=file.schema_version != schema_version or file.name in rewrite,
+            stale=file.catalog != catalog or file.name in rewrite,
         )
         for file in found.merged
     ]

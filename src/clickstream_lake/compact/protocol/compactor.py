@@ -164,7 +164,7 @@ class Compactor:
         return decide(
             found,
             self.settings,
-            schema_version=self.builder.schema_version,
+            catalog=self.builder.catalog,
             force=force,
             rewrite=rewrite,
         )

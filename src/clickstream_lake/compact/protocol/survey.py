@@ -102,8 +102,8 @@ def one_per_source(landing: list[ObjectInfo]) -> list[ObjectInfo]:
 def replaced(lake: Lake, generation: Generation, landing: list[ObjectInfo]) -> list[str]:
     """Raw keys whose landing file holds different content from what was merged.
 
-    Only landing files written since the generation was begun can differ, so there are seldom any
-    to look at.
+    It is of another raw object, or by another recipe. Only landing files written since the
+    generation was begun can differ, so there are seldom any to look at.
     """
     begun = datetime.fromisoformat(generation.manifest.created_at) - _CLOCK_SKEW
     found = []
@@ -115,6 +115,9 @@ def replaced(lake: Lake, generation: Generation, landing: list[ObjectInfo]) -> l
         if head is None:
             continue
         figures = LandingMetadata.from_s3(head.metadata)
-        if figures is None or figures.raw_etag != merged.raw_etag:
+        if figures is None or (figures.raw_etag, figures.recipe) != (
+            merged.raw_etag,
+            merged.recipe,
+        ):
             found.append(merged.raw_key)
     return found

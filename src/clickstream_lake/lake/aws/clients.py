@@ -1,5 +1,6 @@
 """How both functions open the lake: AWS clients with a chosen retry policy, and what uses them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import boto3
@@ -8,6 +9,7 @@ from botocore.config import Config as ClientConfig
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalogs import find_catalog
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.lake import Lake
 
@@ -33,6 +35,17 @@ CLIENT_CONFIG: Final = ClientConfig(
 INBOX_CONFIG: Final = ClientConfig(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=5
 )
+
+
+def open_catalog(environ: Mapping[str, str]) -> Catalog:
+    """The catalog that the settings name.
+
+    Raises:
+        CatalogError: there is none, it is not what its key says, or something in it is wrong.
+        StorageError: S3 refused.
+    """
+    address = environ.get("LAKE_CATALOG", "").strip()
+    return find_catalog(address, lambda bucket: ObjectStore(s3_client(), bucket))
 
 
 def open_lake(config: Config, catalog: Catalog) -> Lake:

@@ -197,6 +197,10 @@ def _disparity(view: PartitionView, key: str, json: Shown, parquet: Shown) -> It
         if one != other:
             detail = f"{what} is {one} in JSON and {other} in Parquet"
             yield Breach(Kind.DISPARITY, view.partition, None, key, detail)
+    # Files from before there were recipes do not say theirs.
+    if json.recipe.is_known and parquet.recipe.is_known and json.recipe != parquet.recipe:
+        detail = f"JSON was made by {json.recipe.words}, Parquet by {parquet.recipe.words}"
+        yield Breach(Kind.DISPARITY, view.partition, None, key, detail)
 
 
 def _orphans(view: PartitionView) -> Iterator[Breach]:

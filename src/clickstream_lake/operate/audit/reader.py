@@ -214,6 +214,7 @@ def _shown(figures: LandingMetadata | MergedSource | None, file: str = "") -> Sh
         lines=figures.lines,
         blank=figures.blank,
         rejected=figures.rejected,
+        recipe=figures.recipe,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from clickstream_lake.lake.layout import Format
+from clickstream_lake.lake.recipe import UNKNOWN, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Shown:
     Attributes:
         file: the landing file or loose copy; empty where the source is merged.
         raw_etag: the content it was made from; this and the figures are None in a foreign file.
+        recipe: what it was made by.
     """
 
     file: str = ""
@@ -32,6 +34,7 @@ class Shown:
     lines: int | None = None
     blank: int | None = None
     rejected: int | None = None
+    recipe: Recipe = UNKNOWN
 
     @property
     def figures(self) -> tuple[int, int, int, int] | None:

@@ -47,7 +47,7 @@ def ndjson(rows: list[Row], catalog: Catalog) -> Input:
         + "\n"
         for r in rows
     )
-    return Input(lambda: io.BytesIO(text.encode()), schema_version=catalog.schema_version)
+    return Input(lambda: io.BytesIO(text.encode()), catalog=catalog.sha256)
 
 
 def dropped(files: list[list[Row]], catalog: Catalog, workdir: Path) -> list[list[int]]:
@@ -138,7 +138,7 @@ def test_merging_leaves_the_dropped_rows_out(deduping: Catalog, tmp_path: Path, 
     inputs = [make(rows, deduping) for rows in files]
     drops = find_duplicates(fmt, inputs, catalog=deduping, workdir=tmp_path)  # type: ignore[arg-type]  # a parametrised str
     result = merge(
-        [Input(i.source, i.schema_version, drop) for i, drop in zip(inputs, drops, strict=True)],
+        [Input(i.source, i.catalog, drop) for i, drop in zip(inputs, drops, strict=True)],
         tmp_path,
         catalog=deduping,
     )

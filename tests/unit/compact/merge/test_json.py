@@ -16,8 +16,9 @@ from clickstream_lake.lake.catalog import Catalog, load_catalog
 Newer = Callable[..., Catalog]
 
 
-def stored(body: bytes, drop: Bitmap | None = None, version: int | None = 1) -> Input:
-    return Input(lambda: io.BytesIO(body), schema_version=version, drop=drop)
+def stored(body: bytes, drop: Bitmap | None = None, catalog: str | None = None) -> Input:
+    written_by = load_catalog().sha256 if catalog is None else catalog
+    return Input(lambda: io.BytesIO(body), catalog=written_by, drop=drop)
 
 
 def merge(
@@ -112,9 +113,9 @@ def test_dropped_lines_are_counted_and_gone(
 
 
 def conform(
-    line: str, catalog: Catalog, tmp_path: Path, version: int | None = 1
+    line: str, catalog: Catalog, tmp_path: Path, written_by: str | None = None
 ) -> tuple[object, MergeCounters]:
-    result = merge(stored(line.encode() + b"\n", version=version), out=tmp_path, catalog=catalog)
+    result = merge(stored(line.encode() + b"\n", catalog=written_by), out=tmp_path, catalog=catalog)
     return json.loads(text_of(result)), result.counters
 
 
@@ -170,16 +171,20 @@ def test_a_field_that_would_now_be_taken_for_a_column_goes_into_extra(
 
 def test_an_old_line_that_fits_keeps_its_bytes(tmp_path: Path, newer: Newer) -> None:
     body = b'{ "event_id" : "x","fresh":1.50,"extra":{"Q" : 1}}\n'
-    result = merge(stored(body, version=None), out=tmp_path, catalog=newer(fresh="double"))
+    result = merge(stored(body, catalog=""), out=tmp_path, catalog=newer(fresh="double"))
     assert text_of(result) == body
 
 
 def test_lines_of_todays_schema_are_not_looked_at(tmp_path: Path, newer: Newer) -> None:
     body = b"not even JSON\n"
-    result = merge(stored(body, version=2), out=tmp_path, catalog=newer(fresh="double"))
+    result = merge(
+        stored(body, catalog=newer(fresh="double").sha256),
+        out=tmp_path,
+        catalog=newer(fresh="double"),
+    )
     assert text_of(result) == body
     with pytest.raises(ValueError, match="not a JSON object"):
-        merge(stored(body, version=1), out=tmp_path, catalog=newer(fresh="double"))
+        merge(stored(body), out=tmp_path, catalog=newer(fresh="double"))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -23,13 +23,13 @@ def landing(*sizes: int) -> list[ObjectInfo]:
     ]
 
 
-def surveyed(sizes: list[int], merged: list[int], *, version: int = 1) -> Survey:
-    files = tuple(MergedFile(f"merged-{at}", 1, size, version) for at, size in enumerate(merged))
+def surveyed(sizes: list[int], merged: list[int], *, catalog: str = "A") -> Survey:
+    files = tuple(MergedFile(f"merged-{at}", 1, size, catalog) for at, size in enumerate(merged))
     manifest = Manifest(
         format="json",
         partition=DAY.path,
         generation_id="g",
-        schema_version=version,
+        catalog=catalog,
         created_at=NOW.isoformat(),
         sources={"s": MergedSource("raw/s.gz", "e", len(files), "t", len(files), 0, 0)},
         files=files,
@@ -69,24 +69,24 @@ def test_a_partition_is_worth_it_when_enough_is_gained(
     worth: bool,
     reason: str,
 ) -> None:
-    decision = decide(surveyed(sizes, merged), SETTINGS, schema_version=1)
+    decision = decide(surveyed(sizes, merged), SETTINGS, catalog="A")
     assert (decision.worth, decision.reason) == (worth, reason)
 
 
 def test_force_compacts_what_there_is() -> None:
-    assert decide(surveyed([1], []), SETTINGS, schema_version=1, force=True).reason == "forced"
+    assert decide(surveyed([1], []), SETTINGS, catalog="A", force=True).reason == "forced"
 
 
 def test_force_does_not_compact_nothing() -> None:
-    assert not decide(surveyed([], [500]), SETTINGS, schema_version=1, force=True).worth
+    assert not decide(surveyed([], [500]), SETTINGS, catalog="A", force=True).worth
 
 
 def test_big_files_are_carried_unless_they_have_to_be_rewritten() -> None:
     found = surveyed([1, 1, 1, 1], [900])
-    kept = decide(found, SETTINGS, schema_version=1)
+    kept = decide(found, SETTINGS, catalog="A")
     assert [file.name for file in kept.plan.carried] == ["merged-0"]
-    assert decide(found, SETTINGS, schema_version=2).plan.carried == ()
-    assert decide(found, SETTINGS, schema_version=1, rewrite={"merged-0"}).plan.carried == ()
+    assert decide(found, SETTINGS, catalog="B").plan.carried == ()
+    assert decide(found, SETTINGS, catalog="A", rewrite={"merged-0"}).plan.carried == ()
 
 
 def test_recent_partitions_come_newest_first() -> None:

@@ -283,7 +283,7 @@ def test_the_data_files_go_before_the_manifest(
 
 def test_a_generation_of_a_newer_version_stays(lake: LakeUnderTest) -> None:
     key = lake.layout.manifest_key(JSON_DAY, "newer")
-    lake.store.put_bytes(key, b'{"version": 2, "segments": []}')
+    lake.store.put_bytes(key, b'{"version": 3, "segments": []}')
     assert "deploy the newer version" in clean(lake, after=2 * DAYS).kept[0]
     assert key in lake.keys(MANIFESTS)
 

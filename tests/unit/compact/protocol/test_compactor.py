@@ -14,7 +14,16 @@ from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.catalog import Catalog, load_catalog
 from clickstream_lake.lake.errors import ConservationError, LakeError, PartitionMovedError
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
-from tests.protocol.lake import DAY, EARLY, JSON_DAY, LATE, PARQUET_DAY, TABLES, LakeUnderTest
+from tests.protocol.lake import (
+    DAY,
+    EARLY,
+    JSON_DAY,
+    LATE,
+    PARQUET_DAY,
+    RECIPE,
+    TABLES,
+    LakeUnderTest,
+)
 
 SMALL = 1
 
@@ -55,7 +64,7 @@ def test_the_manifest_names_sources_and_files(lake: LakeUnderTest) -> None:
     entry = manifest.sources[source.source_id]
     assert (entry.raw_key, entry.raw_etag) == (source.key, raw.etag)
     assert (entry.rows, entry.processed_ts) == (2, EARLY)
-    assert [(file.rows, file.schema_version) for file in manifest.files] == [(4, 1)]
+    assert [(file.rows, file.catalog) for file in manifest.files] == [(4, RECIPE.catalog)]
 
 
 def test_a_partition_that_is_not_registered_is_skipped(lake: LakeUnderTest) -> None:
@@ -103,7 +112,7 @@ def test_merged_files_of_an_older_schema_are_rewritten_with_the_rest(
     land(lake, "a", "b")
     size = lake.operations().compactor.compact(JSON_DAY, force=True).bytes_after
     land(lake, "c")
-    catalog = replace(load_catalog(), schema_version=2)
+    catalog = replace(load_catalog(), content=b"another")
     compactor = lake.operations(catalog=catalog, target_file_bytes=size).compactor
     result = compactor.compact(JSON_DAY, force=True)
     assert (result.outcome, result.carried) == ("compacted", 0)
@@ -118,7 +127,7 @@ def test_what_the_merges_did_is_told(
     without = lake.operations(catalog=newer(gone=["event_id"])).compactor
     result = without.compact(PARQUET_DAY, force=True)
     assert (result.merged, result.lifted, result.returned) == (2, 0, 4)
-    again = lake.operations(catalog=replace(load_catalog(), schema_version=3)).compactor
+    again = lake.operations(catalog=replace(load_catalog(), content=b"another")).compactor
     result = again.compact(PARQUET_DAY, force=True)
     assert (result.merged, result.lifted, result.returned) == (1, 4, 0)
     assert len(lake.visible("parquet")) == 4

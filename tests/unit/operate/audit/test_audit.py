@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.errors import ManifestVersionError
 from clickstream_lake.lake.layout import Partition, Slot
@@ -30,7 +31,7 @@ def transform(lake: LakeUnderTest, *keys: str) -> None:
     processor = RawObjectProcessor(
         store=lake.store,
         publisher=lake.publisher,
-        catalog=load_catalog(),
+        catalogs=Catalogs(lake.store, lake.layout, load_catalog()),
         config=Config(bucket=BUCKET, database=DATABASE),
         now=lambda: datetime.now(UTC),
         scratch=lake.folder,
@@ -206,7 +207,7 @@ def test_a_partition_is_not_registered_at_an_older_generation_than_a_newer_versi
     lake: LakeUnderTest,
 ) -> None:
     slot = Slot("json", DAY)
-    lake.store.put_bytes(lake.layout.manifest_key(slot, "newer"), b'{"version": 2}')
+    lake.store.put_bytes(lake.layout.manifest_key(slot, "newer"), b'{"version": 3}')
     drop_partition(lake, "json")
     verdict = audit(lake)
     with pytest.raises(ManifestVersionError, match="deploy the newer version"):
