@@ -151,13 +151,24 @@ def content_of(
 
 
 def rows_of(key: str, content: bytes) -> list[tuple[str, str]]:
-    """Row id and processed_ts of each row of a data file."""
+    """Row id of each row of a data file, and what it was made by.
+
+    That is its `processed_ts` and which `mark_…` the catalog has left in it.
+    """
     if key.endswith(".parquet"):
-        table = pq.read_table(pa.BufferReader(content), columns=["event_id", "processed_ts"])
-        return [
-            (row["event_id"], row["processed_ts"].isoformat(timespec="milliseconds")[:23] + "Z")
-            for row in table.to_pylist()
-        ]
-    text = gzip.decompress(content) if key.endswith(".gz") else content
-    events = [json.loads(line) for line in text.splitlines()]
-    return [(event["event_id"], event["processed_ts"]) for event in events]
+        columns = ["event_id", "processed_ts", "extra"]
+        rows = pq.read_table(pa.BufferReader(content), columns=columns).to_pylist()
+        for row in rows:
+            row["processed_ts"] = row["processed_ts"].isoformat(timespec="milliseconds")[:23] + "Z"
+            row.update(json.loads(row["extra"] or "{}"))
+    else:
+        text = gzip.decompress(content) if key.endswith(".gz") else content
+        rows = [json.loads(line) for line in text.splitlines()]
+    return [
+        (row["event_id"], " ".join([row["processed_ts"], *sorted(filter(_is_mark, row))]))
+        for row in rows
+    ]
+
+
+def _is_mark(name: str) -> bool:
+    return name.startswith("mark_")

@@ -10,10 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from msgspec import structs
+
 from clickstream_lake.lake.aws.objects import ObjectInfo, ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog, PartitionState
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import Partition, Slot, uri
+from clickstream_lake.lake.recipe import UNKNOWN
 from tests.protocol.simulation.world import GRACE, Parts
 
 
@@ -154,6 +159,44 @@ class _NeverReplaced(ObjectStore):
         return self.read_once.get(key) or super().head(key)
 
 
+class _OwnForAll(Catalogs):
+    """Makes everything by the catalog of its own, whatever its first try had."""
+
+    def of(self, name: str) -> Catalog:
+        del name
+        return self.own
+
+
+class _KeepsNoCatalog(Catalogs):
+    def keep(self) -> None:
+        pass
+
+
+class _NoRecipes(ObjectStore):
+    """Sees landing files as if they did not say what they were made by."""
+
+    def head(self, key: str) -> ObjectInfo | None:
+        found = super().head(key)
+        return found and replace(
+            found,
+            metadata={k: v for k, v in found.metadata.items() if k not in {"catalog", "rules"}},
+        )
+
+
+class _MergesWithoutRecipes(Lake):
+    """Sees merged sources so."""
+
+    def at(self, slot: Slot, location: str | None) -> Generation | None:
+        found = super().at(slot, location)
+        if found is None:
+            return None
+        sources = {
+            name: structs.replace(source, recipe=UNKNOWN)
+            for name, source in found.manifest.sources.items()
+        }
+        return replace(found, manifest=structs.replace(found.manifest, sources=sources))
+
+
 @dataclass(frozen=True)
 class Mutation:
     """A protection that is missing: what one kind of process is given instead of the real parts.
@@ -193,6 +236,12 @@ MUTATIONS = {
     "last_attempt_wins": Mutation("writer", Parts(store=_Overwrites)),
     # Swap although a source was replaced, and acknowledged, while its old content was merged.
     "replaced_sources_swapped_in": Mutation("compactor", Parts(store=_NoHeads), replaces=True),
+    # Retry by the catalog that is deployed by now.
+    "retried_by_another_catalog": Mutation("writer", Parts(catalogs=_OwnForAll)),
+    # The same, where nothing tells that the first try had another.
+    "recipes_forgotten": Mutation("writer", Parts(store=_NoRecipes, lake=_MergesWithoutRecipes)),
+    # Have no copy of a catalog that is deployed no more.
+    "catalogs_not_kept": Mutation("writer", Parts(catalogs=_KeepsNoCatalog)),
     # Let a slow invocation replace newer content by the older that it read.
     "outdated_content_published": Mutation("writer", Parts(store=_NeverReplaced), replaces=True),
 }

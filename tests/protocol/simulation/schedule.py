@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.layout import FORMATS
 from tests.protocol.simulation.stepping import Actor, Fault
-from tests.protocol.simulation.world import GRACE, Findings, Parts, World
+from tests.protocol.simulation.world import CATALOGS, GRACE, Findings, Parts, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,8 @@ class Figures:
             f"{self.schedules} schedules, {self.calls} calls, {self.faults.total()} faults "
             f"({kinds}), {found.queries} queries, {found.rows_checked} rows checked in "
             f"{found.checks} states; lost {found.lost}, duplicated {found.duplicated}, "
-            f"invisible {found.invisible}, broken queries {found.broken_queries}"
+            f"invisible {found.invisible}, broken queries {found.broken_queries}, "
+            f"disparate {found.disparate}"
         )
 
 
@@ -158,6 +159,7 @@ class _Schedule:
             ),
             (4.0, self._start_something),
             (1.0, self._let_time_pass),
+            (0.5, lambda: self.world.deploy(self.random.choice(CATALOGS))),
         ]
         weights = [weight for weight, _ in choices]
         self.random.choices([choice for _, choice in choices], weights)[0]()
