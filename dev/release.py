@@ -19,7 +19,6 @@ from clickstream_lake import __version__
 PROJECT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = (
     *("transform.zip", "compact.zip", "layer-arm64.zip", "layer-x86_64.zip"),
-    "catalog.sha256",  # the module checks whether the zips have its catalog
     "layer.cdx.json",  # the bill: what is in both layers, by CycloneDX
 )
 # What `terraform apply` reads, laid out as in the repository: the module finds the catalog by path.

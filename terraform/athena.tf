@@ -3,14 +3,20 @@
 locals {
   athena_results_prefix = "athena-results/"
 
-  # Beside the catalogs: the sandbox saves the same.
+  # Beside the catalogs: the sandbox saves the same. Those of every catalog, and a catalog's own, which name
+  # its columns.
   queries_dir = "${path.module}/../src/clickstream_lake/catalogs/queries"
+  queries = merge([
+    for directory in [local.queries_dir, "${trimsuffix(local.catalog_file, ".json")}.queries"] : {
+      for file in fileset(directory, "*.sql") : trimsuffix(file, ".sql") => "${directory}/${file}"
+    }
+  ]...)
 
   saved_queries = merge([
     for key, stream in local.streams : {
-      for file in fileset(local.queries_dir, "*.sql") : "${key}-${trimsuffix(file, ".sql")}" => {
-        name = "${stream.name}: ${replace(trimsuffix(file, ".sql"), "_", " ")}"
-        sql = templatefile("${local.queries_dir}/${file}", {
+      for query, file in local.queries : "${key}-${query}" => {
+        name = "${stream.name}: ${replace(query, "_", " ")}"
+        sql = templatefile(file, {
           json    = stream.tables["json"].name
           parquet = stream.tables["parquet"].name
           rejects = stream.tables["rejects"].name

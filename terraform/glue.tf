@@ -79,13 +79,32 @@ resource "aws_glue_catalog_table" "lake" {
       }
     }
   }
+}
 
-  lifecycle {
-    precondition {
-      condition     = local.catalog_sum == local.packaged_catalog_sum
-      error_message = "The functions in ${local.packages_from} were packaged with another catalog than ${local.catalog_file}, so tables and files would have different columns. Run `make package` again, or let package_dir (or release) and catalog_file name what belongs together."
+# The file that the tables above are made from is the one that the functions read.
+resource "aws_s3_object" "catalog" {
+  bucket       = local.bucket.name
+  key          = "${local.artifacts_prefix}catalogs/${local.catalog_sum}.json"
+  source       = local.catalog_file
+  content_type = "application/json"
+
+  override_provider {
+    default_tags {
+      tags = {}
     }
   }
+
+  # The former one stays until the functions name the new one. Of each that a file was made by, they keep a
+  # copy below `manifests/`.
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [
+    aws_s3_bucket_policy.lake,
+    aws_s3_bucket_server_side_encryption_configuration.lake,
+    aws_s3_bucket_versioning.lake,
+  ]
 }
 
 # SQL engines read a table by its partitions' locations, and never this file. Whoever lists the table's

@@ -154,6 +154,12 @@ locals {
           resources = ["${local.bucket.arn}/${stream.manifests_prefix}*"]
         },
         {
+          # A retry needs the catalog that its first try had, whatever is deployed by then.
+          sid       = "KeepCatalogs"
+          actions   = ["s3:PutObject"]
+          resources = ["${local.bucket.arn}/${stream.manifests_prefix}catalogs/*"]
+        },
+        {
           # Without it S3 answers 403 instead of 404 for a key that is not there. No prefix condition: a
           # request for one object carries no prefix to compare.
           sid       = "SeeWhetherObjectsExist"
@@ -244,6 +250,12 @@ data "aws_iam_policy_document" "function" {
       actions   = statement.value.actions
       resources = statement.value.resources
     }
+  }
+
+  statement {
+    sid       = "ReadCatalog"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.bucket.arn}/${local.artifacts_prefix}catalogs/*"]
   }
 
   statement {

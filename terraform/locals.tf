@@ -18,6 +18,7 @@ locals {
 
   catalog_file   = coalesce(var.catalog_file, "${path.module}/../src/clickstream_lake/catalogs/clickstream.json")
   catalog        = jsondecode(file(local.catalog_file))
+  catalog_sum    = filesha256(local.catalog_file) # its name, and its version
   partition_keys = distinct(concat(local.catalog.partition_keys, var.hour_partition ? ["hour"] : []))
 
   # Firehose's name for each partition key's part of the arrival time.

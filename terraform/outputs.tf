@@ -80,6 +80,16 @@ output "lake_formation_revokes" {
   value       = local.lake_formation_revokes
 }
 
+locals {
+  # An event with all that producers send, and the column that tells kinds of events apart.
+  sample_values = { string = "text", bigint = 1, double = 1.5, boolean = true, timestamp = "2025-11-26T10:00:00Z", json = {} }
+  sample_event = {
+    for column in local.catalog.columns : column.name => local.sample_values[column.type]
+    if !contains(["processed_ts", "extra"], column.name)
+  }
+  kind = coalesce(concat([for term in local.catalog.cluster_by : term if !strcontains(term, "(")], ["processed_ts"])...)
+}
+
 output "commands" {
   description = "What to type next, per stream: send an event, query it, watch the functions, compact now, send dead letters back."
   value = {
@@ -87,12 +97,12 @@ output "commands" {
       send_event = join(" ", [
         "aws firehose put-record --region ${local.region} --delivery-stream-name ${stream.name}",
         "--cli-binary-format raw-in-base64-out",
-        "--record '{\"Data\":\"{\\\"event_id\\\":\\\"e1\\\",\\\"event_type\\\":\\\"click\\\",\\\"event_ts\\\":\\\"2025-11-26T10:00:00Z\\\",\\\"page_url\\\":\\\"/p\\\",\\\"user_id\\\":\\\"u1\\\"}\"}'",
+        "--record '${jsonencode({ Data = jsonencode(local.sample_event) })}'",
       ])
       query = join(" ", [
         "aws athena start-query-execution --region ${local.region} --work-group ${aws_athena_workgroup.lake.name}",
         "--query-execution-context Database=${local.database}",
-        "--query-string 'SELECT event_type, COUNT(*) FROM ${stream.tables["parquet"].name} GROUP BY event_type'",
+        "--query-string 'SELECT ${local.kind}, COUNT(*) FROM ${stream.tables["parquet"].name} GROUP BY ${local.kind}'",
       ])
       follow_transform = "aws logs tail ${aws_cloudwatch_log_group.function["${key}-transform"].name} --region ${local.region} --follow"
       compact_now      = "aws lambda invoke --region ${local.region} --function-name ${aws_lambda_function.function["${key}-compact"].function_name} --cli-binary-format raw-in-base64-out --payload '{\"action\":\"plan\"}' /dev/stdout"

@@ -34,10 +34,6 @@ locals {
     ])}="
   }
 
-  # The catalog that the functions have must be the one that the tables are made from.
-  catalog_sum          = var.release == null ? filesha256(local.catalog_file) : sha256("${filesha256(local.catalog_file)}\n")
-  packaged_catalog_sum = var.release == null ? trimspace(file("${local.package_dir}/catalog.sha256")) : local.release_sums["catalog.sha256"]
-
   code_in_bucket = var.code_signing_enabled || var.release != null
   copied_keys    = { for package, copy in aws_s3_object_copy.package : package => copy.key }
 }

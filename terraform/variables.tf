@@ -99,7 +99,7 @@ variable "create_database" {
 }
 
 variable "catalog_file" {
-  description = "Path of the catalog that says columns, types and table formats. By default the one that the functions are packaged with; a plan fails while it is another than theirs."
+  description = "Path of the catalog that says columns, types, personal data and table formats: tables are made from it, and it is uploaded for the functions to read. Check it first with `clickstream catalog check`. By default the one that is packaged."
   type        = string
   default     = null
 
@@ -114,16 +114,16 @@ variable "catalog_file" {
 }
 
 variable "package_dir" {
-  description = "Directory that `make package` or `clickstream package` filled: transform.zip, compact.zip, layer-<architecture>.zip and catalog.sha256. By default `dist` beside this directory."
+  description = "Directory that `make package` or `clickstream package` filled: transform.zip, compact.zip and layer-<architecture>.zip. By default `dist` beside this directory."
   type        = string
   default     = null
 
   validation {
     condition = var.release != null || alltrue([
-      for file in ["transform.zip", "compact.zip", "layer-${var.architecture}.zip", "catalog.sha256"] :
+      for file in ["transform.zip", "compact.zip", "layer-${var.architecture}.zip"] :
       fileexists("${coalesce(var.package_dir, "${path.module}/../dist")}/${file}")
     ])
-    error_message = "package_dir lacks transform.zip, compact.zip, layer-${var.architecture}.zip or catalog.sha256. Run `make package` in a checkout of this module's version; where the module comes from elsewhere, fill a directory by `clickstream package` and name it, or name a `release`."
+    error_message = "package_dir lacks transform.zip, compact.zip or layer-${var.architecture}.zip. Run `make package` in a checkout of this module's version; where the module comes from elsewhere, fill a directory by `clickstream package` and name it, or name a `release`."
   }
 
   validation {
@@ -144,10 +144,10 @@ variable "release" {
 
   validation {
     condition = var.release == null || alltrue([
-      for name in ["transform.zip", "compact.zip", "layer-${var.architecture}.zip", "catalog.sha256"] :
+      for name in ["transform.zip", "compact.zip", "layer-${var.architecture}.zip"] :
       can(regex("(?m)^[0-9a-f]{64} [ *]${replace(name, ".", "\\.")}$", var.release.checksums))
     ])
-    error_message = "release.checksums must be the text of the release's SHA256SUMS, with transform.zip, compact.zip, layer-${var.architecture}.zip and catalog.sha256."
+    error_message = "release.checksums must be the text of the release's SHA256SUMS, with transform.zip, compact.zip and layer-${var.architecture}.zip."
   }
 }
 

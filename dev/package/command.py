@@ -8,7 +8,6 @@ it is built from.
 """
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -51,7 +50,6 @@ _ERRORS: Final = (
 # By Lambda's names.
 _MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
 _PACKAGE: Final = "clickstream_lake"
-_CATALOG: Final = f"{_PACKAGE}/catalogs/clickstream.json"
 
 
 def function_files(name: str) -> dict[str, bytes]:
@@ -106,9 +104,6 @@ def build(out: Path, architectures: Sequence[str], say: Callable[[str], None]) -
         compiled = kernel_files() if name == "transform" else {}
         files = with_bytecode(function_files(name), interpreter, "/var/task")
         write_zip(functions[name], files | compiled)
-        # Terraform makes the tables, and refuses if its catalog differs from this.
-        digest = hashlib.sha256(files[_CATALOG]).hexdigest()
-        (out / "catalog.sha256").write_text(f"{digest}\n")
         say(_sizes(functions[name]))
     for architecture in architectures:
         layer = out / f"layer-{architecture}.zip"

@@ -522,7 +522,7 @@ run "a_release_in_s3" {
     package_dir = null
     release = {
       location  = "releases/clickstream/v1"
-      checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip", "catalog.sha256"] : "${filesha256("tests/packages/${name}")}  ${name}\n"])
+      checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip"] : "${filesha256("tests/packages/${name}")}  ${name}\n"])
     }
   }
 
@@ -549,7 +549,7 @@ run "a_release_that_is_not_what_it_says" {
     package_dir = null
     release = {
       location  = "releases/clickstream/v1"
-      checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip", "catalog.sha256"] : "${filesha256("tests/packages/${name}")}  ${name}\n"])
+      checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip"] : "${filesha256("tests/packages/${name}")}  ${name}\n"])
     }
   }
 

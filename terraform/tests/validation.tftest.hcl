@@ -1033,7 +1033,7 @@ run "refuses_release_location" {
 
   variables {
     package_dir = null
-    release     = { location = "s3://releases/v1/", checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip", "catalog.sha256"] : "${sha256(name)}  ${name}\n"]) }
+    release     = { location = "s3://releases/v1/", checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip"] : "${sha256(name)}  ${name}\n"]) }
   }
 
   expect_failures = [var.release]
@@ -1054,7 +1054,7 @@ run "refuses_a_release_and_a_directory" {
   command = plan
 
   variables {
-    release = { location = "releases/v1", checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip", "catalog.sha256"] : "${sha256(name)}  ${name}\n"]) }
+    release = { location = "releases/v1", checksums = join("", [for name in ["transform.zip", "compact.zip", "layer-arm64.zip"] : "${sha256(name)}  ${name}\n"]) }
   }
 
   expect_failures = [var.package_dir]

@@ -5,7 +5,6 @@ be touched. A change that suddenly needs more files says that something has got 
 """
 
 import gzip
-import hashlib
 import json
 import os
 import shutil
@@ -114,8 +113,6 @@ class Copy:
         """Plan with the mocked provider, and assert something of the plan."""
         directory = self.path / "terraform"
         packages = terraform._placeholder_packages(directory)
-        digest = hashlib.sha256((self.path / CATALOG).read_bytes()).hexdigest()
-        (packages / "catalog.sha256").write_text(digest)
         test = directory / "tests" / "change.tftest.hcl"
         test.write_text(PLAN.format(packages=packages, condition=condition))
         terraform._init(directory)

@@ -34,9 +34,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(TERRAFORM, copy / "terraform", ignore=ignore)
     catalogs = "src/clickstream_lake/catalogs"
     shutil.copytree(PROJECT / catalogs, copy / catalogs)
-    catalog = f"{catalogs}/clickstream.json"
-    packages = terraform._placeholder_packages(copy / "terraform" / "tests")
-    (packages / "another_catalog.json").write_text((copy / catalog).read_text() + "\n")
+    terraform._placeholder_packages(copy / "terraform" / "tests")
     return copy
 
 

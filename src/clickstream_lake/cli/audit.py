@@ -52,6 +52,7 @@ def audit(
         typer.Option("--repair", help="Queue gaps once more, heal pointers; says what it did."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
+    catalog: connection.Catalog = None,
     stream: connection.Stream = connection.STREAM,
     profile: connection.Profile = None,
     region: connection.Region = None,
@@ -62,13 +63,12 @@ def audit(
     Exits with status 1 on any breach, even on one that --repair has repaired: audit again.
     """
     from clickstream_lake.lake.aws.clients import open_lake
-    from clickstream_lake.lake.catalog import load_catalog
     from clickstream_lake.operate.audit import AuditReader, judge
 
     connection.connect(profile, region)
-    config, catalog = connection.lake_config(stream), load_catalog()
-    lake = open_lake(config, catalog)
-    reader = AuditReader(lake, catalog, deep=deep)
+    config, found = connection.deployed(stream, catalog)
+    lake = open_lake(config, found)
+    reader = AuditReader(lake, found, deep=deep)
     chosen = choice.partitions_of(partition) or reader.partitions(since=choice.day_of(since))
     verdicts = []
     with progress(quiet=as_json) as bars:

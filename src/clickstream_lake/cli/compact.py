@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from clickstream_lake.compact.operations import Operations, PlannedPartition
+    from clickstream_lake.lake.catalog import Catalog
     from clickstream_lake.lake.config import Config
     from clickstream_lake.lake.layout import Format
 
@@ -59,6 +60,7 @@ def compact(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object with plan and result instead.")
     ] = False,
+    catalog: connection.Catalog = None,
     stream: connection.Stream = connection.STREAM,
     profile: connection.Profile = None,
     region: connection.Region = None,
@@ -69,8 +71,8 @@ def compact(
     keeps two compactors off one partition, however they were started.
     """
     connection.connect(profile, region)
-    config = connection.lake_config(stream)
-    operations = _operations(config)
+    config, found = connection.deployed(stream, catalog)
+    operations = _operations(config, found)
     partitions = choice.partitions_of(partition)
     formats = _formats(fmt)
     plan = operations.plan(partitions=partitions, formats=formats, force=force, dry_run=True)
@@ -119,15 +121,13 @@ class _Visible:
         return cls(len(found), sum(info.size for info in found))
 
 
-def _operations(config: "Config") -> "Operations":
+def _operations(config: "Config", catalog: "Catalog") -> "Operations":
     from clickstream_lake.compact.queue import CompactQueue
     from clickstream_lake.compact.wiring import wire
     from clickstream_lake.lake.aws.clients import open_lake, sqs_client
-    from clickstream_lake.lake.catalog import load_catalog
 
     if not config.compact.queue_url:
         raise CliError("the lake's compact function has no LAKE_COMPACT_QUEUE_URL")
-    catalog = load_catalog()
     queue = CompactQueue(sqs_client(), config.compact.queue_url)
     return wire(config, catalog, open_lake(config, catalog), queue=queue)
 

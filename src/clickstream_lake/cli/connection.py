@@ -1,6 +1,9 @@
 """Reach AWS or the sandbox: by AWS's own environment variables and configuration files."""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -9,6 +12,7 @@ import typer
 from clickstream_lake.cli.errors import CliError
 
 if TYPE_CHECKING:
+    from clickstream_lake.lake.catalog import Catalog as Catalog_
     from clickstream_lake.lake.config import Config
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -21,6 +25,20 @@ Stream = Annotated[
     str, typer.Option(help="The lake's Firehose stream; its functions are named after it.")
 ]
 Database = Annotated[str, typer.Option(help="Glue database of the tables.")]
+Catalog = Annotated[
+    str | None,
+    typer.Option(
+        "--catalog",
+        metavar="FILE",
+        help="The lake's catalog: a file, or s3://bucket/key with its SHA-256 in the key.",
+    ),
+]
+CatalogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--catalog", metavar="FILE", help="The lake's catalog; by default the packaged one."
+    ),
+]
 STREAM = "clickstream-events"
 DATABASE = "clickstream"
 
@@ -39,13 +57,30 @@ def on_sandbox() -> bool:
     return urlsplit(endpoint).hostname in _LOOPBACK
 
 
-def lake_config(stream: str) -> "Config":
-    """The settings of a deployed lake, as its own compact function has them.
+def catalog_at(given: str | None, environ: Mapping[str, str] = MappingProxyType({})) -> "Catalog_":
+    """The catalog that was given, or else the one that a lake's settings name.
+
+    Raises:
+        CatalogError: there is none, it is not what its key says, or something in it is wrong.
+    """
+    from clickstream_lake.lake.aws.clients import open_catalog
+
+    if given is None:
+        return open_catalog(environ)
+    if not given.startswith("s3://"):
+        given = str(Path(given).resolve())
+    return open_catalog({"LAKE_CATALOG": given})
+
+
+def deployed(stream: str, catalog: str | None = None) -> "tuple[Config, Catalog_]":
+    """The settings of a deployed lake, as its own compact function has them, and its catalog.
 
     Args:
         stream: name of the lake's Firehose stream, which its functions are named after.
+        catalog: another than the functions'.
 
     Raises:
+        CatalogError: there is none, it is not what its key says, or something in it is wrong.
         CliError: there is no such function.
     """
     import boto3
@@ -63,4 +98,6 @@ def lake_config(stream: str) -> "Config":
             f"there is no Lambda function {name}, so no lake with the stream {stream} in this "
             "account and region; name another stream with --stream"
         ) from None
-    return load_config(configuration["Environment"]["Variables"])
+    environ = configuration["Environment"]["Variables"]
+    found = catalog_at(catalog, environ)
+    return load_config(environ, found), found

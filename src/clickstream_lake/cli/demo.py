@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import sandbox_extra, warn_without_kernel
 from clickstream_lake.console import examples, print_json, stderr, stdout
 
@@ -17,6 +18,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     epilog=examples(
         "clickstream demo",
         "clickstream demo --events 1000000 --malformed 0.01",
+        "clickstream demo --catalog orders.json",
         "clickstream demo --terraform",
     )
 )
@@ -37,6 +39,7 @@ def demo(
     directory: Annotated[
         Path, typer.Option("--dir", help="Where the lake's files are kept afterwards.")
     ] = Path(".clickstream/demo"),
+    catalog: connection.CatalogFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
 ) -> None:
     """Run the whole pipeline on this machine, from producer to SQL.
@@ -49,6 +52,7 @@ def demo(
     with sandbox_extra():
         from clickstream_lake.demo.report import show
         from clickstream_lake.demo.run import DemoSettings, run
+        from clickstream_lake.lake.catalog import CATALOG_PATH
 
     warn_without_kernel()
     # Whole days, so that a seed gives the same counts on every day.
@@ -61,6 +65,7 @@ def demo(
             start=today - timedelta(days=1),
             terraform=terraform,
             directory=directory,
+            catalog=catalog or CATALOG_PATH,
         )
     )
     if as_json:

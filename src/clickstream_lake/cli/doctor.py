@@ -35,6 +35,7 @@ _STYLES = {"right": "green", "wrong": "red", "unknown": "yellow"}
 def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
+    catalog: connection.Catalog = None,
     stream: connection.Stream = connection.STREAM,
     profile: connection.Profile = None,
     region: connection.Region = None,
@@ -47,12 +48,11 @@ def doctor(
     import boto3
 
     from clickstream_lake.lake.aws.clients import open_lake
-    from clickstream_lake.lake.catalog import load_catalog
     from clickstream_lake.operate.doctor import Deployment, Status, examine, look
 
     connection.connect(profile, region)
-    config = connection.lake_config(stream)
-    tables = open_lake(config, load_catalog()).tables
+    config, found = connection.deployed(stream, catalog)
+    tables = open_lake(config, found).tables
     client: Any = boto3.client  # its type names each service
     findings = examine(look(client, Deployment(stream, config, tables)))
     wrong = sum(finding.status is Status.WRONG for finding in findings)

@@ -39,6 +39,7 @@ def files(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object with sizes and partitions instead.")
     ] = False,
+    catalog: connection.Catalog = None,
     database: connection.Database = connection.DATABASE,
     profile: connection.Profile = None,
     region: connection.Region = None,
@@ -52,7 +53,7 @@ def files(
 
     connection.connect(profile, region)
     taken = snapshot(
-        _table(fmt, table, rejects=rejects),
+        _table(fmt, table, catalog, rejects=rejects),
         database=database,
         partitions=choice.partitions_of(partition),
         since=choice.day_of(since),
@@ -71,12 +72,14 @@ def files(
     )
 
 
-def _table(fmt: Literal["parquet", "json"] | None, table: str | None, *, rejects: bool) -> str:
-    from clickstream_lake.lake.catalog import load_catalog
-
+def _table(
+    fmt: Literal["parquet", "json"] | None, table: str | None, catalog: str | None, *, rejects: bool
+) -> str:
     if sum((fmt is not None, table is not None, rejects)) > 1:
         raise UsageError("choose one of --format, --rejects and --table")
-    return table or load_catalog().tables["rejects" if rejects else fmt or "parquet"].name
+    if table is not None:
+        return table
+    return connection.catalog_at(catalog).tables["rejects" if rejects else fmt or "parquet"].name
 
 
 def _plain(taken: "Snapshot") -> dict[str, Any]:

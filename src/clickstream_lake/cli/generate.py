@@ -1,8 +1,9 @@
 """`clickstream generate`: seeded click events to a file or a Firehose stream."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from clickstream_lake.cli.errors import UsageError
 from clickstream_lake.console import examples, progress, size, stderr
 from clickstream_lake.generate import (
     FirehoseSink,
+    generate_by_columns,
     generate_events,
     pass_on,
     write_gzip,
@@ -35,6 +37,7 @@ _IN_FLIGHT = 4
     epilog=examples(
         "clickstream generate events.json --count 100000",
         "clickstream generate events.gz --start 2025-11-26 --days 7",
+        "clickstream generate orders.gz --catalog orders.json",
         "clickstream generate - --count 5 | jq .event_type",
         "clickstream generate --stream clickstream-events --malformed 0.01",
     )
@@ -69,17 +72,19 @@ def generate(
     undeclared: Annotated[
         bool, typer.Option("--undeclared", help="Add fields that the catalog does not declare.")
     ] = False,
+    catalog: connection.Catalog = None,
     profile: connection.Profile = None,
     region: connection.Region = None,
 ) -> None:
     """Generate realistic click events, to a file, a pipe or Firehose.
 
-    Visits that walk a funnel, a long tail of pages, nulls. The same options give the same bytes.
+    Visits that walk a funnel, a long tail of pages, nulls: what the packaged catalog declares. By
+    another catalog, a value for each of its columns. The same options give the same bytes.
     """
     if (path is None) == (stream is None):
         raise UsageError("give either a file to write or --stream")
     first = start or datetime.fromtimestamp(datetime.now(UTC).timestamp() - days * 86_400, UTC)
-    lines = generate_events(seed, count, first, days, malformed, undeclared=undeclared)
+    lines = _generator(catalog)(seed, count, first, days, malformed, undeclared=undeclared)
     # Bars and lines on one terminal would be a mess.
     with progress(quiet=path == _STANDARD and sys.stdout.isatty()) as bars:
         task = bars.add_task("events", total=count, note="")
@@ -97,6 +102,13 @@ def generate(
             connection.connect(profile, region)
             said = _to_stream(boto3.client("firehose"), str(stream), lines, advance)
     stderr.print(f"{count:,} events {said}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _generator(catalog: str | None) -> Callable[..., Iterator[bytes]]:
+    if catalog is None:
+        return generate_events
+    found = connection.catalog_at(catalog)
+    return partial(generate_by_columns, columns=found.sent, personal=sorted(found.pii_keys))
 
 
 def _to_file(path: Path, lines: Iterator[bytes], advance: "Progress") -> str:

@@ -45,7 +45,7 @@ def replay(
     from clickstream_lake.operate.replay import raw_objects
 
     connection.connect(profile, region)
-    config = connection.lake_config(stream)
+    config, _ = connection.deployed(stream)
     raw_prefix = config.layout.raw_prefix
     if not prefix.startswith(raw_prefix):
         raise CliError(f"--prefix must lie under {raw_prefix}, where this stream's raw objects are")

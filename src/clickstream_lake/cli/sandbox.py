@@ -42,6 +42,7 @@ def _sandbox() -> None:
         "clickstream sandbox up",
         "clickstream sandbox up --port 0 --json",
         "clickstream sandbox up --dir .clickstream/lake",
+        "clickstream sandbox up --catalog orders.json",
         "clickstream sandbox up --athena trino",
     )
 )
@@ -57,6 +58,7 @@ def up(
         Path | None,
         typer.Option("--dir", help="Keep the lake's files here from one run to the next."),
     ] = None,
+    catalog: connection.CatalogFile = None,
     buffer_mib: Annotated[
         int, typer.Option(min=1, max=128, help="Firehose delivers after this many MiB …")
     ] = 5,
@@ -78,6 +80,7 @@ def up(
     stderr.print("Starting the local AWS …", style="dim")
     with sandbox_extra():
         from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
+        from clickstream_lake.lake.catalog import CATALOG_PATH
         from clickstream_lake.sandbox.state import held, restore
 
     if athena == "trino":
@@ -86,7 +89,9 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    settings = LakeSettings(buffer_mib=buffer_mib, buffer_seconds=buffer_seconds)
+    settings = LakeSettings(
+        buffer_mib=buffer_mib, buffer_seconds=buffer_seconds, catalog=catalog or CATALOG_PATH
+    )
     with (
         held(directory) if directory else nullcontext(),
         lake_sandbox(

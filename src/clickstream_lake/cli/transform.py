@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from clickstream_lake.cli import connection
 from clickstream_lake.cli.errors import UsageError, complain, warn_without_kernel
 from clickstream_lake.console import (
     examples,
@@ -28,6 +29,7 @@ from clickstream_lake.console import (
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from clickstream_lake.lake.catalog import Catalog
     from clickstream_lake.lake.config import Config
     from clickstream_lake.lake.layout import Source
     from clickstream_lake.transform.core import Stats, TransformResult
@@ -48,6 +50,7 @@ _UNNAMED = {
     epilog=examples(
         "clickstream transform events.gz --out lake",
         "clickstream transform raw/year=2025/month=11/day=26/file.gz --json",
+        "clickstream transform events.gz --catalog orders.json",
         "clickstream generate - --count 1000 | clickstream transform - --out - | head -3",
     )
 )
@@ -67,6 +70,7 @@ def transform(
             allow_dash=True,
         ),
     ] = Path("lake"),
+    catalog: connection.Catalog = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object of statistics per file.")
     ] = False,
@@ -84,7 +88,7 @@ def transform(
     for missing in (file for file in files if file != _STANDARD and not file.exists()):
         raise UsageError(f"{missing}: there is no such file")
     warn_without_kernel()
-    config = _config()
+    config, found = _lake(catalog)
     sources = [_source(file, config) for file in files]
     done: list[tuple[Path, Stats]] = []
     failed = False
@@ -94,7 +98,7 @@ def transform(
         for file, source in zip(files, sources, strict=True):
             bars.update(task, note=file.name)
             try:
-                stats, written = _one(file, source, config, out)
+                stats, written = _one(file, source, config, found, out)
             except OSError as error:
                 if isinstance(error, BrokenPipeError):
                     raise
@@ -115,11 +119,12 @@ def transform(
     raise typer.Exit(1 if failed or lost else 0)
 
 
-def _config() -> "Config":
+def _lake(catalog: str | None) -> "tuple[Config, Catalog]":
     from clickstream_lake.lake.config import load_config
 
     given = {name: value for name, value in os.environ.items() if value.strip()}
-    return load_config(_UNNAMED | given)
+    found = connection.catalog_at(catalog, given)
+    return load_config(_UNNAMED | given, found), found
 
 
 def _source(file: Path, config: "Config") -> "Source":
@@ -147,17 +152,16 @@ def _source(file: Path, config: "Config") -> "Source":
 
 
 def _one(
-    file: Path, source: "Source", config: "Config", out: Path
+    file: Path, source: "Source", config: "Config", catalog: "Catalog", out: Path
 ) -> tuple["Stats", dict[str, str]]:
     from msgspec.structs import replace
 
-    from clickstream_lake.lake.catalog import load_catalog
     from clickstream_lake.transform.core import Job, transform_stream
     from clickstream_lake.transform.read.gunzip import gunzip_or_plain
 
     to_standard = out == _STANDARD
     output = replace(config.output, json_compression="none") if to_standard else config.output
-    job = Job(source, load_catalog(), config.limits, output, datetime.now(UTC))
+    job = Job(source, catalog, config.limits, output, datetime.now(UTC))
     if not to_standard:
         out.mkdir(parents=True, exist_ok=True)
     opened = nullcontext(sys.stdin.buffer) if file == _STANDARD else file.open("rb")

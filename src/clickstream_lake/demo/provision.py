@@ -37,18 +37,24 @@ FUNCTIONS: Final = {
 
 # The values of terraform/, which is their home; a test compares these with it.
 RESULTS_PREFIX: Final = "athena-results/"
+CATALOGS_PREFIX: Final = "artifacts/catalogs/"
 GUARD_NAME: Final = "READ-BY-GLUE-PARTITIONS"
 FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
 
 TABLES: Final[tuple[TableFormatName, ...]] = ("json", "parquet", "rejects")
 QUERIES: Final = CATALOG_PATH.parent / "queries"
-"""The saved queries, which Terraform reads, too."""
+"""The saved queries of every catalog, which Terraform reads, too."""
 ALARMS: Final = Path(__file__).parent / "alarms.json"
 """Terraform's alarms at its defaults, as `python -m dev.alarms` has written them."""
 
 _PASSED_ON = ("CLICKSTREAM_KERNEL",)
 _VISIBILITY_TIMES = 6  # AWS's advice: the queue's timeout over the function's
 _SLACK_SECONDS = 10  # the compact queue has no batch window, and a retry should not take long
+
+
+def queries_of(catalog: Path) -> Path:
+    """The directory of a catalog's own saved queries, which name its columns; maybe none."""
+    return catalog.with_suffix(".queries")
 
 
 def entry_point(function: Function) -> str | None:
@@ -71,6 +77,7 @@ class LakeSettings:
         timeout: seconds that an invocation may take.
         visibility_timeout: seconds until an unfinished message comes back; six timeouts if None.
         max_receives: how often a message is tried before it is a dead letter.
+        catalog: the file that says the columns.
         environment: further variables of both functions, such as `LAKE_JSON_COMPRESSION`.
     """
 
@@ -89,10 +96,11 @@ class LakeSettings:
     transform_handler: str = HANDLER
     compact_handler: str = HANDLER
     environment: tuple[tuple[str, str], ...] = ()
+    catalog: Path = CATALOG_PATH
 
 
 def by_catalog(settings: LakeSettings | None = None) -> Provision:
-    """A `Provision` that creates one lake from `catalog.json`."""
+    """A `Provision` that creates one lake from its catalog."""
     return lambda clients: _Provisioner(clients, settings or LakeSettings()).run()
 
 
@@ -104,7 +112,7 @@ class _Provisioner:
     def __init__(self, clients: "Clients", settings: LakeSettings) -> None:
         self._clients = clients
         self._settings = settings
-        self._catalog = load_catalog()
+        self._catalog = load_catalog(settings.catalog)
         self._layout = Layout(
             partition_keys=settings.partition_keys or self._catalog.partition_keys
         )
@@ -115,6 +123,9 @@ class _Provisioner:
     def run(self) -> Resources:
         settings = self._settings
         self._clients.s3.create_bucket(Bucket=self._bucket)
+        self._clients.s3.put_object(
+            Bucket=self._bucket, Key=self._catalog_key(), Body=self._catalog.content
+        )
         self._create_tables()
         role = self._create_role()
         visibility = settings.visibility_timeout or _VISIBILITY_TIMES * settings.timeout
@@ -160,10 +171,14 @@ class _Provisioner:
             compact_queue_url=compact_url,
         )
 
+    def _catalog_key(self) -> str:
+        return f"{CATALOGS_PREFIX}{self._catalog.sha256}.json"
+
     def _environment(self) -> dict[str, str]:
         settings = {
             "LAKE_BUCKET": self._bucket,
             "LAKE_DATABASE": self._database,
+            "LAKE_CATALOG": f"s3://{self._bucket}/{self._catalog_key()}",
             "LAKE_PARTITION_KEYS": ",".join(self._layout.partition_keys),
             "POWERTOOLS_METRICS_NAMESPACE": "Clickstream",
         }
@@ -332,7 +347,8 @@ class _Provisioner:
 
     def _save_queries(self) -> None:
         tables: dict[str, str] = {fmt: self._catalog.tables[fmt].name for fmt in TABLES}
-        for file in sorted(QUERIES.glob("*.sql")):
+        own = queries_of(self._settings.catalog)
+        for file in sorted([*QUERIES.glob("*.sql"), *own.glob("*.sql")]):
             sql = Template(file.read_text(encoding="utf-8")).safe_substitute(tables)
             self._clients.athena.create_named_query(
                 Name=f"{self._stream}: {file.stem.replace('_', ' ')}",

@@ -33,7 +33,8 @@ class Report:
     """The account of one demo.
 
     Attributes:
-        counts: table -> event type -> rows, from SQL.
+        kind: the column that tells kinds of events apart.
+        counts: table -> kind of event -> rows, from SQL.
         rejected: reason -> rows, from SQL.
         small: table -> scan before compaction; `compacted` after it.
         alarms: name -> state, as CloudWatch judges them after the run.
@@ -42,6 +43,7 @@ class Report:
     sent: int
     resent: int
     raw_objects: int
+    kind: str
     counts: dict[str, Counts]
     rejected: Counts
     small: dict[str, Scan]
@@ -93,8 +95,8 @@ def show(report: Report, console: Console) -> None:
 
 
 def _counts_table(report: Report) -> Table:
-    table = new_table("Events by type, by SQL")
-    table.add_column("event_type")
+    table = new_table("Events by kind, by SQL")
+    table.add_column(report.kind)
     for name in report.counts:
         table.add_column(f"{name} table", justify="right")
     kinds = sorted(

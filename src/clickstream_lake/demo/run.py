@@ -3,15 +3,16 @@
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clickstream_lake.console import progress
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
 from clickstream_lake.demo.report import Counts, Report, Scan
 from clickstream_lake.demo.terraform import by_terraform
-from clickstream_lake.generate import FirehoseSink, generate_events
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.generate import FirehoseSink, generate_by_columns, generate_events
+from clickstream_lake.lake.catalog import CATALOG_PATH, load_catalog
 from clickstream_lake.lake.layout import is_hidden
 from clickstream_lake.operate import query as athena_query
 from clickstream_lake.sandbox.errors import SandboxError
@@ -19,6 +20,8 @@ from clickstream_lake.sandbox.sandbox import Sandbox
 from clickstream_lake.sandbox.state import forget, held, save
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.progress import Progress, TaskID
 
     from clickstream_lake.sandbox.resources import Provision
@@ -26,10 +29,6 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.2
 _TIMEOUT_SECONDS = 600
 
-_TABLES = {"JSON": "clickstream_events", "Parquet": "clickstream_events_parquet"}
-_REJECTS = "clickstream_rejects"
-_TYPE = next(term.column for term in load_catalog().cluster_by if term.unit is None)
-_ONE_COLUMN = f"SELECT {_TYPE}, COUNT(*) FROM {{table}} GROUP BY {_TYPE}"  # noqa: S608 - the catalog's own names
 _EVERYTHING = "SELECT * FROM {table}"
 # Small enough that there are small files to compact, and large enough not to wait for them.
 _RAW_OBJECTS = 30
@@ -47,6 +46,7 @@ class DemoSettings:
     start: datetime
     terraform: bool
     directory: Path
+    catalog: Path = CATALOG_PATH
 
 
 def run(settings: DemoSettings) -> Report:
@@ -77,14 +77,15 @@ def _provision(settings: DemoSettings, bars: "Progress", task: "TaskID") -> "Pro
     wanted = settings.events * _EVENT_BYTES // _RAW_OBJECTS // 1024**2
     buffer_mib = max(least, min(wanted, most))
     if not settings.terraform:
-        return by_catalog(LakeSettings(buffer_mib=buffer_mib))
+        return by_catalog(LakeSettings(buffer_mib=buffer_mib, catalog=settings.catalog))
 
     def ready(address: str) -> None:
         bars.update(task, note=address)
 
-    return by_terraform(
-        settings.directory / "terraform", {"firehose_buffer_mb": buffer_mib}, progress=ready
-    )
+    variables: dict[str, Any] = {"firehose_buffer_mb": buffer_mib}
+    if settings.catalog != CATALOG_PATH:
+        variables["catalog_file"] = str(settings.catalog.resolve())
+    return by_terraform(settings.directory / "terraform", variables, progress=ready)
 
 
 class _Demo:
@@ -92,6 +93,13 @@ class _Demo:
         self._sandbox = sandbox
         self._settings = settings
         self._bars = bars
+        self._catalog = load_catalog(settings.catalog)
+        self._tables = {
+            "JSON": self._catalog.tables["json"].name,
+            "Parquet": self._catalog.tables["parquet"].name,
+        }
+        self._kind = self._catalog.kind
+        self._one_column = f"SELECT {self._kind}, COUNT(*) FROM {{table}} GROUP BY {self._kind}"  # noqa: S608 - the catalog's own names
 
     def run(self) -> Report:
         began = time.monotonic()
@@ -107,12 +115,13 @@ class _Demo:
             sent=self._settings.events,
             resent=resent,
             raw_objects=self._sandbox.firehose.stats.objects,
+            kind=self._kind,
             counts=counts,
             rejected=rejected,
             small=small,
             compacted=compacted,
             directory=self._settings.directory,
-            one_column_sql=_ONE_COLUMN.format(table="…"),
+            one_column_sql=self._one_column.format(table="…"),
             send_seconds=sent - began,
             pipeline_seconds=queryable - sent,
             alarms=dict(self._sandbox.alarms()),
@@ -123,7 +132,14 @@ class _Demo:
         settings = self._settings
         task = self._bars.add_task("events to Firehose", total=settings.events, note="")
         sink = FirehoseSink(self._sandbox.clients.firehose, self._sandbox.stream, in_flight=2)
-        lines = generate_events(
+        generate: Callable[..., Iterator[bytes]] = generate_events
+        if settings.catalog != CATALOG_PATH:
+            generate = partial(
+                generate_by_columns,
+                columns=self._catalog.sent,
+                personal=sorted(self._catalog.pii_keys),
+            )
+        lines = generate(
             settings.seed, settings.events, settings.start, malformed=settings.malformed
         )
         # The stream itself ends each record with a newline.
@@ -166,14 +182,14 @@ class _Demo:
 
     def _scans(self, description: str) -> dict[str, Scan]:
         """What queries see of each table, and what two of them would scan."""
-        task = self._bars.add_task(description, total=len(_TABLES), note="")
+        task = self._bars.add_task(description, total=len(self._tables), note="")
         scans: dict[str, Scan] = {}
-        for name, table in _TABLES.items():
+        for name, table in self._tables.items():
             files, stored = self._visible(table)
             scans[name] = Scan(
                 files=files,
                 bytes=stored,
-                one_column=self._estimate(_ONE_COLUMN.format(table=table)),
+                one_column=self._estimate(self._one_column.format(table=table)),
                 everything=self._estimate(_EVERYTHING.format(table=table)),
             )
             self._bars.advance(task)
@@ -199,13 +215,13 @@ class _Demo:
         return self._sandbox.engine.estimate(sql, self._sandbox.database).bytes_scanned
 
     def _query(self) -> tuple[dict[str, Counts], Counts]:
-        """Count by event type in both tables, and rejects by reason, through the Athena API."""
-        task = self._bars.add_task("queries by Athena's API", total=len(_TABLES) + 1, note="")
+        """Count both tables by the kind of event, and rejects by reason, through the Athena API."""
+        task = self._bars.add_task("queries by Athena's API", total=len(self._tables) + 1, note="")
         counts: dict[str, Counts] = {}
-        for name, table in _TABLES.items():
-            counts[name] = self._count(table, _TYPE)
+        for name, table in self._tables.items():
+            counts[name] = self._count(table, self._kind)
             self._bars.advance(task)
-        rejected = self._count(_REJECTS, "reason", "SUM(texts)")
+        rejected = self._count(self._catalog.tables["rejects"].name, "reason", "SUM(texts)")
         self._bars.advance(task)
         return counts, rejected
 

@@ -4,7 +4,6 @@ Nothing in the tree is written: the configuration is copied into a working direc
 provider block that points at the stand-in. State, lock file and plugins live there too.
 """
 
-import hashlib
 import json
 import os
 import platform
@@ -310,16 +309,13 @@ def _write_provider(
     file.write_text(json.dumps({"provider": {"aws": blocks}}, indent=2))
 
 
-def _placeholder_packages(workdir: Path, catalog: Path | None = None) -> Path:
+def _placeholder_packages(workdir: Path) -> Path:
     # Terraform reads the path from its own directory, wherever the command was started.
     directory = workdir.resolve() / "packages"
     directory.mkdir(parents=True, exist_ok=True)
     for name in _ZIPS:
         with zipfile.ZipFile(directory / name, "w") as archive:
             archive.writestr("README", "The stand-in runs the functions from the project's tree.\n")
-    content = (catalog or checkout() / _CATALOG).read_bytes()
-    # As packaging writes it: a release's checksums are of this file.
-    (directory / "catalog.sha256").write_text(f"{hashlib.sha256(content).hexdigest()}\n")
     return directory
 
 

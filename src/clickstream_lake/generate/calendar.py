@@ -34,6 +34,10 @@ class Calendar:
             within = _busy_time(within / _DAY_MS)
         return min(max(day * _DAY_MS + within, self._first), self.last)
 
+    def moment(self, instant: int) -> datetime:
+        """The instant as a datetime, UTC."""
+        return self._midnight + timedelta(milliseconds=instant)
+
     def text(self, instant: int) -> str:
         """ISO-8601 with milliseconds and `Z`."""
         day, within = divmod(instant, _DAY_MS)

@@ -115,12 +115,21 @@ def generate_events(
     Raises:
         ValueError: for a share outside 0 to 1, a negative count or a span that is not positive.
     """
+    check_arguments(count, days, malformed)
+    # The checks above run at the call; in a generator they would run at the first line.
+    return _generate(random.Random(seed), count, Calendar(start, days), malformed, undeclared)  # noqa: S311 - test data
+
+
+def check_arguments(count: int, days: float, malformed: float) -> None:
+    """Refuse what no events can be made by.
+
+    Raises:
+        ValueError: for a share outside 0 to 1, a negative count or a span that is not positive.
+    """
     if not 0 <= malformed <= 1:
         raise ValueError(f"malformed is a share between 0 and 1, not {malformed}")
     if count < 0 or days <= 0:
         raise ValueError(f"count must not be negative and days must be positive: {count}, {days}")
-    # The checks above run at the call; in a generator they would run at the first line.
-    return _generate(random.Random(seed), count, Calendar(start, days), malformed, undeclared)  # noqa: S311 - test data
 
 
 def _generate(

@@ -178,6 +178,17 @@ class Catalog:
         return sha256(self.content).hexdigest()
 
     @property
+    def sent(self) -> list[Column]:
+        """The columns whose values come from producers."""
+        return [column for column in self.columns if column.name not in {PROCESSED_TS, EXTRA}]
+
+    @property
+    def kind(self) -> str:
+        """The column that tells kinds of events apart: the first one that rows cluster by whole."""
+        whole = (term.column for term in self.cluster_by if term.unit is None)
+        return next(whole, self.event_time)
+
+    @property
     def event_time(self) -> str:
         """The time that orders events: the first timestamp column that rows cluster by."""
         times = {column.name for column in self.columns if column.type == "timestamp"}
@@ -265,13 +276,17 @@ class Catalog:
 CATALOG_PATH: Final = Path(__file__).parents[1] / "catalogs" / "clickstream.json"
 
 
-@cache
 def load_catalog(path: Path = CATALOG_PATH) -> Catalog:
-    """Read and check a catalog; the packaged one by default.
+    """Read and check a catalog, once; the packaged one by default.
 
     Raises:
         CatalogError: says what is wrong with which line, and what to do.
     """
+    return _load(path)
+
+
+@cache
+def _load(path: Path) -> Catalog:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -391,11 +406,11 @@ _PARTS: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
 def _column_list(document: Mapping[str, Any], name: str, problems: Problems) -> tuple[Column, ...]:
     known = frozenset(each.name for each in fields(Column))
     columns: dict[str, Column] = {}
-    entries: Any = ()
+    entries: list[Any] = []
     with problems.at():
-        entries = document[name]
-        if not isinstance(entries, list):
+        if not isinstance(document[name], list):
             raise CatalogError(f"{name} is a list of columns: [{{ … }}, …]", name)
+        entries = document[name]
     for number, entry in enumerate(entries):
         with problems.at(name, number):
             if not isinstance(entry, Mapping):

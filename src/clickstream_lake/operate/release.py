@@ -30,7 +30,6 @@ def packages(architectures: Sequence[str]) -> list[str]:
         "transform.zip",
         "compact.zip",
         *(f"layer-{architecture}.zip" for architecture in architectures),
-        "catalog.sha256",
     ]
 
 

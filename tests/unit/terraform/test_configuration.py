@@ -96,6 +96,7 @@ def block(file: str, resource: str) -> str:
             for file, resource in [
                 ("signing.tf", 'aws_s3_object" "unsigned'),
                 ("functions.tf", 'aws_s3_object" "layer'),
+                ("glue.tf", 'aws_s3_object" "catalog'),
                 ("packages.tf", 'aws_s3_object_copy" "package'),
             ]
         ),
@@ -109,6 +110,7 @@ def test_what_has_to_be_there_first_is(file: str, resource: str, first: str) -> 
     ("file", "resource"),
     [
         ("functions.tf", 'aws_lambda_layer_version" "dependencies'),
+        ("glue.tf", 'aws_s3_object" "catalog'),
         *(
             ("iam.tf", f'aws_iam_role{kind}" "{name}')
             for kind in ("", "_policy")
