@@ -8,6 +8,39 @@ variables {
   package_dir = "tests/packages"
 }
 
+run "another_catalog_is_an_apply" {
+  command = plan
+
+  variables {
+    catalog_file = "tests/packages/orders.json"
+  }
+
+  assert {
+    condition     = toset([for table in aws_glue_catalog_table.lake : table.name]) == toset(["orders", "orders_parquet", "orders_rejects"]) && [for column in one(aws_glue_catalog_table.lake["events-parquet"].storage_descriptor).columns : column.name] == [for column in jsondecode(file("tests/packages/orders.json")).columns : column.name]
+    error_message = "Tables must be made from the catalog that is named."
+  }
+
+  assert {
+    condition     = aws_s3_object.catalog.key == "artifacts/catalogs/${filesha256("tests/packages/orders.json")}.json" && aws_s3_object.catalog.source == "tests/packages/orders.json"
+    error_message = "The file must be uploaded under its hash."
+  }
+
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.function : function.environment[0].variables.LAKE_CATALOG == "s3://clickstream-123456789012-eu-central-1/artifacts/catalogs/${filesha256("tests/packages/orders.json")}.json"])
+    error_message = "The functions must read it from there."
+  }
+
+  assert {
+    condition     = toset(keys(aws_athena_named_query.saved)) == toset(["events-json_and_parquet_agree", "events-rejects_by_reason", "events-undeclared_fields"])
+    error_message = "Only queries that name no column of another catalog may be saved."
+  }
+
+  assert {
+    condition     = strcontains(output.commands["events"].query, "SELECT status, COUNT(*)") && strcontains(output.commands["events"].send_event, "\\\"order_no\\\":")
+    error_message = "What to type next must be of the catalog's columns."
+  }
+}
+
 run "streams_have_prefixes_and_tables_of_their_own" {
   command = plan
 

@@ -68,16 +68,6 @@ run "refuses_package_dir" {
   expect_failures = [var.package_dir]
 }
 
-run "refuses_a_catalog_that_the_functions_do_not_know" {
-  command = plan
-
-  variables {
-    catalog_file = "tests/packages/another_catalog.json"
-  }
-
-  expect_failures = [aws_glue_catalog_table.lake]
-}
-
 run "refuses_no_streams" {
   command = plan
 

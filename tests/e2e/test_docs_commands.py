@@ -72,6 +72,7 @@ except ValueError:
 """
 # Files that a page takes for given.
 FILES = {
+    "orders.json": (PROJECT / "tests/catalogs/orders.json").read_bytes(),
     "report.sql": b"SELECT event_type, COUNT(*) AS n FROM clickstream_events GROUP BY 1",
     "raw/year=2025/month=11/day=26/file.gz": gzip.compress(b'{"event_id":"e1"}\n'),
 }

@@ -34,7 +34,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(TERRAFORM, copy / "terraform", ignore=ignore)
     catalogs = "src/clickstream_lake/catalogs"
     shutil.copytree(PROJECT / catalogs, copy / catalogs)
-    terraform._placeholder_packages(copy / "terraform" / "tests")
+    packages = terraform._placeholder_packages(copy / "terraform" / "tests")
+    shutil.copy(PROJECT / "tests/catalogs/orders.json", packages)
     return copy
 
 

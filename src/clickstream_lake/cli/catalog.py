@@ -19,7 +19,9 @@ def _catalog() -> None:
 
 
 @app.command(
-    epilog=examples("clickstream catalog check orders.json", "clickstream catalog check *.json")
+    epilog=examples(
+        "clickstream catalog check orders.json", "clickstream catalog check orders.json --json"
+    )
 )
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Catalogs to check.")],
@@ -50,7 +52,12 @@ def check(
         raise CatalogError.of(problems)
 
 
-@app.command(epilog=examples("clickstream catalog schema > catalog.schema.json"))
+@app.command(
+    epilog=examples(
+        "clickstream catalog schema > catalog.schema.json",
+        "clickstream catalog schema | jq '.properties | keys'",
+    )
+)
 def schema() -> None:
     """Print the JSON Schema of catalogs, which editors complete and check by.
 

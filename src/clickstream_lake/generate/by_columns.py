@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -116,13 +116,14 @@ def _value(rng: random.Random, column: Field) -> Any:  # noqa: ANN401 - by the c
     if column.type == "string" and column.url:
         return f"https://shop.example/{column.name}/{rng.randrange(_PAGES)}"
     # Of words the first come up most.
-    return {
+    values: dict[str, Callable[[], Any]] = {
         "string": lambda: f"{column.name}-{int(_WORDS * rng.random() ** 2)}",
         "bigint": lambda: rng.randrange(100),
         "double": lambda: rng.randrange(100_00) / 100,
         "boolean": lambda: rng.random() < 1 / 2,
         "json": lambda: {"variant": rng.choice("ab"), "step": rng.randrange(9)},
-    }[column.type]()
+    }
+    return values[column.type]()
 
 
 def _time(form: str, instant: datetime) -> str | int | float:

@@ -8,14 +8,16 @@ import pytest
 from clickstream_lake.lake.errors import (
     LayoutError,
     ManifestError,
+    NewerRecipeError,
     RawReplacedError,
     StorageError,
     SupersededError,
 )
-from clickstream_lake.lake.layout import FORMATS, Format, Slot
+from clickstream_lake.lake.landing import LandingMetadata
+from clickstream_lake.lake.layout import FORMATS, Format, Slot, Source
 from clickstream_lake.lake.manifest import Manifest, Manifests, MergedFile, MergedSource
 from clickstream_lake.lake.publish import Presence, PublishOutcome
-from clickstream_lake.lake.recipe import Recipe
+from clickstream_lake.lake.recipe import UNKNOWN, Recipe
 from tests.protocol.fakes import FakeS3, client_error
 from tests.protocol.lake import (
     BUCKET,
@@ -371,3 +373,95 @@ def test_a_conflict_of_conditional_writes_is_tried_again(
     else:
         with pytest.raises(StorageError):
             memory_lake.publisher.publish("json", source, landing)
+
+
+OTHER = Recipe("another", rules=RECIPE.rules)
+NEWER_RULES = Recipe(RECIPE.catalog, rules=RECIPE.rules + 1)
+NEWER_LIST = Recipe(RECIPE.catalog, "20251127", RECIPE.rules)
+
+
+def landed_recipes(lake: LakeUnderTest, source: Source) -> list[Recipe]:
+    keys = [lake.layout.landing_key(fmt, source) for fmt in FORMATS]
+    heads = [lake.store.head(key) for key in keys]
+    figures = [head and LandingMetadata.from_s3(head.metadata) for head in heads]
+    return [each.recipe for each in figures if each]
+
+
+def publish_both(lake: LakeUnderTest, source: Source, recipe: Recipe, *rows: str) -> None:
+    for fmt in FORMATS:
+        lake.publish(fmt, source, rows or ("a", "b"), recipe=recipe)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("merged", [False, True])
+def test_an_attempt_by_another_catalog_is_superseded(
+    memory_lake: LakeUnderTest, fmt: Format, *, merged: bool
+) -> None:
+    lake = memory_lake
+    source = lake.put_raw("one")
+    if merged:
+        point(lake, fmt, build_generation(lake, fmt, "g1", {"one": ["a", "b"]}, recipe=OTHER))
+    else:
+        lake.publish(fmt, source, recipe=OTHER)
+    with pytest.raises(SupersededError, match="by the catalog another"):
+        lake.publish(fmt, source)
+    assert lake.visible(fmt) == ["a", "b"]
+    assert lake.publisher.lookup(source)[fmt].recipe == OTHER
+
+
+@pytest.mark.parametrize("newer", [NEWER_RULES, NEWER_LIST])
+@pytest.mark.parametrize("compacted", [False, True])
+def test_newer_rules_or_lists_replace_both_formats(
+    memory_lake: LakeUnderTest, newer: Recipe, *, compacted: bool
+) -> None:
+    lake = memory_lake
+    if compacted:  # into a generation without it, so that it shows as a loose copy
+        lake.put_raw("other")
+        for fmt in FORMATS:
+            point(lake, fmt, build_generation(lake, fmt, "g1", {"other": ["x"]}))
+    source = lake.put_raw("one")
+    publish_both(lake, source, RECIPE)
+    publish_both(lake, source, newer, "a")
+    assert landed_recipes(lake, source) == [newer, newer]
+    for fmt in FORMATS:
+        assert lake.visible(fmt) == (["a", "x"] if compacted else ["a"])
+
+
+def test_a_file_that_does_not_say_its_recipe_is_replaced_by_one_that_does(
+    memory_lake: LakeUnderTest,
+) -> None:
+    lake = memory_lake
+    source = lake.put_raw("one")
+    lake.publish("json", source, recipe=UNKNOWN)
+    publish_both(lake, source, RECIPE)
+    assert landed_recipes(lake, source) == [RECIPE, RECIPE]
+
+
+@pytest.mark.parametrize("newer", [NEWER_RULES, NEWER_LIST])
+def test_older_rules_or_lists_replace_nothing(memory_lake: LakeUnderTest, newer: Recipe) -> None:
+    lake = memory_lake
+    source = lake.put_raw("one")
+    lake.publish("json", source, recipe=newer)
+    with pytest.raises(NewerRecipeError, match="deploy the newer version everywhere"):
+        lake.publish("json", source)
+    assert lake.publisher.lookup(source)["json"].recipe == newer
+
+
+@pytest.mark.parametrize("merged", [RECIPE, UNKNOWN])
+def test_what_is_merged_by_older_rules_stays(memory_lake: LakeUnderTest, merged: Recipe) -> None:
+    lake = memory_lake
+    source = lake.put_raw("one")
+    point(lake, "json", build_generation(lake, "json", "g1", {"one": ["a"]}, recipe=merged))
+    assert lake.publish("json", source, recipe=NEWER_RULES) == PublishOutcome.ALREADY_MERGED
+    assert lake.keys("processed/json/year") == []
+
+
+def test_rules_that_came_too_late_for_a_merge_are_told(memory_lake: LakeUnderTest) -> None:
+    """The generation was announced between the look at what is there and the put."""
+    lake = memory_lake
+    source = lake.put_raw("one")
+    lake.publish("json", source)
+    landing = f"s3://{BUCKET}/{lake.layout.landing_dir(JSON_DAY)}"
+    announced = build_generation(lake, "json", "g1", {"one": ["a", "b"]})
+    point(lake, "json", landing, announced=announced)
+    assert lake.publish("json", source, ["a"], recipe=NEWER_RULES) == PublishOutcome.STALE

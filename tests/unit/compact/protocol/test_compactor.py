@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from clickstream_lake.compact.merge.build import Builder
 from clickstream_lake.compact.merge.dedupe import DuplicateFinder, Duplicates
@@ -320,6 +321,30 @@ def test_a_replaced_file_is_not_dropped_from(memory_lake: LakeUnderTest) -> None
         patch.setattr(DuplicateFinder, "find", overtaken)
         assert operations.compactor.compact(JSON_DAY, force=True).outcome == "abandoned"
     assert operations.compactor.compact(JSON_DAY, force=True).dropped_duplicates == 1
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_a_file_that_newer_rules_replaced_while_it_was_merged_is_not_swapped_in(
+    memory_lake: LakeUnderTest, fmt: Format
+) -> None:
+    lake = memory_lake
+    source = lake.put_raw("a")
+    lake.publish(fmt, source, ["x", "y"])
+    operations = lake.operations()
+    build = Builder.build
+
+    def overtaken(self: Builder, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - build's
+        built = build(self, *arguments, **options)
+        newer = structs.replace(RECIPE, rules=RECIPE.rules + 1)
+        lake.publish(fmt, source, ["x"], recipe=newer)
+        return built
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Builder, "build", overtaken)
+        result = operations.compactor.compact(Slot(fmt, DAY), force=True)
+    assert result.outcome == "abandoned"
+    assert lake.visible(fmt) == ["x"]
+    assert operations.compactor.compact(Slot(fmt, DAY), force=True).rows == 1
 
 
 def test_many_files_are_fetched_at_a_time(memory_lake: LakeUnderTest) -> None:

@@ -282,6 +282,28 @@ def test_two_values_of_processed_ts_are_found(lake: LakeUnderTest) -> None:
     assert kinds(audit(lake)) == {"disparity"}
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"catalog": "c0ffee" * 8}, "JSON was made by the catalog c0ffeec0ffee, rules 1, Parquet"),
+        ({"rules": "2"}, "rules 2, Parquet by the catalog"),
+        ({"suppression": "20251127"}, "list 20251127, rules 1, Parquet"),
+    ],
+)
+def test_two_formats_by_two_recipes_are_found(
+    lake: LakeUnderTest, change: dict[str, str], said: str
+) -> None:
+    change_metadata_of_late(lake, change)
+    verdict = audit(lake)
+    assert kinds(verdict) == {"disparity"}
+    assert said in verdict.breaches[0].detail
+
+
+def test_a_file_from_before_there_were_recipes_is_no_breach(lake: LakeUnderTest) -> None:
+    change_metadata_of_late(lake, {"catalog": "", "rules": "0"})
+    assert kinds(audit(lake)) == set()
+
+
 def test_a_file_without_figures_is_found(lake: LakeUnderTest) -> None:
     key = first_key(lake, current_directory(lake), "late-")
     lake.store.put_bytes(key, lake.store.read(key))
