@@ -63,13 +63,15 @@ def catalog_at(given: str | None, environ: Mapping[str, str] = MappingProxyType(
     Raises:
         CatalogError: there is none, it is not what its key says, or something in it is wrong.
     """
-    from clickstream_lake.lake.aws.clients import open_catalog
+    address = environ.get("LAKE_CATALOG", "").strip() if given is None else given
+    if address.startswith("s3://"):
+        from clickstream_lake.lake.aws.clients import open_catalog
 
-    if given is None:
-        return open_catalog(environ)
-    if not given.startswith("s3://"):
-        given = str(Path(given).resolve())
-    return open_catalog({"LAKE_CATALOG": given})
+        return open_catalog({"LAKE_CATALOG": address})
+    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.catalogs import packaged_path
+
+    return load_catalog(packaged_path(address) if given is None else Path(given).resolve())
 
 
 def deployed(stream: str, catalog: str | None = None) -> "tuple[Config, Catalog_]":

@@ -19,17 +19,21 @@ def _not_an_object(rng: random.Random, text: str) -> bytes:
 
 def _not_a_number(rng: random.Random, text: str) -> bytes:
     literal = rng.choice(("NaN", "Infinity", "1e999"))
-    return text.replace("{", f'{{"discount":{literal},', 1).encode()
+    # Before the last field of a visit's event, so that the bytes of a seed stay; else at the front.
+    place = '"properties":' if '"properties":' in text else text[1:]
+    return text.replace(place, f'"discount":{literal},{place}', 1).encode()
 
 
 def _not_utf8(rng: random.Random, text: str) -> bytes:
     broken = rng.choice((b"\xff", b"\xc3(", b"\xed\xa0\x80"))
-    return text.encode().replace(b"{", b'{"note":"' + broken + b'",', 1)
+    if "Mozilla" in text:
+        return text.encode().replace(b"Mozilla", b"Moz" + broken + b"illa", 1)
+    return b'{"note":"' + broken + b'",' + text[1:].encode()
 
 
 def _plain_text(rng: random.Random, text: str) -> bytes:
     del text
-    return rng.choice((b"GET /favicon.ico 404\n", b"id,type,time\n"))
+    return rng.choice((b"GET /favicon.ico 404\n", b"event_id,event_type,event_ts\n"))
 
 
 KINDS: tuple[Callable[[random.Random, str], bytes], ...] = (

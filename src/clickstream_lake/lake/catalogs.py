@@ -11,12 +11,14 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, load_catalog, read_catalog
 from clickstream_lake.lake.errors import CatalogError, ObjectExistsError, ObjectMissingError
 from clickstream_lake.lake.layout import Layout, parse_uri
+
+if TYPE_CHECKING:
+    from clickstream_lake.lake.aws.objects import ObjectStore
 
 SCHEMA_PATH: Final = CATALOG_PATH.with_name("catalog.schema.json")
 """The JSON Schema of catalogs, for editors."""
@@ -24,7 +26,7 @@ SCHEMA_PATH: Final = CATALOG_PATH.with_name("catalog.schema.json")
 _NAME_IN_KEY: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
-def find_catalog(address: str, store: Callable[[str], ObjectStore]) -> Catalog:
+def find_catalog(address: str, store: Callable[[str], "ObjectStore"]) -> Catalog:
     """The catalog that a setting names.
 
     Args:
@@ -38,7 +40,7 @@ def find_catalog(address: str, store: Callable[[str], ObjectStore]) -> Catalog:
         StorageError: S3 refused.
     """
     if not address.startswith("s3://"):
-        return load_catalog(CATALOG_PATH.parent / address if address else CATALOG_PATH)
+        return load_catalog(packaged_path(address))
     bucket, key = parse_uri(address)
     named = _NAME_IN_KEY.findall(key.rsplit("/", 1)[-1])
     if len(named) != 1:
@@ -49,10 +51,15 @@ def find_catalog(address: str, store: Callable[[str], ObjectStore]) -> Catalog:
     return _packaged().get(named[0]) or _read(store(bucket), key, named[0], address)
 
 
+def packaged_path(address: str) -> Path:
+    """The file that a setting names; a name alone is that of a packaged one."""
+    return CATALOG_PATH.parent / address if address else CATALOG_PATH
+
+
 class Catalogs:
     """The catalogs that files of a lake were made by."""
 
-    def __init__(self, store: ObjectStore, layout: Layout, own: Catalog) -> None:
+    def __init__(self, store: "ObjectStore", layout: Layout, own: Catalog) -> None:
         """Those of one lake.
 
         Args:
@@ -106,7 +113,7 @@ def _packaged() -> dict[str, Catalog]:
     return {catalog.sha256: catalog for catalog in found}
 
 
-def _read(store: ObjectStore, key: str, name: str, address: str) -> Catalog:
+def _read(store: "ObjectStore", key: str, name: str, address: str) -> Catalog:
     try:
         content = store.read(key)
     except ObjectMissingError as error:

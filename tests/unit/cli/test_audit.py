@@ -9,6 +9,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from clickstream_lake.cli import app, audit, connection
+from clickstream_lake.lake.catalog import CATALOG_PATH
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.requeue import TransformQueue
 from tests.protocol.clients import OPTIONS
@@ -22,7 +23,8 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LakeUnderT
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setattr(audit.stdout, "_width", 200)  # so that no key is folded
     config = Config(bucket=BUCKET, database=DATABASE)
-    monkeypatch.setattr(connection, "lake_config", lambda _: config)
+    deployed = lambda _, given: (config, connection.catalog_at(given))  # noqa: E731 - no more to say
+    monkeypatch.setattr(connection, "deployed", deployed)
     with mock_aws():
         s3, glue = boto3.client("s3", **OPTIONS), boto3.client("glue", **OPTIONS)
         s3.create_bucket(Bucket=BUCKET)
@@ -46,6 +48,16 @@ def test_a_clean_lake_ends_with_status_0() -> None:
     assert (status, DAY.path in shown) == (0, True)
     told = json.loads(run("--json", "--deep")[1])
     assert (told["clean"], told["partitions"][0]["rows"]) == (True, 2)
+
+
+@pytest.mark.usefixtures("lake")
+def test_another_catalog_than_the_tables_is_a_breach(tmp_path: Path) -> None:
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    document["columns"].insert(3, {"name": "coupon", "type": "string"})
+    (tmp_path / "mine.json").write_text(json.dumps(document))
+    status, shown = run("--catalog", str(tmp_path / "mine.json"))
+    assert status == 1
+    assert "missing: coupon string" in shown
 
 
 def test_a_breach_is_shown_and_ends_with_status_1(lake: LakeUnderTest) -> None:

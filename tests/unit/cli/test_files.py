@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from clickstream_lake.cli import app
 from clickstream_lake.operate import files as operate_files
+from tests.catalogs import CATALOGS
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, LakeUnderTest
 
 
@@ -43,6 +44,12 @@ def test_json_has_sizes_and_partitions() -> None:
 def test_dates_choose() -> None:
     assert run("--since", "2025-11-27")[:2] == (0, "")
     assert run("--since", "2025-11-26", "--until", "2025-11-26")[1]
+
+
+def test_the_catalog_names_the_table() -> None:
+    orders = str(next(path for path in CATALOGS if path.stem == "orders"))
+    outcome = CliRunner().invoke(app, ["files", "--database", DATABASE, "--catalog", orders])
+    assert "orders_parquet" in str(outcome.exception)
 
 
 def test_rejects_have_files_too(lake: LakeUnderTest) -> None:

@@ -12,6 +12,7 @@ REPORT = Report(
     sent=10,
     resent=0,
     raw_objects=2,
+    kind="event_type",
     counts={"JSON": {"click": 6, "search": 2}, "Parquet": {"click": 6, "search": 2}},
     rejected={"not_json": 2},
     small={"JSON": SMALL, "Parquet": replace(SMALL, one_column=10_000)},
