@@ -21,10 +21,10 @@ def to_line(entry: Mapping[str, Any]) -> str:
     Lists and texts of an entry that is too long lose their ends, and say how much is missing.
     """
     line, most = _dump(entry), _MOST_ENTRIES
-    while len(line.encode()) > MOST_LINE_BYTES and most:
+    while len(line) > MOST_LINE_BYTES and most:
         line = _dump(_shortened(entry, most))
         most //= 2
-    return line
+    return line.decode()
 
 
 def _shortened(value: Any, most: int) -> Any:  # noqa: ANN401 - whatever is logged
@@ -39,9 +39,9 @@ def _shortened(value: Any, most: int) -> Any:  # noqa: ANN401 - whatever is logg
     return value
 
 
-def _dump(entry: Mapping[str, Any]) -> str:
-    # As powertools does it.
-    return json.dumps(entry, default=str, separators=(",", ":"), ensure_ascii=False)
+def _dump(entry: Mapping[str, Any]) -> bytes:
+    line = json.dumps(entry, default=str, separators=(",", ":"), ensure_ascii=False)
+    return line.encode(errors="backslashreplace")  # as JSON escapes half a letter, too
 
 
 class Telemetry:

@@ -37,3 +37,10 @@ def test_what_is_missing_is_counted() -> None:
 def test_an_entry_that_fits_is_written_whole() -> None:
     entry = {"kept": [f"key-{n}" for n in range(9_000)], "left": 1}
     assert json.loads(to_line(entry)) == entry
+
+
+def test_half_a_letter_of_a_key_is_written_as_json_has_it() -> None:
+    entry = {"key": "raw/\ud800.gz", "other": "ü\U0001f600"}
+    line = to_line(entry)
+    assert json.loads(line.encode()) == entry
+    assert "ü\U0001f600" in line
