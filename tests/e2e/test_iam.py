@@ -5,6 +5,7 @@ handlers run through everything that can happen to a raw object; moto's IAM eval
 """
 
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ from moto.server import ThreadedMotoServer
 from clickstream_lake.compact.function import CompactFunction
 from clickstream_lake.demo import terraform
 from clickstream_lake.lake.aws import objects
+from clickstream_lake.lake.catalog import CATALOG_PATH
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
 from clickstream_lake.transform.function import TransformFunction
 
@@ -63,6 +65,10 @@ FORBIDDEN = [
     ("transform", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/manifests/json/{DAY}/g/manifest.json"),
     ("transform", "s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/manifests/json/{DAY}/g/manifest.json"),
     ("transform", "s3:GetObject", f"arn:aws:s3:::{BUCKET}/artifacts/layer.zip"),
+    ("transform", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/artifacts/catalogs/x.json"),
+    ("transform", "s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/manifests/catalogs/x.json"),
+    ("compact", "s3:GetObject", f"arn:aws:s3:::{BUCKET}/artifacts/layer.zip"),
+    ("compact", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/artifacts/catalogs/x.json"),
     ("transform", "s3:GetObject", "arn:aws:s3:::another-bucket/raw/x.gz"),
     ("transform", "glue:UpdatePartition", f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"),
     ("transform", "glue:DeletePartition", f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"),
@@ -324,7 +330,12 @@ def recorder(endpoint: str, policies: dict[str, Any]) -> Recorder:
         for name in [name for name in os.environ if name.startswith(("AWS_", "LAKE_"))]:
             patch.delenv(name)
         life = Life(endpoint, recorder)
+        # Not the packaged one, which nobody has to be asked for.
+        catalog = CATALOG_PATH.read_bytes() + b"\n"
+        key = f"artifacts/catalogs/{hashlib.sha256(catalog).hexdigest()}.json"
+        life.s3.put_object(Bucket=BUCKET, Key=key, Body=catalog)
         environment = {
+            "LAKE_CATALOG": f"s3://{BUCKET}/{key}",
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "sandbox",

@@ -149,16 +149,18 @@ class World:
     def transform(self, actor: Actor, raw_key: str) -> Report | None:
         """One invocation of the transform function; None if it has to be tried again."""
         lake, parts = self.lake(actor), self.parts.get(actor.role, PRODUCT)
+        catalogs = parts.catalogs(lake.store, lake.layout, self.catalog)
         processor = RawObjectProcessor(
             store=lake.store,
             publisher=Publisher(lake),
-            catalogs=parts.catalogs(lake.store, lake.layout, self.catalog),
+            catalogs=catalogs,
             config=self.config,
             now=lambda: self.now,
             scratch=self.folder,
         )
         version = len(self.contents[raw_key])
         try:
+            catalogs.keep()  # as the function does at its start
             report = processor.process(raw_key)
         except LakeError:
             return None

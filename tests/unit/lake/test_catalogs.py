@@ -91,14 +91,14 @@ def test_a_copy_is_kept_once_and_found_by_whoever_has_another(
 ) -> None:
     first = catalogs(store, ORDERS)
     first.keep()
-    first.keep()
     catalogs(store, ORDERS).keep()
-    assert steps.calls == [f"s3.PutObject manifests/catalogs/{NAME}.json"] * 2
+    key = f"manifests/catalogs/{NAME}.json"
+    assert steps.calls == [f"s3.{name} {key}" for name in ("HeadObject", "PutObject", "HeadObject")]
     later = catalogs(store)
     assert later.of(NAME) == load_catalog(ORDERS)
     assert later.of(NAME) is later.of(NAME)
     assert later.of(later.own.sha256) is later.own
-    assert steps.calls[2:] == [f"s3.GetObject manifests/catalogs/{NAME}.json"]
+    assert steps.calls[3:] == [f"s3.GetObject {key}"]
 
 
 def test_a_copy_that_is_gone_or_damaged_is_refused(store: ObjectStore) -> None:
