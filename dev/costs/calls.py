@@ -21,9 +21,11 @@ from clickstream_lake.compact.queue import CompactQueue
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.generate.events import generate_events
 from clickstream_lake.lake.aws.clients import open_lake, sqs_client
+from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import load_config
-from clickstream_lake.lake.layout import FORMATS, Partition, Slot
+from clickstream_lake.lake.layout import FORMATS, Layout, Partition, Slot
 from clickstream_lake.operate.costs.measured import Calls, Steps
 from clickstream_lake.transform.function import TransformFunction
 
@@ -103,6 +105,8 @@ def _stand_in() -> Iterator[Counter[str]]:
 def _make_lake() -> None:
     boto3.client("s3").create_bucket(Bucket=_BUCKET)
     glue, catalog = boto3.client("glue"), load_catalog()
+    # Put once in a catalog's life; a cold start only looks whether it is there.
+    Catalogs(ObjectStore(boto3.client("s3"), _BUCKET), Layout(), catalog).keep()
     glue.create_database(DatabaseInput={"Name": _DATABASE})
     formats: Any = catalog.tables
     for fmt in formats:

@@ -12,10 +12,11 @@ SEEDS = 1_000
 # Seeds that found it when this was written: tried first, because that is quicker.
 HINTS = {
     "outdated_content_published": 333,
-    "no_manifest_check_by_writers": 0,
-    "no_announcement": 24,
-    "no_grace_for_young_generations": 9,
-    "last_attempt_wins": 15,
+    "no_manifest_check_by_writers": 1,
+    "no_announcement": 5,
+    "no_grace_for_young_generations": 16,
+    "last_attempt_wins": 12,
+    "retried_by_another_catalog": 3,
     "partition_read_before_the_put": 51,
     "replaced_sources_swapped_in": 739,
 }

@@ -70,21 +70,23 @@ class Catalogs:
         self._store = store
         self._layout = layout
         self._known = {own.sha256: own}
+        self._kept = False
         self.own = own
 
     def keep(self) -> None:
-        """Make sure that the lake has a copy of the own one, before a file is made by it.
+        """Make sure, once, that the lake has a copy of the own one: before a file is made by it.
 
         Raises:
             StorageError: S3 refused.
         """
         key = self._layout.catalog_key(self.own.sha256)
         # A look costs a twelfth of a put, and is all that nearly every cold start needs.
-        if self._store.head(key) is None:
+        if not self._kept and self._store.head(key) is None:
             with suppress(ObjectExistsError):
                 self._store.put_bytes(
                     key, self.own.content, content_type="application/json", if_absent=True
                 )
+        self._kept = True
 
     def of(self, name: str) -> Catalog:
         """The catalog of that SHA-256.

@@ -64,7 +64,6 @@ class TransformFunction:
         Raises:
             ConfigError: a setting is missing or wrong, or asks for more room than there is.
             CatalogError: the catalog is missing, or something in it is wrong.
-            StorageError: S3 refused to say whether there is a copy of it, or to keep one.
         """
         catalog = open_catalog(environ)
         config = load_config(environ, catalog)
@@ -80,12 +79,10 @@ class TransformFunction:
         self._inbox = Inbox(
             inbox_client, self._warn_of_message, first_pause_seconds=first_pause_seconds
         )
-        catalogs = Catalogs(lake.store, config.layout, catalog)
-        catalogs.keep()  # whoever retries what this environment begins needs it
         self._processor = RawObjectProcessor(
             store=lake.store,
             publisher=Publisher(lake),
-            catalogs=catalogs,
+            catalogs=Catalogs(lake.store, config.layout, catalog),
             config=config,
             now=lambda: datetime.now(UTC),
         )

@@ -91,8 +91,7 @@ class RawObjectProcessor:
         Args:
             store: the lake's bucket.
             publisher: makes landing files visible.
-            catalogs: the own one says columns and PII keys, and is kept; others have made files
-                before.
+            catalogs: the own one says columns and PII keys; others have made files before.
             config: layout, limits and output options.
             now: the clock; asked once per invocation.
             scratch: where temporary files go; the system's choice if None.
@@ -166,6 +165,7 @@ class RawObjectProcessor:
         """What a source is transformed by: what its first attempt had, or else the own one."""
         if first is not None and first.recipe.is_known:
             return self._catalogs.of(first.recipe.catalog)
+        self._catalogs.keep()  # whoever retries what is begun here needs it
         return self._catalogs.own
 
     def _publish(

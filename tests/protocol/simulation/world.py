@@ -160,7 +160,6 @@ class World:
         )
         version = len(self.contents[raw_key])
         try:
-            catalogs.keep()  # as the function does at its start
             report = processor.process(raw_key)
         except LakeError:
             return None

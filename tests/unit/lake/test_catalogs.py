@@ -91,6 +91,7 @@ def test_a_copy_is_kept_once_and_found_by_whoever_has_another(
 ) -> None:
     first = catalogs(store, ORDERS)
     first.keep()
+    first.keep()
     catalogs(store, ORDERS).keep()
     key = f"manifests/catalogs/{NAME}.json"
     assert steps.calls == [f"s3.{name} {key}" for name in ("HeadObject", "PutObject", "HeadObject")]

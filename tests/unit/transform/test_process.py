@@ -69,8 +69,9 @@ def test_given_up_at_any_moment_it_leaves_nothing_and_a_retry_makes_it_whole(
             report = work.process(KEY, patience.check)
         except DeadlineError:
             assert list(scratch.iterdir()) == []
+            # A copy of the catalog lies outside of all partitions.
             places = {"/".join(key.split("/")[:-4]) for key in lake.keys("")}
-            shown.append(sorted(places - {"raw"}))
+            shown.append(sorted(places - {"raw", ""}))
         else:
             break
     reached = [[], ["rejected"], ["processed/json", "rejected"]]
