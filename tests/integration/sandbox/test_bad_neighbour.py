@@ -26,7 +26,7 @@ def test_it_goes_back_alone_before_the_function_ends() -> None:
         ]
         lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         sandbox.event_sources.refresh()
-        names = ["bad", *"abcdefghi"]
+        names = ["bad", *"abcd"]  # few enough for a machine that has much else to do
         for name in names:
             events = 600_000 if name == "bad" else 3
             body = gzip.compress(b'{"event_id":"%s"}\n' % name.encode() * events, 1)
