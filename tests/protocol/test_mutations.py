@@ -11,7 +11,7 @@ from tests.protocol.simulation.schedule import run_schedule
 SEEDS = 1_000
 # Seeds that found it when this was written: tried first, because that is quicker.
 HINTS = {
-    "outdated_content_published": 333,
+    "outdated_content_published": 529,
     "no_manifest_check_by_writers": 7,
     "no_announcement": 1,
     "no_grace_for_young_generations": 8,
