@@ -20,6 +20,7 @@ import pytest
 
 from clickstream_lake.demo import terraform
 from clickstream_lake.transform.rules.native import library
+from tests.e2e.needs import need_terraform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("changes")]
 
@@ -163,8 +164,7 @@ def copy(tmp_path: Path) -> Copy:
 
 @pytest.fixture
 def planned(copy: Copy) -> Copy:
-    if not (shutil.which("terraform") and terraform.provider_mirror()):
-        pytest.skip("Terraform or a local copy of its AWS provider is missing")
+    need_terraform()
     return copy
 
 

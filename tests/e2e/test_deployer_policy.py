@@ -1,15 +1,13 @@
 """The policy of whoever deploys allows what the real provider calls in a lake's life."""
 
-import os
-import shutil
 from fnmatch import fnmatchcase
 
 import pytest
 
-from clickstream_lake.demo import terraform
 from clickstream_lake.operate.costs.measured import measured
 from dev.deployer_policy.policy import Lake, recorded, statements
 from dev.deployer_policy.recorder import Recorded, record
+from tests.e2e.needs import need_terraform
 
 # In one process, for the sake of its fixture.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("deployer")]
@@ -19,11 +17,7 @@ HINT = "run `python -m dev.deployer_policy --record`, and look at what it change
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    if not (shutil.which("terraform") and terraform.provider_mirror()):
-        reason = "Terraform or a local copy of its AWS provider is missing"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need_terraform()
     return record(tmp_path_factory.mktemp("deployer"))
 
 

@@ -18,6 +18,7 @@ from clickstream_lake.demo.provision import lake_sandbox
 from clickstream_lake.generate import FirehoseSink, generate_events
 from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
+from tests.e2e.needs import need_terraform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -219,8 +220,7 @@ def blanks_of(sandbox: Sandbox) -> dict[str, str]:
 
 @pytest.mark.xdist_group("readme")
 def test_the_readmes_commands_work_as_printed(tmp_path: Path, programs: Path) -> None:
-    if not (shutil.which("terraform") and terraform.provider_mirror()):
-        pytest.skip("Terraform or a local copy of its AWS provider is missing")
+    need_terraform()
     copy = copy_of_the_project(tmp_path)
     with lake_sandbox(provision=nothing_yet, directory=tmp_path / "sandbox") as sandbox:
         key = sandbox.clients.credentials.access_key_id

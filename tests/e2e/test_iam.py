@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto.iam.access_control import IAMPolicy, PermissionResult
-from moto.server import ThreadedMotoServer
 
 from clickstream_lake.compact.function import CompactFunction
 from clickstream_lake.demo import terraform
@@ -28,6 +26,8 @@ from clickstream_lake.lake.aws import objects
 from clickstream_lake.lake.catalog import CATALOG_PATH
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
 from clickstream_lake.transform.function import TransformFunction
+from tests.e2e.needs import need_terraform
+from tests.moto_server import moto_server
 
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("iam")]
@@ -193,17 +193,9 @@ def _s3(operation: str, params: dict[str, Any]) -> Iterator[Need]:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    if not (shutil.which("terraform") and terraform.provider_mirror()):
-        reason = "Terraform or a local copy of its AWS provider is missing"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    with moto_fixes():
-        server.start()
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
-        server.stop()
+    need_terraform()
+    with moto_fixes(), moto_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

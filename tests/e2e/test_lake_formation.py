@@ -6,9 +6,7 @@ suffices for each new database and table.
 
 import io
 import json
-import os
 import shlex
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +22,8 @@ from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.sandbox.lake_formation import EVERYBODY
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
 from tests.e2e.drift import plan_drift
+from tests.e2e.needs import need_terraform
+from tests.moto_server import empty_moto
 
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("lake-formation")]
@@ -89,12 +89,8 @@ class Recorded:
 
 @pytest.fixture
 def aws() -> Iterator[Recorded]:
-    if not (shutil.which("terraform") and terraform.provider_mirror()):
-        reason = "Terraform or a local copy of its AWS provider is missing"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with moto_fixes():
+    need_terraform()
+    with moto_fixes(), empty_moto():
         recorded = Recorded()
         yield recorded
         recorded.close()

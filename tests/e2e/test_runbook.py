@@ -65,11 +65,22 @@ def rehearses(section: str, number: int = 1) -> Callable[[Test], Test]:
     return lambda test: test
 
 
+class Clock:
+    """A time that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
 class Rehearsal:
     """A lake with somebody in front of it who has the runbook."""
 
-    def __init__(self, sandbox: Sandbox, programs: Path, work: Path) -> None:
+    def __init__(self, sandbox: Sandbox, programs: Path, work: Path, clock: Clock) -> None:
         self.sandbox = sandbox
+        self.clock = clock
         self.work = work
         self.environment = environment_of(sandbox, programs)
 
@@ -165,15 +176,17 @@ def rehearsal(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         audit_schedule=never,
         environment=(("LAKE_MIN_FILES", "2"), ("LAKE_AUDIT_GRACE_SECONDS", "0")),
     )
-    begun = datetime.now(UTC)
+    clock = Clock()
     with lake_sandbox(
-        provision=by_catalog(settings),
-        directory=work / "sandbox",
-        concurrency=1,
-        # Time stands still: else what one test breaks rings an alarm in another one.
-        clock=lambda: begun,
+        provision=by_catalog(settings), directory=work / "sandbox", concurrency=1, clock=clock
     ) as sandbox:
-        yield Rehearsal(sandbox, programs, work)
+        yield Rehearsal(sandbox, programs, work, clock)
+
+
+@pytest.fixture(autouse=True)
+def later(rehearsal: Rehearsal) -> None:
+    """No alarm rings in one test for what another one has broken."""
+    rehearsal.clock.now += timedelta(hours=6)
 
 
 @rehearses("transform-dead-letters", 2)

@@ -1,7 +1,6 @@
 """What docs/first-deployment.md says of tearing down: the lake goes, its bucket stays."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from clickstream_lake.demo import terraform
 from clickstream_lake.demo.provision import lake_sandbox
 from clickstream_lake.sandbox.clients import Clients
 from clickstream_lake.sandbox.resources import Resources
+from tests.e2e.needs import need_terraform
 
 # In one process, for the sake of its sandbox.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("tear-down")]
@@ -33,11 +33,8 @@ def run(directory: Path, command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(
-    not (shutil.which("terraform") and terraform.provider_mirror()),
-    reason="Terraform or a local copy of its AWS provider is missing",
-)
 def test_the_bucket_is_kept_with_its_raw_objects_and_can_be_taken_back(tmp_path: Path) -> None:
+    need_terraform()
     page = PAGE.read_text(encoding="utf-8")
     (forget,) = [line for line in page.splitlines() if "state rm" in line]
     made = {}

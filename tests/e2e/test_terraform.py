@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from clickstream_lake.sandbox.moto_fixes import queued_messages
 from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
 from tests.e2e.drift import Drift, plan_drift
+from tests.e2e.needs import need_terraform
 
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("terraform")]
@@ -67,24 +66,11 @@ CONFIGURATIONS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def provider() -> None:
-    """Without Terraform and its provider there is nothing to try; in CI that is a failure."""
-    if shutil.which("terraform") and terraform.provider_mirror():
-        return
-    reason = (
-        "Terraform or a local copy of its AWS provider is missing: put the provider under "
-        "~/.terraform.d/plugins, or name its directory in TF_PLUGIN_DIR"
-    )
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_it_applies_carries_events_does_not_drift_and_goes_without_a_trace(
     name: str, tmp_path: Path
 ) -> None:
+    need_terraform()
     configuration = CONFIGURATIONS[name]
     with applied(configuration, tmp_path) as (sandbox, outputs):
         assert set(outputs["streams"]) == set(configuration.streams)
@@ -124,6 +110,7 @@ OTHERS = {"bucket": ["ours", "releases"], "database": ["shared"]}
 
 def test_lakes_live_beside_each_other_and_in_what_is_there(tmp_path: Path) -> None:
     """All other examples at once: their waits for AWS would take minutes one after the other."""
+    need_terraform()
     variables: dict[str, dict[str, Any]] = {}
     outputs: dict[str, dict[str, Any]] = {}
 
@@ -203,6 +190,7 @@ def what_the_examples_ask_for(clients: Clients, workdir: Path) -> dict[str, dict
 
 def test_signing_can_be_turned_on_again(tmp_path: Path) -> None:
     """The service keeps a profile's name for ever."""
+    need_terraform()
     profile = ["aws_signer_signing_profile.lake"]
     settings = {"code_signing_enabled": True}
     with lake_sandbox(directory=tmp_path / "sandbox") as sandbox:

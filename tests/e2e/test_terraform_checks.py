@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from clickstream_lake.demo import terraform
+from tests.e2e.needs import need_terraform
 
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("terraform-checks")]
@@ -27,8 +28,7 @@ def missing(what: str) -> None:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy, so that neither lock file nor plugins are left in the project."""
-    if not (shutil.which("terraform") and terraform.provider_mirror()):
-        missing("Terraform or a local copy of its AWS provider is missing")
+    need_terraform()
     copy = tmp_path_factory.mktemp("terraform") / "project"
     ignore = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
     shutil.copytree(TERRAFORM, copy / "terraform", ignore=ignore)

@@ -6,19 +6,18 @@
 
 import hashlib
 import json
-import os
-import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from clickstream_lake.demo import terraform
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
 from tests.e2e.drift import Drift, plan_drift
+from tests.e2e.needs import need_terraform
+from tests.moto_server import moto_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("lake-formation")]
 
@@ -67,17 +66,9 @@ TARGETS = [
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    if not (shutil.which("terraform") and terraform.provider_mirror()):
-        reason = "Terraform or a local copy of its AWS provider is missing"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    with moto_fixes():
-        server.start()
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
-        server.stop()
+    need_terraform()
+    with moto_fixes(), moto_server() as address:
+        yield address
 
 
 def test_an_upgrade_replaces_nothing_that_holds_data(endpoint: str, tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.backends import get_backend
-from moto.server import ThreadedMotoServer
 
 from clickstream_lake.compact.protocol.compactor import CompactionOutcome
 from clickstream_lake.demo.provision import GUARD_NAME
@@ -24,6 +22,7 @@ from clickstream_lake.operate.files import dataset, snapshot
 from clickstream_lake.transform.process import RawObjectProcessor
 from dev.package.interpreter import PYTHON, find_interpreter
 from tests.install.conftest import Environment, skip_or_fail, uv
+from tests.moto_server import moto_server
 from tests.protocol.clients import OPTIONS
 from tests.protocol.lake import BUCKET, DATABASE, DAY, PARQUET_DAY, TABLES, LakeUnderTest
 
@@ -65,17 +64,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    for name, value in variables(address).items():
-        monkeypatch.setenv(name, value)
-    yield address
-    for backend in ("s3", "glue"):
-        get_backend(backend).reset()  # the server has moto's one state of this process
-    server.stop()
+    with moto_server() as address:
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        for name, value in variables(address).items():
+            monkeypatch.setenv(name, value)
+        yield address
 
 
 def variables(endpoint: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ A command's module is loaded only when it is invoked: help and completion need o
 import os
 import sys
 from importlib import import_module
-from itertools import dropwhile
+from itertools import dropwhile, pairwise
 from typing import Annotated, Any, Final
 
 import typer
@@ -31,6 +31,8 @@ COMMANDS: Final = {
     "engine": "A Trino of your own over the lake.",
 }
 """Each is the `app` of the module of its name; a test holds the line to its help."""
+
+_COMPLETION: Final = ("--install-completion", "--show-completion")
 
 BROKEN_PIPE: Final = 141
 """What a shell reports of a process that SIGPIPE ended."""
@@ -101,8 +103,18 @@ def _clickstream(
     """The operator's toolkit of the clickstream lake: try it, feed it, query it, compact it."""
 
 
+def _names_a_shell(arguments: list[str]) -> bool:
+    """Whether the words ask for completion of a shell by its name."""
+    words = [part for word in arguments for part in word.split("=", 1)]
+    return any(word in _COMPLETION and not name.startswith("-") for word, name in pairwise(words))
+
+
 def main() -> None:
     """Run the command line; a known error is one line, without a traceback."""
+    if _names_a_shell(sys.argv[1:]):
+        # Or typer takes no name, and looks for a shell among the processes that started this one:
+        # there is none in a container's build.
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
     try:
         app(prog_name="clickstream")
     except Exception as error:

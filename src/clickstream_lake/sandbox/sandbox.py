@@ -250,15 +250,16 @@ class Sandbox:
         """What answers in place of moto, by region; other regions' is made when it is asked for."""
         made = {REGION: self._apis_of(self.clients, self._engine(stack), stack)}
         making = threading.Lock()
+        others = stack.enter_context(ExitStack())
 
         def of(region: str) -> Sequence[JsonApi]:
             with making:
                 if region not in made:
                     clients = Clients(self.endpoint, self.clients.credentials, region)
-                    stack.callback(clients.close)
+                    others.callback(clients.close)
                     engine = QueryEngine(s3=clients.s3, glue=clients.glue)
-                    stack.callback(engine.close)
-                    made[region] = self._apis_of(clients, engine, stack)
+                    others.callback(engine.close)
+                    made[region] = self._apis_of(clients, engine, others)
                 return made[region]
 
         return of

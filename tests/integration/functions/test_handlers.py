@@ -16,13 +16,13 @@ import boto3
 import pyarrow.parquet as pq
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from clickstream_lake.compact.function import CompactFunction
 from clickstream_lake.lake.catalog import load_catalog
 from clickstream_lake.transform.function import TransformFunction
 from clickstream_lake.transform.rules.native import library
 from dev.package.command import FUNCTIONS, PROJECT, function_files
+from tests.moto_server import moto_server
 
 BUCKET, DATABASE = "lake", "clickstream"
 DAY = "raw/year=2025/month=11/day=26"
@@ -57,11 +57,8 @@ print("\\n" + json.dumps(answer))
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ def test_dead_letters_come_back_and_are_worked_off(bench: "Bench") -> None:
     dead = bench.sandbox.resources.dead_letter_url
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
     seen: list[Any] = []
+    bench.sandbox.wait_idle()  # S3 has told the queue that it may
     bench.answers(f"{bench.sandbox.stream}-transform", seen.append)
     for number in range(25):
         sqs.send_message(QueueUrl=dead, MessageBody=f"{number}")

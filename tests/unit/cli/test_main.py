@@ -86,11 +86,29 @@ def test_the_version_is_that_of_the_package(clickstream: Run) -> None:
     assert clickstream("--version").stdout.decode() == f"clickstream {__version__}\n"
 
 
-def test_completion_names_the_command_however_it_was_started(clickstream: Run) -> None:
-    script = clickstream("--show-completion", "bash").stdout.decode()
+@pytest.mark.parametrize("words", [("--show-completion", "bash"), ("--show-completion=bash",)])
+def test_completion_names_the_command_however_it_was_started(
+    clickstream: Run, words: tuple[str, ...]
+) -> None:
+    script = clickstream(*words).stdout.decode()
 
     assert "_CLICKSTREAM_COMPLETE=complete_bash" in script
     assert re.search(r"^complete .* clickstream$", script, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "pwsh", "zsh"])
+def test_completion_is_that_of_the_shell_that_is_named(clickstream: Run, shell: str) -> None:
+    # Whatever shell has started this, if one has.
+    script = clickstream("--show-completion", shell).stdout.decode()
+
+    assert f"complete_{'powershell' if shell == 'pwsh' else shell}" in script
+
+
+def test_completion_of_no_known_shell_is_wrong_usage(clickstream: Run) -> None:
+    done = clickstream("--show-completion=tcl")
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"'tcl' is not one of" in done.stderr
 
 
 def test_an_unknown_command_is_wrong_usage(clickstream: Run) -> None:
