@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from clickstream_lake.lake.errors import CatalogError
 from clickstream_lake.lake.layout import FORMATS, Layout, uri
 from clickstream_lake.lake.names import fold_name
+from clickstream_lake.lake.quality import ENTRIES, NO_RULES, Quality, quality_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,6 +64,7 @@ class Column:
             large and thrown away.
         url: its texts are URLs, whose parameters are looked at for PII names.
         time_formats: what a timestamp may be sent as.
+        quality: what its values have to be besides their type.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Column:
     dictionary: bool = True
     url: bool = False
     time_formats: tuple[TimeFormat, ...] = ("iso",)
+    quality: Quality = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,9 @@ class Catalog:
         pii_keys: keys that no published event carries, in lower case.
         fold_names: other ways of writing a PII key are that key too: `userId`, `USER-ID`.
         scrub_text: texts that start like JSON are looked into for PII keys.
-        dedupe_on: column whose repeated values compaction drops, or None.
+        dedupe_on: column whose value tells events apart: compaction drops rows that repeat
+            another with all they hold; None drops none.
+        dedupe_ignore: fields, besides `processed_ts`, that repeated rows may differ in.
         cluster_by: what compaction orders rows by, so that statistics prune.
         bloom: columns that merged Parquet files have Bloom filters of.
         row_group_rows: rows of a full row group of merged Parquet files.
@@ -148,6 +153,7 @@ class Catalog:
     fold_names: bool
     scrub_text: bool
     dedupe_on: str | None
+    dedupe_ignore: frozenset[str]
     cluster_by: tuple[ClusterTerm, ...]
     bloom: tuple[str, ...]
     row_group_rows: int
@@ -260,8 +266,10 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
         CatalogError: says which entry is wrong.
     """
     try:
-        columns = _columns(document["columns"])
-        lists = {"columns": columns, "reject_columns": _columns(document["reject_columns"])}
+        columns, of_rejects = (_columns(document[name]) for name in ("columns", "reject_columns"))
+        if ruled := [column.name for column in of_rejects if column.quality != NO_RULES]:
+            raise CatalogError(f"reject_columns have rules: {ruled}; the lake itself writes them")
+        lists = {"columns": columns, "reject_columns": of_rejects}
         tables = {
             fmt: _table(fmt, entry, lists[entry["columns"]])
             for fmt, entry in document["tables"].items()
@@ -273,6 +281,7 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
             fold_names=bool(document.get("fold_names", True)),
             scrub_text=bool(document.get("scrub_text", True)),
             dedupe_on=document.get("dedupe_on"),
+            dedupe_ignore=_dedupe_ignore(document.get("dedupe_ignore", [])),
             cluster_by=tuple(ClusterTerm.parse(str(term)) for term in document["cluster_by"]),
             bloom=tuple(document.get("bloom", ())),
             row_group_rows=_number(document, "row_group_rows", 262_144, _ROW_GROUP_ROWS),
@@ -284,6 +293,14 @@ def parse_catalog(document: Mapping[str, Any]) -> Catalog:
         raise CatalogError(f"catalog.json lacks {error}") from error
     _check(catalog)
     return catalog
+
+
+def _dedupe_ignore(names: object) -> frozenset[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CatalogError(f"dedupe_ignore is {names!r}; it has to be a list of names of fields")
+    if len(set(names)) < len(names):
+        raise CatalogError(f"dedupe_ignore names a field twice: {names}")
+    return frozenset(names)
 
 
 def _number(document: Mapping[str, Any], name: str, default: int, limits: tuple[int, int]) -> int:
@@ -314,6 +331,7 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
                 dictionary=bool(entry.get("dictionary", True)),
                 url=url,
                 time_formats=_time_formats(name, kind, entry.get("time_formats")),
+                quality=_quality(name, kind, entry),
             )
         )
     names = [column.name for column in columns]
@@ -339,6 +357,22 @@ def _time_formats(name: str, kind: str, entry: Sequence[Any] | None) -> tuple[Ti
             "epoch_s, epoch_ms, epoch_us, epoch_ns and auto_epoch"
         )
     return formats
+
+
+def _quality(name: str, kind: str, entry: Mapping[str, Any]) -> Quality:
+    if name in {EXTRA, PROCESSED_TS} and any(rule in entry for rule in ENTRIES):
+        raise CatalogError(f"column {name!r}: rules are for what producers send")
+    try:
+        return quality_of(entry, kind, _instant)
+    except CatalogError as error:
+        raise CatalogError(f"column {name!r}: {error}") from None
+
+
+def _instant(text: str) -> int | None:
+    from clickstream_lake.lake.instants import instant_of  # noqa: PLC0415 - it needs this module
+
+    found = instant_of(("iso",), text, is_text=True)
+    return None if found is None else found[0]
 
 
 def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> TableFormat:
@@ -385,6 +419,11 @@ def _check_merging(catalog: Catalog) -> None:
     types = {column.name: column.type for column in catalog.tables["parquet"].columns}
     if catalog.dedupe_on is not None and catalog.dedupe_on not in types:
         raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is not a column")
+    if named := catalog.dedupe_ignore & {catalog.dedupe_on, EXTRA, PROCESSED_TS}:
+        raise CatalogError(
+            f"dedupe_ignore names {sorted(map(str, named))}: what tells events apart is never "
+            f"ignored, {PROCESSED_TS} always is, and of {EXTRA} the fields in it are named"
+        )
     if not catalog.cluster_by:
         raise CatalogError("cluster_by has to name a column")
     for name, found in (("cluster_by", catalog.cluster_columns), ("bloom", catalog.bloom)):

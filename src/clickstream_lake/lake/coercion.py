@@ -135,12 +135,29 @@ def coercion_of(column: Column) -> Coercion:
     return _COERCIONS[column.type]
 
 
-def coerce(column: Column, raw: bytes) -> Coerced:
-    """Coerce one raw JSON value (as it stands in `extra`) to a column.
+RawCoercion = Callable[[bytes], Coerced]
 
-    Returns:
-        The value for the Parquet column (None for JSON null, `MISMATCH` where it does not fit;
-        timestamps as UTC milliseconds) and the raw JSON for the JSON line.
+
+def raw_coercion_of(column: Column) -> RawCoercion:
+    """What becomes of the raw JSON values of a column, by its type and its rules.
+
+    Its answers are the value for the Parquet column (None for JSON null, `MISMATCH` where it does
+    not fit or breaks a rule; timestamps as UTC milliseconds) and the raw JSON for the JSON line.
     """
-    value = _decode(raw)
-    return (None, raw) if value is None else coercion_of(column)(value, raw)
+    coercion, check = coercion_of(column), column.quality.check()
+
+    def of_raw(raw: bytes) -> Coerced:
+        value = _decode(raw)
+        if value is None:
+            return None, raw
+        found, text = coercion(value, raw)
+        if check is not None and found is not MISMATCH and check(found) is not None:
+            return MISMATCH, raw
+        return found, text
+
+    return of_raw
+
+
+def coerce(column: Column, raw: bytes) -> Coerced:
+    """Coerce one raw JSON value (as it stands in `extra`) to a column: see `raw_coercion_of`."""
+    return raw_coercion_of(column)(raw)

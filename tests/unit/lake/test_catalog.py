@@ -83,6 +83,27 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
         lambda d: column(d, "event_ts").update(time_formats=["epoch_ms", "auto_epoch"]),
         "at most one",
     ),
+    "required JSON": (
+        lambda d: column(d, "properties").update(required=True),
+        "column 'properties': required is for",
+    ),
+    "a rule of ours": (
+        lambda d: column(d, "processed_ts").update(min="2020-01-01"),
+        "column 'processed_ts': rules",
+    ),
+    "a rule of extra": (lambda d: column(d, "extra").update(max_length=9), "column 'extra': rules"),
+    "a rule of rejects": (
+        lambda d: d["reject_columns"][0].update(required=True),
+        "reject_columns have rules: ['raw_key']",
+    ),
+    "a time that is none": (lambda d: column(d, "event_ts").update(min="26/11"), "'event_ts': min"),
+    "ignoring a text": (lambda d: d.update(dedupe_ignore="price"), "a list of names"),
+    "ignoring a field twice": (lambda d: d.update(dedupe_ignore=["a", "a"]), "twice"),
+    "ignoring the id": (
+        lambda d: d.update(dedupe_on="event_id", dedupe_ignore=["event_id"]),
+        "['event_id']",
+    ),
+    "ignoring extra": (lambda d: d.update(dedupe_ignore=["extra"]), "['extra']"),
     "a table of unknown columns": (lambda d: d["tables"]["json"].update(columns="x"), "x"),
     "a table without SerDe": (lambda d: d["tables"]["json"].pop("serde"), "serde"),
 }
