@@ -69,7 +69,7 @@ def test_renamed_columns_go_through_transform_and_compaction(
     }
     for fmt in FORMATS:
         inputs = [Input(path, renamed.schema_version) for path in paths[fmt] if path]
-        drops = find_duplicates(fmt, inputs, catalog=renamed, workdir=tmp_path)
+        drops = find_duplicates(fmt, inputs, catalog=renamed, workdir=tmp_path).drops
         merge = merge_json if fmt == "json" else merge_parquet
         kept = [
             Input(entry.source, entry.schema_version, drop)

@@ -70,6 +70,20 @@ def whole_number(raw: bytes) -> int | None:
     return value if INT64_MIN <= value <= INT64_MAX else None
 
 
+def exact_number(raw: bytes) -> bytes:
+    """A JSON number in the one form that all numbers of its exact value have."""
+    match = _NUMBER.fullmatch(raw)
+    if match is None:
+        raise ValueError("this is not a JSON number")
+    sign, whole, fraction, exponent = match.groups(b"")
+    digits = (whole + fraction).lstrip(b"0")
+    significant = digits.rstrip(b"0")
+    if not significant:
+        return b"0"
+    zeros = len(digits) - len(significant) - len(fraction) + _bounded(exponent or b"0")
+    return sign + significant + (b"0" * zeros if zeros >= 0 else b"e%d" % zeros)
+
+
 def _bounded(exponent: bytes) -> int:
     """An exponent; one of many digits is as good as any large one: no number is as long."""
     digits = exponent.lstrip(b"+-").lstrip(b"0")

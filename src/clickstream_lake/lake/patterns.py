@@ -20,7 +20,7 @@ MOST_STATES: Final = 5_000
 MOST_PREFIXES: Final = 20_000
 """The same of a list of texts."""
 _MOST_SIZE: Final = 20_000  # of a pattern, with its repeats written out
-_MOST_WORK: Final = 500_000  # states of all sets of states: a second
+_MOST_WORK: Final = 200_000  # states of all sets of states: half a second
 _MOST_REPEATS: Final = 1_000
 _MOST_DEPTH: Final = 50
 _DEAD: Final = 0

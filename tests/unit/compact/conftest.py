@@ -30,11 +30,18 @@ def catalog() -> Catalog:
 def newer() -> Callable[..., Catalog]:
     """The next version of the catalog, with columns added, retyped or gone."""
 
-    def make(*, gone: Sequence[str] = (), dedupe_on: str | None = None, **types: str) -> Catalog:
+    def make(
+        *,
+        gone: Sequence[str] = (),
+        dedupe_on: str | None = None,
+        dedupe_ignore: Sequence[str] = (),
+        **types: str,
+    ) -> Catalog:
         document = copy.deepcopy(json.loads(CATALOG_PATH.read_text(encoding="utf-8")))
         columns = [c for c in document["columns"] if c["name"] not in {*gone, *types}]
         columns[5:5] = [{"name": n, "type": t, "comment": ""} for n, t in types.items()]
         document |= {"columns": columns, "schema_version": 2, "dedupe_on": dedupe_on}
+        document["dedupe_ignore"] = [*dedupe_ignore]
         document["cluster_by"] = [
             term for term in document["cluster_by"] if ClusterTerm.parse(term).column not in gone
         ]

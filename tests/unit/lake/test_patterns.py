@@ -95,6 +95,7 @@ def test_what_no_automaton_says_is_refused(pattern: str, words: str) -> None:
         automaton_of(pattern)
 
 
+@settings(deadline=None)
 @given(st.sets(TEXTS, min_size=1), TEXTS)
 def test_an_automaton_of_texts_takes_those_alone(texts: set[str], other: str) -> None:
     automaton = automaton_of_texts(texts)

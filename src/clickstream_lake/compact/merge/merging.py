@@ -46,12 +46,19 @@ class Input:
         source: its bytes.
         schema_version: the catalog's version when it was written, None if it is not known.
             JSON files do not hold it; Parquet files do, the landing ones of older versions apart.
+        once_open: tells the version where only opening the file does.
         drop: rows to leave out, as `clickstream_lake.compact.merge.dedupe` found them.
     """
 
     source: Source
     schema_version: int | None = None
     drop: Bitmap | None = None
+    once_open: Callable[[], int | None] = lambda: None
+
+    @property
+    def known_version(self) -> int | None:
+        """The version, as far as it is known by now."""
+        return self.once_open() if self.schema_version is None else self.schema_version
 
     def open(self) -> BinaryIO:
         """Open the file for reading; the caller closes it."""
