@@ -38,6 +38,7 @@ def renamed() -> Catalog:
     document["cluster_by"] = ["hour(my_event_ts)", "my_event_type", "my_event_ts"]
     document["bloom"] = ["my_event_id"]
     document["dedupe_on"] = "my_event_id"
+    document["dedupe_ignore"] = ["my_event_ts"]
     return parse_catalog(document)
 
 

@@ -153,25 +153,28 @@ RawCoercion = Callable[[bytes], Coerced]
 
 
 def raw_coercion_of(column: Column) -> RawCoercion:
-    """What becomes of the raw JSON values of a column, by its type and its rules.
+    """What becomes of the raw JSON values of a column, by its type.
 
     Its answers are the value for the Parquet column (None for JSON null, `MISMATCH` where it does
-    not fit or breaks a rule; timestamps as UTC milliseconds) and the raw JSON for the JSON line.
+    not fit; timestamps as UTC milliseconds) and the raw JSON for the JSON line.
     """
-    coercion, check = coercion_of(column), column.quality.check()
+    coercion = coercion_of(column)
 
     def of_raw(raw: bytes) -> Coerced:
         value = _decode(raw)
-        if value is None:
-            return None, raw
-        found, text = coercion(value, raw)
-        if check is not None and found is not MISMATCH and check(found) is not None:
-            return MISMATCH, raw
-        return found, text
+        return (None, raw) if value is None else coercion(value, raw)
 
     return of_raw
 
 
-def coerce(column: Column, raw: bytes) -> Coerced:
-    """Coerce one raw JSON value (as it stands in `extra`) to a column: see `raw_coercion_of`."""
-    return raw_coercion_of(column)(raw)
+def judged_coercion_of(column: Column) -> RawCoercion:
+    """The same, and `MISMATCH` also where a value breaks a rule of the column."""
+    coercion, check = raw_coercion_of(column), column.quality.check()
+
+    def of_raw(raw: bytes) -> Coerced:
+        found, text = coercion(raw)
+        if check is None or found is None or found is MISMATCH or check(found) is None:
+            return found, text
+        return MISMATCH, raw
+
+    return of_raw
