@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from clickstream_lake.engine import distribution, java
 from clickstream_lake.engine.client import Client
@@ -18,6 +19,20 @@ from tests import skips
 def pytest_configure(config: pytest.Config) -> None:
     """Let a whole check know what it skipped."""
     skips.register(config)
+    _read_each_model_once()
+
+
+def _read_each_model_once() -> None:
+    """Keep what botocore reads: each session parses its services anew, 0.2 s a test."""
+    read = JSONFileLoader.load_file
+    models: dict[str, Any] = {}
+
+    def load_file(loader: JSONFileLoader, file_path: str) -> Any:  # noqa: ANN401 - botocore's
+        if file_path not in models:
+            models[file_path] = read(loader, file_path)
+        return models[file_path]
+
+    JSONFileLoader.load_file = load_file  # type: ignore[method-assign]  # no fixture: of all tests
 
 
 @pytest.fixture

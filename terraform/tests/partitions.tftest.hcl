@@ -41,8 +41,8 @@ run "china" {
         values(data.aws_iam_policy_document.trust),
       ) : [for statement in document.statement : [for principal in statement.principals : principal.identifiers if principal.type == "Service"]]
       ])) == toset([
-      "logs.cn-north-1.amazonaws.com.cn", "s3.amazonaws.com", "cloudwatch.amazonaws.com", "lambda.amazonaws.com",
-      "firehose.amazonaws.com", "scheduler.amazonaws.com", "lakeformation.amazonaws.com",
+      "logs.cn-north-1.amazonaws.com.cn", "s3.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com",
+      "lambda.amazonaws.com", "firehose.amazonaws.com", "scheduler.amazonaws.com", "lakeformation.amazonaws.com",
     ])
     error_message = "Service principals must be those that China knows."
   }

@@ -4,6 +4,7 @@ Commands are read from the page, and those of `terraform output commands` from `
 by AWS's own command line.
 """
 
+import base64
 import gzip
 import json
 import re
@@ -164,8 +165,13 @@ def rehearsal(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         audit_schedule=never,
         environment=(("LAKE_MIN_FILES", "2"), ("LAKE_AUDIT_GRACE_SECONDS", "0")),
     )
+    begun = datetime.now(UTC)
     with lake_sandbox(
-        provision=by_catalog(settings), directory=work / "sandbox", concurrency=1
+        provision=by_catalog(settings),
+        directory=work / "sandbox",
+        concurrency=1,
+        # Time stands still: else what one test breaks rings an alarm in another one.
+        clock=lambda: begun,
     ) as sandbox:
         yield Rehearsal(sandbox, programs, work)
 
@@ -240,6 +246,37 @@ def test_corrupt_objects(rehearsal: Rehearsal) -> None:
     # Its producer sends it again, whole.
     rehearsal.send("damaged")
     assert sorted([*before, "damaged"]) == rehearsal.events()
+
+
+@rehearses("undelivered")
+def test_what_firehose_could_not_deliver(rehearsal: Rehearsal) -> None:
+    s3, bucket = rehearsal.sandbox.client("s3"), rehearsal.sandbox.bucket
+    event = gzip.compress(json.dumps({"event_id": "undelivered"}).encode() + b"\n")
+    key = f"errors/processing-failed/{TODAY}/records"
+    record = {"errorCode": "Lambda.Failed", "rawData": base64.b64encode(event).decode()}
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(record).encode() + b"\n")
+    assert "undelivered" not in rehearsal.events()
+    assert key in rehearsal.do("undelivered", 0, bucket)
+    told = (rehearsal.sandbox.log_dir / f"{rehearsal.sandbox.stream}-transform.log").read_text()
+    (line,) = [each for each in told.splitlines() if key in each]
+    assert "firehose could not deliver records" in line
+    # The cause is mended; what the record holds is sent again.
+    listed = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    rehearsal.send("undelivered", base64.b64decode(json.loads(listed)["rawData"]))
+    assert "undelivered" in rehearsal.events()
+
+
+@rehearses("compaction-silent")
+def test_a_schedule_that_is_off_is_seen(rehearsal: Rehearsal) -> None:
+    scheduler, name = rehearsal.sandbox.client("scheduler"), f"{rehearsal.sandbox.stream}-compact"
+    known = scheduler.get_schedule(Name=name)
+    fields = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    given = {field: known[field] for field in fields}
+    for state in ("DISABLED", "ENABLED"):
+        scheduler.update_schedule(**given, State=state)
+        # Terraform gives a lake's schedules a group of the lake's name.
+        told = json.loads(rehearsal.do("compaction-silent", 0, known["GroupName"]))
+        assert {each["Name"]: each["State"] for each in told["Schedules"]}[name] == state
 
 
 @rehearses("throttles")

@@ -31,7 +31,9 @@ class AuditReport:
         objects: raw objects looked at.
         untaken: how many of them no transform took in time.
         keys: the first hundred of these, in the order of their partitions.
-        waiting: messages that the queue and its dead letters hold.
+        coming: younger ones that no transform took yet.
+        waiting: messages that the queue holds, those that are worked on included.
+        dead: its dead letters.
         requeued: how many of the untaken were queued once more.
         failed: partitions that could not be looked at, each with its error.
         complete: whether there was time for all; the next tick begins at the same end.
@@ -40,7 +42,9 @@ class AuditReport:
     objects: int
     untaken: int
     keys: tuple[str, ...]
+    coming: int
     waiting: int
+    dead: int
     requeued: int
     failed: tuple[str, ...]
     complete: bool
@@ -68,9 +72,11 @@ class Auditor:
     ) -> AuditReport:
         """Look through the look-back window, oldest first, and queue what no transform took.
 
-        While as many messages wait as raw objects are untaken, each of these may be among them, so
-        nothing is queued: a queue that lags does not get longer by it, and a dead letter does not
-        come back every hour. It is never more than one further message for each.
+        Nothing is queued while the untaken may be among the dead letters and the messages that
+        wait, so that a queue that lags does not get longer by it, and a dead letter does not come
+        back every hour. A message that waits is of a raw object that is coming, if there are any:
+        else a stream that never rests would hide what was overlooked. SQS counts about, and what is
+        coming may have been overlooked, too. So each message beyond these counts twice.
 
         Args:
             dry_run: only report.
@@ -80,25 +86,31 @@ class Auditor:
             LakeError: S3 failed, or SQS refused messages.
         """
         now = self.now()
-        objects, found, failed, complete = 0, list[str](), list[str](), True
+        objects, found, coming, failed, complete = 0, list[str](), 0, list[str](), True
         for partition, raws in self._recent(now):
             if out_of_time():
                 complete = False
                 break
             objects += len(raws)
             try:
-                found += untaken(self.lake, partition, raws, before=now - self.grace)
+                absent = untaken(self.lake, partition, raws)
             except PartitionMovedError:
                 continue  # being compacted at this moment
             except LakeError as error:
                 failed.append(f"{partition.path}: {error}")
-        waiting = self.queue.waiting() if self.queue and found else 0
-        send = self.queue and not dry_run and len(found) > waiting
+            else:
+                old = [key for key, written in absent if written <= now - self.grace]
+                found += old
+                coming += len(absent) - len(old)
+        waiting, dead = self.queue.held() if self.queue and found else (0, 0)
+        send = not dry_run and len(found) > dead + 2 * max(0, waiting - coming)
         return AuditReport(
             objects=objects,
             untaken=len(found),
             keys=tuple(found[:_NAMED]),
+            coming=coming,
             waiting=waiting,
+            dead=dead,
             requeued=self.queue.send(found) if self.queue and send else 0,
             failed=tuple(failed),
             complete=complete,

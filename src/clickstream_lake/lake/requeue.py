@@ -12,10 +12,15 @@ from clickstream_lake.lake.errors import RequeueError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 _BATCH: Final = 10  # of SendMessageBatch
 _ATTEMPTS: Final = 5
+_HELD: Final[tuple["QueueAttributeNameType", ...]] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+)
 
 
 def notification(bucket: str, key: str) -> str:
@@ -42,21 +47,22 @@ class TransformQueue:
         self._url = url
         self._bucket = bucket
 
-    def waiting(self) -> int:
-        """About how many messages wait to be received, or are dead letters of this queue."""
-        asked = self._client.get_queue_attributes(
-            QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages", "RedrivePolicy"]
-        )["Attributes"]
-        waiting = int(asked["ApproximateNumberOfMessages"])
+    def held(self) -> tuple[int, int]:
+        """About how many messages wait or are worked on, and how many are dead letters."""
+        asked = self._attributes(self._url, "RedrivePolicy")
         if "RedrivePolicy" not in asked:
-            return waiting
+            return _messages(asked), 0
         # A dead-letter queue is of the same account and region as the queue that it serves.
         name = json.loads(asked["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        dead = self._client.get_queue_attributes(
-            QueueUrl=f"{self._url.rpartition('/')[0]}/{name}",
-            AttributeNames=["ApproximateNumberOfMessages"],
-        )["Attributes"]
-        return waiting + int(dead["ApproximateNumberOfMessages"])
+        dead = self._attributes(f"{self._url.rpartition('/')[0]}/{name}")
+        return _messages(asked), _messages(dead)
+
+    def _attributes(
+        self, url: str, *more: "QueueAttributeNameType"
+    ) -> "dict[QueueAttributeNameType, str]":
+        return self._client.get_queue_attributes(QueueUrl=url, AttributeNames=[*_HELD, *more])[
+            "Attributes"
+        ]
 
     def send(self, keys: Iterable[str], *, sent: Callable[[int], None] | None = None) -> int:
         """Queue one message per raw key and return their number.
@@ -91,6 +97,10 @@ class TransformQueue:
         raise RequeueError(
             f"SQS refused {len(waiting)} messages {_ATTEMPTS} times; send them once more"
         )
+
+
+def _messages(attributes: "dict[QueueAttributeNameType, str]") -> int:
+    return sum(int(attributes[name]) for name in _HELD)
 
 
 def _batches(keys: Iterable[str]) -> Iterator[list[str]]:

@@ -24,13 +24,11 @@ def raw_objects(lake: Lake, prefix: str, *, after: str = "") -> Iterator[tuple[S
 
 
 def untaken(
-    lake: Lake,
-    partition: Partition,
-    raws: Iterable[tuple[Source, ObjectInfo]],
-    *,
-    before: datetime,
-) -> list[str]:
-    """The raw keys of a partition that are not in both tables, and not rejected whole.
+    lake: Lake, partition: Partition, raws: Iterable[tuple[Source, ObjectInfo]]
+) -> list[tuple[str, datetime]]:
+    """The raw keys of a partition that are not in both tables, and not rejected whole, by key.
+
+    Each comes with the time when it was written: a young one may be under way.
 
     One that has landed counts as taken: compaction shows it, wherever its partition reads.
 
@@ -38,18 +36,17 @@ def untaken(
         lake: the lake.
         partition: which one.
         raws: its raw objects.
-        before: those written later may be under way, and are left out.
 
     Raises:
         PartitionMovedError: it was compacted at this moment.
         LakeError: S3 or Glue failed, or the partition is damaged.
     """
-    old = {source.source_id: source.key for source, info in raws if info.last_modified <= before}
-    absent = {source for fmt in FORMATS for source in old.keys() - _taken(lake, fmt, partition)}
+    known = {source.source_id: (source.key, info.last_modified) for source, info in raws}
+    absent = {source for fmt in FORMATS for source in known.keys() - _taken(lake, fmt, partition)}
     if not absent:
         return []
     rejects = lake.store.list(lake.layout.reject_dir(partition))
-    return sorted(old[source] for source in absent - set(rejected_whole(lake, rejects, absent)))
+    return sorted(known[source] for source in absent - set(rejected_whole(lake, rejects, absent)))
 
 
 def rejected_whole(

@@ -51,5 +51,7 @@ def test_it_goes_back_alone_before_the_function_ends() -> None:
             ("DeadlineError", f"raw/{DAY}/bad.gz")
         ] * 2
         # No invocation was ended by Lambda: those that it was in have sent their metrics.
-        counted = [entry["ObjectsOverDeadline"] for entry in logged if "ObjectsFailed" in entry]
+        counted = [
+            entry["ObjectsOverDeadline"] for entry in logged if "ObjectsOverDeadline" in entry
+        ]
         assert counted == [[1], [1]]

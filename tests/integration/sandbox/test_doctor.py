@@ -93,10 +93,6 @@ class Lake:
         }
 
 
-def _still(now: datetime = datetime.now(tz=UTC)) -> datetime:  # noqa: B008 - of this run
-    return now
-
-
 @pytest.fixture(scope="module")
 def lake() -> Iterator[Lake]:
     answers: dict[str, dict[str, Any] | Exception] = {}
@@ -115,10 +111,13 @@ def lake() -> Iterator[Lake]:
             functions[warm] = CLASSES[kind](environment)
         return functions[warm](event, context) | meant
 
+    begun = datetime.now(UTC)
     with (
         pytest.MonkeyPatch.context() as patch,
         # Time stands still: else what one test breaks rings an alarm in another one.
-        lake_sandbox(handlers={HANDLER: handler}, entry_point=entry_point, clock=_still) as sandbox,
+        lake_sandbox(
+            handlers={HANDLER: handler}, entry_point=entry_point, clock=lambda: begun
+        ) as sandbox,
     ):
         # One that another test left has other credentials.
         patch.setattr(boto3, "DEFAULT_SESSION", None)

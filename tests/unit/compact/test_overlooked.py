@@ -6,6 +6,8 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
 from clickstream_lake.compact.overlooked import Auditor
 from clickstream_lake.lake.layout import Layout, Partition
@@ -41,6 +43,11 @@ class Stream:
     def put_raw(self, *names: str, back: int = 0) -> None:
         for name in names:
             self.lake.put_raw(name, partition=day(back))
+
+    def age(self, name: str, back: int, by: timedelta) -> None:
+        """Have it written so long ago."""
+        kept = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[BUCKET].keys
+        kept[f"raw/{day(back).path}/{name}.gz"].last_modified -= by
 
     def queued(self) -> int:
         asked = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
@@ -128,7 +135,26 @@ def test_a_dead_letter_does_not_come_back_every_hour(stream: Stream) -> None:
     stream.auditor().audit(dry_run=False)
     stream.kill(2)
     again = stream.auditor().audit(dry_run=False)
-    assert (again.untaken, again.waiting, again.requeued) == (2, 2, 0)
+    assert (again.untaken, again.waiting, again.dead, again.requeued) == (2, 0, 2, 0)
+
+
+def test_a_stream_that_never_rests_hides_nothing(stream: Stream) -> None:
+    """Messages wait, and one is worked on: they are of what landed since."""
+    stream.put_raw("overlooked", back=1)
+    stream.put_raw(*"abcdef")
+    stream.queue.send(f"raw/{day(0).path}/{name}.gz" for name in "abcdef")
+    stream.sqs.receive_message(QueueUrl=stream.url)
+    stream.age("overlooked", back=1, by=timedelta(hours=3))
+    for waiting, requeued in ((6, 1), (7, 0)):
+        report = stream.auditor(now=lambda: datetime.now(UTC)).audit(dry_run=False)
+        assert (report.untaken, report.coming) == (1, 6)
+        assert (report.waiting, report.requeued) == (waiting, requeued)
+
+
+def test_a_lag_is_not_made_worse_though_sqs_counts_about(stream: Stream) -> None:
+    stream.put_raw(*(f"n{number}" for number in range(30)))
+    stream.queue.send(f"raw/{day(0).path}/n{number}.gz" for number in range(16))
+    assert stream.auditor().audit(dry_run=False).requeued == 0
 
 
 @pytest.mark.parametrize("backlog", [0, 1, 5, 40])

@@ -89,7 +89,7 @@ def test_what_sqs_refuses_for_ever_is_an_error() -> None:
         TransformQueue(refusing, "url", "lake").send(["raw/1.gz", "raw/2.gz"])
 
 
-def test_dead_letters_wait_too_and_what_is_being_worked_on_does_not(sqs: "SQSClient") -> None:
+def test_what_it_holds_is_what_waits_what_is_worked_on_and_dead_letters(sqs: "SQSClient") -> None:
     dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
     asked = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
     redrive = {"deadLetterTargetArn": asked["QueueArn"], "maxReceiveCount": 2}
@@ -97,15 +97,15 @@ def test_dead_letters_wait_too_and_what_is_being_worked_on_does_not(sqs: "SQSCli
         "QueueUrl"
     ]
     queue = TransformQueue(sqs, url, "lake")
-    assert queue.waiting() == 0
+    assert queue.held() == (0, 0)
     queue.send(["raw/1.gz", "raw/2.gz"])
     TransformQueue(sqs, dead, "lake").send(["raw/0.gz"])
-    assert queue.waiting() == 3
+    assert queue.held() == (2, 1)
     sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1)
-    assert queue.waiting() == 2
+    assert queue.held() == (2, 1)
 
 
 def test_a_queue_without_dead_letters_has_none(sqs: "SQSClient") -> None:
     queue = TransformQueue(sqs, sqs.create_queue(QueueName="transform")["QueueUrl"], "lake")
     queue.send(["raw/1.gz"])
-    assert queue.waiting() == 1
+    assert queue.held() == (1, 0)

@@ -8,18 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.layout import FORMATS, Partition, Slot
+from clickstream_lake.lake.layout import FORMATS, Slot
 from clickstream_lake.lake.untaken import raw_objects, untaken
 from tests.protocol.lake import DAY, LakeUnderTest
 
-LATER = datetime.now(UTC) + timedelta(days=4_000)  # than all that a test writes
-EARLIER = datetime(2000, 1, 1, tzinfo=UTC)
 
-
-def found(lake: LakeUnderTest, before: datetime = LATER, partition: Partition = DAY) -> list[str]:
-    raws = list(raw_objects(lake, f"raw/{partition.path}/"))
-    keys = untaken(lake, partition, raws, before=before)
-    return [key.rpartition("/")[2].removesuffix(".gz") for key in keys]
+def found(lake: LakeUnderTest) -> list[str]:
+    absent = untaken(lake, DAY, list(raw_objects(lake, f"raw/{DAY.path}/")))
+    return [key.rpartition("/")[2].removesuffix(".gz") for key, _ in absent]
 
 
 def publish(lake: LakeUnderTest, name: str, *formats: str) -> None:
@@ -49,9 +45,10 @@ def test_what_no_table_has_is_found(lake: LakeUnderTest) -> None:
     assert found(lake) == ["a", "b"]
 
 
-def test_what_is_young_is_not(lake: LakeUnderTest) -> None:
-    lake.put_raw("a")
-    assert found(lake, before=EARLIER) == []
+def test_it_tells_when_each_was_written(lake: LakeUnderTest) -> None:
+    key = lake.put_raw("a").key
+    written = lake.store.head(key).last_modified
+    assert untaken(lake, DAY, list(raw_objects(lake, "raw/"))) == [(key, written)]
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
