@@ -387,7 +387,7 @@ QUALITY: Final = [
     CarefulCheck("a value that moves after all", "careful.c", "if («tag != NOTHING») { k->json_end = json_end;", "false", ruled(b'"price":9'), rules=True),
     CarefulCheck("a breach that rejects", "careful.c", "if (tag != MISFIT && «rules_of(k, (u32)fate)->rejects»)", "false", ruled(b'"session_id":"1"'), rules=True),
     CarefulCheck("a column that lacks", "careful.c", "if («lacking») return broken", "false", odd(b'"zz":1'), rules=True),
-    CarefulCheck("what is rejected half-way", "careful.c", "if (reason != PUBLISHED) return «go_back(k, &before)», reason;", "(void)0", ruled(b'"session_id":"1"'), rules=True),
+    CarefulCheck("what is rejected half-way", "careful.c", "if (reason != PUBLISHED) return «go_back(k, &before)», reason;", "(void)0", ruled(b'"session_id":"1"') + b'\n{"product_id":"p"}', rules=True),
     CarefulCheck("many characters", "quality.c", "if («(u64)(end - p) > 4 * most») return true;", "true", b'{"product_id":"p","country":"\xc3\xa9\xc3\xa9"}', rules=True),
     CarefulCheck("bytes of a character", "quality.c", "characters += «(*p & 0xC0) != 0x80»;", "true", b'{"product_id":"p","country":"\xc3\xa9\xc3\xa9"}', rules=True),
     CarefulCheck("the cells of a text with escapes", "quality.c", "(«tag == INPUT» ? k->data : k->decoded)", "true", b'{"product_id":"p","event_type":"\\u0063lick"}', rules=True),

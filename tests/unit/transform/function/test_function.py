@@ -265,6 +265,7 @@ def test_logs_and_metrics_hold_counts_and_no_payload(
     assert by_reason == {"not_json": [2], "non_finite_number": [1], "not_gzip": [1]}
     (by_column,) = [entry for entry in metrics if "column" in entry]
     assert (by_column["column"], by_column["ValuesMismatchedByColumn"]) == ("price", [1])
+    assert sum(main["RulesBroken"]) == 0
     logged = [json.loads(line) for line in log.getvalue().splitlines()]
     (done, rejected_whole) = [e for e in logged if e["message"] == "object processed"]
     assert (done["raw_key"], done["lines"], done["published"]) == (KEY, 6, 2)
