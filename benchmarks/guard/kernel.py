@@ -176,6 +176,6 @@ def moved(found: dict[str, int]) -> list[str]:
     return [
         f"the kernel's {name}: {found[name]:,}, which is {found[name] / known[name] - 1:+.2%} of "
         f"{known[name]:,}"
-        for name in known
+        for name in found
         if abs(found[name] / known[name] - 1) > TOLERANCE
     ]
