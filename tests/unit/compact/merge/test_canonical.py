@@ -145,7 +145,7 @@ EVENTS = st.lists(
 TICKS = st.lists(st.builds(Tick, st.integers(0, 3), st.booleans()), max_size=3)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(EVENTS, TICKS, TICKS, st.integers(0, 5))
 @example([[({"price": "10"}, False)], [({"price": "1e1"}, False)]], [Tick(1, True)], [], 5)
 def test_formats_that_are_compacted_apart_keep_the_same_rows(
