@@ -1,5 +1,6 @@
 """What tests of several packages share."""
 
+import marshal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +24,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _read_each_model_once() -> None:
-    """Keep what botocore reads: each session parses its services anew, 0.2 s a test."""
+    """Keep what botocore reads: each session parses its services anew, 0.2 s a test.
+
+    Everybody gets a copy, since moto adds operations to its own.
+    """
     read = JSONFileLoader.load_file
-    models: dict[str, Any] = {}
+    models: dict[str, bytes] = {}
 
     def load_file(loader: JSONFileLoader, file_path: str) -> Any:  # noqa: ANN401 - botocore's
         if file_path not in models:
-            models[file_path] = read(loader, file_path)
-        return models[file_path]
+            models[file_path] = marshal.dumps(_plain(read(loader, file_path)))
+        return marshal.loads(models[file_path])  # noqa: S302 - what stands above
 
-    JSONFileLoader.load_file = load_file  # type: ignore[method-assign]  # no fixture: of all tests
+    JSONFileLoader.load_file = load_file  # type: ignore[method-assign, assignment]  # no fixture: of all tests
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same of plain dicts, which marshal knows; these keep their order, too."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 @pytest.fixture

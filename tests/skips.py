@@ -46,7 +46,7 @@ def _plain(name: str) -> str:
     return name.replace("[", "(").replace("]", ")")
 
 
-@dataclass
+@dataclass(eq=False)  # a plugin has to be hashable
 class Skips:
     """The plugin: what one run skips, added to the file of the whole check."""
 

@@ -26,6 +26,10 @@ def check(directory: Path, *options: str, last: bool = False) -> subprocess.Comp
     (directory / "conftest.py").write_text(PLUGIN)
     (directory / "test_it.py").write_text(SKIPPED)
     (directory / "test_module.py").write_text("import pytest\npytest.importorskip('no_such')\n")
+    # A conftest that concerns some tests alone has pytest look for plugins in a set.
+    (directory / "apart").mkdir(exist_ok=True)
+    (directory / "apart" / "conftest.py").touch()
+    (directory / "apart" / "test_apart.py").write_text("def test_apart_that_runs():\n    pass\n")
     environment = {key: value for key, value in os.environ.items() if "SKIPS" not in key}
     environment |= {"CLICKSTREAM_SKIPS": str(directory / "skips.txt"), "PYTHONPATH": str(ROOT)}
     environment |= {"CLICKSTREAM_SKIPS_LAST": "1"} if last else {}

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from clickstream_lake.engine.configuration import Storage
 from clickstream_lake.engine.server import Trino
 from clickstream_lake.sandbox.athena.api import AthenaApi
 from clickstream_lake.sandbox.athena.engine import QueryEngine
+from clickstream_lake.sandbox.athena.engines import Engine
 from clickstream_lake.sandbox.athena.trino_engine import TrinoEngine
 from clickstream_lake.sandbox.clients import Clients
 from clickstream_lake.sandbox.cloudwatch.answers import answering
@@ -37,13 +38,12 @@ from clickstream_lake.sandbox.redrive import MoveTasks
 from clickstream_lake.sandbox.resources import REGION, Credentials, make_private
 from clickstream_lake.sandbox.runtime.service import LambdaService
 from clickstream_lake.sandbox.scheduler import Scheduler, Tick
-from clickstream_lake.sandbox.server import Router, Server
+from clickstream_lake.sandbox.server import JsonApi, Router, Server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from clickstream_lake.engine.client import Client
-    from clickstream_lake.sandbox.athena.engines import Engine
     from clickstream_lake.sandbox.cloudwatch.alarms import State
     from clickstream_lake.sandbox.resources import Provision, Resources
     from clickstream_lake.sandbox.runtime.service import EntryPoint
@@ -214,7 +214,7 @@ class Sandbox:
             DomainDispatcherApplication(open_service),
             firehose=self.firehose,
             functions=self.functions,
-            apis=[self._athena(stack), GlueApi(self.clients.glue), self._move_tasks(stack)],
+            apis_of=self._apis(stack),
             admin=self._administer,
         )
         server.start()
@@ -246,26 +246,44 @@ class Sandbox:
             raise SandboxError("the sandbox is not ready yet")
         return self._router(environ, start_response)
 
-    def _athena(self, stack: ExitStack) -> AthenaApi:
+    def _apis(self, stack: ExitStack) -> Callable[[str], Sequence[JsonApi]]:
+        """What answers in place of moto, by region; other regions' is made when it is asked for."""
+        made = {REGION: self._apis_of(self.clients, self._engine(stack), stack)}
+        making = threading.Lock()
+
+        def of(region: str) -> Sequence[JsonApi]:
+            with making:
+                if region not in made:
+                    clients = Clients(self.endpoint, self.clients.credentials, region)
+                    stack.callback(clients.close)
+                    engine = QueryEngine(s3=clients.s3, glue=clients.glue)
+                    stack.callback(engine.close)
+                    made[region] = self._apis_of(clients, engine, stack)
+                return made[region]
+
+        return of
+
+    def _apis_of(self, clients: Clients, engine: Engine, stack: ExitStack) -> Sequence[JsonApi]:
+        athena = AthenaApi(engine=engine, s3=clients.s3, glue=clients.glue)
+        stack.callback(athena.close)
+        tasks = MoveTasks(clients.sqs)
+        stack.callback(tasks.close)
+        return athena, GlueApi(clients.glue), tasks
+
+    def _engine(self, stack: ExitStack) -> Engine:
+        """What answers the queries of the lake's own region."""
         self.engine = QueryEngine(s3=self.clients.s3, glue=self.clients.glue)
         stack.callback(self.engine.close)
-        engine: Engine = self.engine
-        if self._athena_by != "embedded":
-            client = self._athena_by
-            if client == "trino":
-                storage = Storage(REGION, self.endpoint, self.credentials())
-                client = stack.enter_context(Trino(storage, quick=True)).client
-            stack.enter_context(marked_columns())
-            engine = TrinoEngine(client, s3=self.clients.s3, glue=self.clients.glue)
-            stack.callback(engine.close)
-        api = AthenaApi(engine=engine, s3=self.clients.s3, glue=self.clients.glue)
-        stack.callback(api.close)
-        return api
-
-    def _move_tasks(self, stack: ExitStack) -> MoveTasks:
-        tasks = MoveTasks(self.clients.sqs)
-        stack.callback(tasks.close)
-        return tasks
+        if self._athena_by == "embedded":
+            return self.engine
+        client = self._athena_by
+        if client == "trino":
+            storage = Storage(REGION, self.endpoint, self.credentials())
+            client = stack.enter_context(Trino(storage, quick=True)).client
+        stack.enter_context(marked_columns())
+        engine = TrinoEngine(client, s3=self.clients.s3, glue=self.clients.glue)
+        stack.callback(engine.close)
+        return engine
 
     @property
     def resources(self) -> "Resources":

@@ -36,7 +36,6 @@ from clickstream_lake.sandbox.protocol import (
     send_json,
     service_of,
 )
-from clickstream_lake.sandbox.resources import REGION
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _SHUTDOWN_POLL_SECONDS = 0.05
 ADMIN_PATH = "/_sandbox/"
-# Each region has workgroups of its own. Those of other regions are moto's, where no query runs.
-_ATHENA = "AmazonAthena."
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 _ACCOUNT = re.compile(r"/2016-08-19/account-settings/?")
 _ASKS = ("Get", "BatchGet", "List", "Describe", "Search")
@@ -84,14 +81,14 @@ class Router:
         *,
         firehose: Firehose,
         functions: "LambdaService",
-        apis: Sequence[JsonApi] = (),
+        apis_of: Callable[[str], Sequence[JsonApi]],
         admin: Admin,
     ) -> None:
-        """Put the parts in front of `moto`."""
+        """Put the parts in front of `moto`; each region has APIs of its own."""
         self._moto = _Moto(moto)
         self._firehose = firehose
         self._functions = functions
-        self._apis = apis
+        self._apis_of = apis_of
         self._admin = admin
         # Who holds it sees all of moto's state as of one moment.
         self.writes = self._moto.writes
@@ -118,9 +115,9 @@ class Router:
         if operation != target and self._firehose.handles(operation):
             answer = self._firehose.call(operation, region_of(environ), _body(environ))
             return send_json(start_response, 200, answer)
-        api = next((each for each in self._apis if each.handles(target)), None)
-        elsewhere = target.startswith(_ATHENA) and region_of(environ) != REGION
-        if api is not None and not elsewhere:
+        apis = self._apis_of(region_of(environ)) if target else ()
+        api = next((each for each in apis if each.handles(target)), None)
+        if api is not None:
             return send_json(start_response, 200, api.call(target, _json_object(_body(environ))))
         if path.startswith(ADMIN_PATH):
             return self._administer(path.removeprefix(ADMIN_PATH), start_response)

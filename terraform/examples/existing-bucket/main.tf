@@ -17,9 +17,9 @@ provider "aws" {
 
 module "lake" {
   #checkov:skip=CKV_AWS_21:Of a bucket that is created elsewhere; the check takes the module's, which is not made here
-  #checkov:skip=CKV2_AWS_6:The same
-  #checkov:skip=CKV2_AWS_61:The same
-  #checkov:skip=CKV2_AWS_62:The same
+  #checkov:skip=CKV2_AWS_6:The same: the bucket is created elsewhere
+  #checkov:skip=CKV2_AWS_61:The same: the bucket is created elsewhere
+  #checkov:skip=CKV2_AWS_62:The same: the bucket is created elsewhere
 
   source = "../.."
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -71,8 +72,36 @@ def test_workgroups_are_their_regions(bench: "Bench") -> None:
         in_region(bench, "athena", region).create_work_group(
             Name=name, Tags=[{"Key": "Region", "Value": region}]
         )
-    found = in_region(bench, "athena", "eu-west-1").list_work_groups()["WorkGroups"]
-    assert name in {each["Name"] for each in found}
+    elsewhere = in_region(bench, "athena", "eu-west-1")
+    elsewhere.delete_work_group(WorkGroup=name)
+    names = [
+        {
+            each["Name"]
+            for each in in_region(bench, "athena", region).list_work_groups()["WorkGroups"]
+        }
+        for region in ("us-east-1", "eu-west-1")
+    ]
+    assert [name in each for each in names] == [True, False]
+
+
+def test_another_region_has_queries_tables_and_an_athena_of_its_own(bench: "Bench") -> None:
+    name = bench.name("here").replace("-", "_")
+    glue, athena = (in_region(bench, service, "eu-west-1") for service in ("glue", "athena"))
+    glue.create_database(DatabaseInput={"Name": name})
+    saved = athena.create_named_query(Name=name, Database=name, QueryString="SELECT 1")
+    started = athena.start_query_execution(
+        QueryString=f"SHOW DATABASES LIKE '{name}'",
+        ResultConfiguration={"OutputLocation": f"s3://{bench.sandbox.bucket}/results/"},
+    )["QueryExecutionId"]
+    while (found := athena.get_query_execution(QueryExecutionId=started)["QueryExecution"])[
+        "Status"
+    ]["State"] in {"QUEUED", "RUNNING"}:
+        time.sleep(0.05)
+    rows = athena.get_query_results(QueryExecutionId=started)["ResultSet"]["Rows"]
+    assert found["Status"]["State"] == "SUCCEEDED"
+    assert [row["Data"][0]["VarCharValue"] for row in rows] == [name]
+    athena.delete_named_query(NamedQueryId=saved["NamedQueryId"])
+    assert saved["NamedQueryId"] not in athena.list_named_queries()["NamedQueryIds"]
 
 
 def in_region(bench: "Bench", service: Any, region: str) -> Any:  # noqa: ANN401 - boto3's
