@@ -12,7 +12,8 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, load_catalog
+from clickstream_lake.lake.catalog import EXTRA
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.layout import Format
 
 # Only what the catalog declares: no other candidate keeps the rest.

@@ -9,7 +9,7 @@ from typing import Final
 from benchmarks.compaction.lake import DATABASE, PARTITION, SmallFiles, small_files
 from benchmarks.digest import Digest, whole_rows
 from benchmarks.measure import measure
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.layout import FORMATS, Format
 from clickstream_lake.sandbox.athena.engine import QueryEngine
 

@@ -15,7 +15,7 @@ def work(format: Format, partition: str, environment: dict[str, str]) -> Work:  
 
     from clickstream_lake.compact.wiring import wire
     from clickstream_lake.lake.aws.clients import open_lake
-    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.catalog_file import load_catalog
     from clickstream_lake.lake.config import load_config
 
     os.environ.update(environment)

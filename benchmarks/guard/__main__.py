@@ -21,7 +21,7 @@ def main() -> int:
             (imports.LISTS / f"{name}.txt").write_text("\n".join([*found, ""]), encoding="utf-8")
         moved += imports.moved(name, found)
     if valgrind := shutil.which("valgrind"):
-        figures = kernel.count(valgrind)
+        figures = kernel.count_all(valgrind)
         if write:
             kernel.FIGURES.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         moved += kernel.moved(figures)

@@ -1,9 +1,10 @@
 /* Has the kernel scan one text, as kernel.py does: for callgrind to count what that takes.
  *
  * usage: driver TEXT NAME:NUMBER... - a number from 0 on is the kind of the column of that name, one
- * below it is what becomes of fields of that name.
+ * below it is what becomes of fields of that name. `rules.h` has the rules of columns.
  */
 #include "kernel.h"
+#include "rules.h"
 
 static u8 *read_file(const char *path, u64 *size) {
     FILE *file = fopen(path, "rb");
@@ -42,6 +43,7 @@ int main(int argc, char **argv) {
     if (!kernel_names(k, 1, (const u8 *)"userid", (const u8 *)"\6", folded, NULL)) return 1;
     if (!kernel_taken(k, 0, NULL, NULL)) return 1;
     kernel_texts(k, 1, urls);
+    if (!kernel_rules(k, RULE_COUNT, RULES)) return 1;
     columns = 0;
     for (int i = 2; i < argc; i++) {
         int length = (int)(strchr(argv[i], ':') - argv[i]), number = atoi(argv[i] + length + 1);

@@ -9,8 +9,11 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from clickstream_lake.lake.coercion import INT64_MAX
+from clickstream_lake.lake.patterns import Automaton, automaton_of
+from clickstream_lake.lake.quality import MOST_LENGTH, quality_of
 from dev.kernel import CACHE, CODE_FLAGS, COMPILER, SOURCES, TARGETS
 
 HERE: Final = Path(__file__).parent
@@ -22,6 +25,20 @@ _FIELDS: Final = (
     "event_id:0 event_type:0 event_ts:5 session_id:0 page_url:0 referrer:0 country:0 price:2 "
     "quantity:3 is_bot:4 properties:1 extra:6 processed_ts:7 user_id:-2 utm_source:-1"
 )
+
+
+# By the number of the column: what people ask of such columns.
+RULES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
+    0: ("string", {"required": True, "pattern": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}),
+    1: ("string", {"required": True, "enum": ["page_view", "click", "purchase", "search"]}),
+    2: ("timestamp", {"required": True, "min": "2020-01-01T00:00:00Z"}),
+    3: ("string", {"max_length": 64}),
+    4: ("string", {"max_length": 2_048}),
+    5: ("string", {"max_length": 2_048}),
+    6: ("string", {"pattern": "[A-Z]{2}"}),
+    7: ("double", {"min": 0, "max": 100_000}),
+    8: ("bigint", {"min": 0, "max": 1_000}),
+}
 
 
 def events() -> bytes:
@@ -44,12 +61,19 @@ def _event(n: int) -> bytes:
     )
 
 
-def count(valgrind: str, *switches: str) -> dict[str, int]:
+def count_all(valgrind: str) -> dict[str, int]:
+    """Count without rules of columns, and with some."""
+    ruled = count(valgrind, ruled=True)
+    return count(valgrind) | {"instructions with rules": ruled["instructions"]}
+
+
+def count(valgrind: str, *switches: str, ruled: bool = False) -> dict[str, int]:
     """Compile the kernel and a driver, and count.
 
     Args:
         valgrind: the program.
         switches: more arguments of the compiler.
+        ruled: whether columns have `RULES`.
 
     Returns:
         Instructions of the kernel's own code, and its calls of the C library.
@@ -61,13 +85,15 @@ def count(valgrind: str, *switches: str) -> dict[str, int]:
         driver, counted = Path(directory) / "driver", Path(directory) / "counted"
         text = Path(directory) / "text"
         text.write_bytes(events())
+        rules = _rules() if ruled else "enum { RULE_COUNT = 0 };\n#define RULES NULL\n"
+        (Path(directory) / "rules.h").write_text(rules)
         _run(
             *COMPILER,
             *TARGETS["Linux", "x86_64"].flags,
             *CODE_FLAGS,
             *switches,
             # The driver needs only the header's exports.
-            *("-Wno-unused-function", f"-I{SOURCES}"),
+            *("-Wno-unused-function", f"-I{SOURCES}", f"-I{directory}"),
             *(f"{SOURCES}/kernel.c", f"{HERE}/driver.c"),
             *("-o", str(driver)),
         )
@@ -84,6 +110,35 @@ def count(valgrind: str, *switches: str) -> dict[str, int]:
             *_FIELDS.split(),
         )
         return _own(counted.read_text(encoding="utf-8"), str(driver))
+
+
+def _rules() -> str:
+    """The rules as C has them."""
+    structs = []
+    for column, (kind, entry) in RULES.items():
+        quality = quality_of(entry, kind, lambda _: 0)
+        said = [f".column = {column}", f".required = {int(quality.required)}"]
+        if words := quality.words:
+            said.append(f".texts = {_automaton(words)}")
+        if quality.pattern:
+            said.append(f".pattern = {_automaton(automaton_of(quality.pattern))}")
+        if kind == "double":
+            said.append(f".least.number = {quality.least}, .most.number = {quality.most}")
+        elif kind != "string":
+            most = INT64_MAX if quality.most is None else quality.most
+            said.append(f".least.whole = {quality.least}, .most.whole = {most}")
+        said.append(f".max_length = {quality.max_length or MOST_LENGTH}")
+        structs.append(f"{{{', '.join(said)}}}")
+    return (
+        f"enum {{ RULE_COUNT = {len(structs)} }};\n"
+        f"static const Rules RULES[] = {{{', '.join(structs)}}};\n"
+    )
+
+
+def _automaton(automaton: Automaton) -> str:
+    steps, kinds = (", ".join(map(str, some)) for some in (automaton.steps, automaton.kinds))
+    places = f"{automaton.start}, {automaton.first_end}"
+    return f"{{(const u32[]){{{steps}}}, (const u8[]){{{kinds}}}, {places}}}"
 
 
 def _run(*command: str) -> None:
@@ -121,6 +176,6 @@ def moved(found: dict[str, int]) -> list[str]:
     return [
         f"the kernel's {name}: {found[name]:,}, which is {found[name] / known[name] - 1:+.2%} of "
         f"{known[name]:,}"
-        for name in known
+        for name in found
         if abs(found[name] / known[name] - 1) > TOLERANCE
     ]

@@ -180,7 +180,7 @@ def prepare(raw: str, clean: str, *, kernel: bool) -> Work:
 
 def cost(raw: bytes) -> Cost:
     """Transform a raw object once, with the limits of a lake but that on compression."""
-    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.catalog_file import load_catalog
     from clickstream_lake.lake.config import Limits, OutputOptions
     from clickstream_lake.lake.layout import Layout
     from clickstream_lake.transform.core import Job, transform_stream

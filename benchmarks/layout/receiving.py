@@ -27,7 +27,7 @@ from clickstream_lake.generate.calendar import Calendar
 from clickstream_lake.generate.events import generate_events
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import Config, Limits, OutputOptions
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.landing import LandingFile, LandingMetadata

@@ -18,7 +18,8 @@ from benchmarks.scan.stage import Target
 from benchmarks.scan.suite import Facts, Query
 from clickstream_lake.compact.merge.merging import Input
 from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
-from clickstream_lake.lake.catalog import ClusterTerm, load_catalog
+from clickstream_lake.lake.catalog import ClusterTerm
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import OutputOptions
 
 LANDED: Final = "landed"

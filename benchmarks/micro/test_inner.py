@@ -13,7 +13,7 @@ import pytest
 from isal import igzip
 
 from clickstream_lake.generate.events import generate_events
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.transform.read.gunzip import gunzip
 from clickstream_lake.transform.read.lines import blocks

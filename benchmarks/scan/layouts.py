@@ -18,7 +18,7 @@ from clickstream_lake.compact.merge.merging import Input
 from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.generate.events import generate_events
 from clickstream_lake.generate.sinks import write_gzip
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import Format, Source
 from clickstream_lake.lake.layout import Layout as LakeLayout

@@ -24,7 +24,7 @@ from clickstream_lake.engine.client import Client
 from clickstream_lake.engine.configuration import Storage
 from clickstream_lake.engine.server import Trino, free_port
 from clickstream_lake.errors import ToolkitError
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.operate import query as athena
 from clickstream_lake.operate.costs.prices import athena_dollars
 from clickstream_lake.sandbox.athena.engine import QueryEngine

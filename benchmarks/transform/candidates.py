@@ -60,7 +60,7 @@ def ours(source: str, out: str, *, gzip_json: bool) -> Work:
     """The transform, by the same entry point that its handler uses."""
     from datetime import datetime
 
-    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.catalog_file import load_catalog
     from clickstream_lake.lake.config import Limits, OutputOptions
     from clickstream_lake.lake.layout import Layout
     from clickstream_lake.transform.core import Job, transform_stream

@@ -52,7 +52,8 @@ def parse(source: str, out: str) -> Work:
 
     import msgspec
 
-    from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, load_catalog
+    from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS
+    from clickstream_lake.lake.catalog_file import load_catalog
 
     del out
     kinds = {"double": float, "bigint": int, "boolean": bool}
@@ -79,7 +80,7 @@ def encode(source: str, out: str) -> Work:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.catalog_file import load_catalog
     from clickstream_lake.lake.config import OutputOptions
     from clickstream_lake.transform.write.parquet import ParquetOutput
 

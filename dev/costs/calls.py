@@ -22,7 +22,7 @@ from clickstream_lake.compact.wiring import wire
 from clickstream_lake.generate.events import generate_events
 from clickstream_lake.lake.aws.clients import open_lake, sqs_client
 from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import load_config
 from clickstream_lake.lake.layout import FORMATS, Layout, Partition, Slot

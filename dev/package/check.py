@@ -62,7 +62,7 @@ def transform(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: AN
     """Take events through the transform, and read back both its files."""
     import pyarrow.parquet as pq
 
-    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.catalog_file import load_catalog
     from clickstream_lake.lake.config import Limits, OutputOptions
     from clickstream_lake.lake.layout import Layout
     from clickstream_lake.transform.core import Job, transform_stream
@@ -112,7 +112,7 @@ def compact(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: ANN4
     from clickstream_lake.compact.merge.json import merge_json
     from clickstream_lake.compact.merge.merging import Input
     from clickstream_lake.compact.merge.parquet import merge_parquet
-    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.catalog_file import load_catalog
 
     catalog = catalog or load_catalog()
     sent = [_fields(catalog, n) for n in range(2)]

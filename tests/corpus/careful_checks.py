@@ -22,6 +22,7 @@ class CarefulCheck:
         instead: the expression in its place.
         line: one or several, without the last one's end.
         scrub_text: whether the catalog has texts looked into.
+        rules: whether its columns have rules.
     """
 
     name: str
@@ -30,6 +31,7 @@ class CarefulCheck:
     instead: str
     line: bytes
     scrub_text: bool = True
+    rules: bool = False
 
     @property
     def switch(self) -> str:
@@ -47,6 +49,11 @@ class CarefulCheck:
 def odd(fields: bytes) -> bytes:
     """An event that is none for the fast path."""
     return b'{%s,"quantity":12345678901234567890}' % fields
+
+
+def ruled(fields: bytes) -> bytes:
+    """The same, with the column that is required."""
+    return odd(b'"product_id":"p",' + fields)
 
 
 def inside(content: bytes, key: bytes = b"event_id") -> bytes:
@@ -326,7 +333,7 @@ CAREFUL: Final = [
     CarefulCheck("the comma of extra", "careful.c", 'if («!first») emit(k, ",", 1); first = false; emit(k, "\\"extra\\":", 8);', "true", b'{"year":1,"year":2}'),
     CarefulCheck("the comma of the time", "careful.c", "emit(k, k->tail + first, «k->tail_size - first»);", "k->tail_size", b'{"zz":{}}' + b'{"user_id":1,"\\u0075ser_id":2}'),
     CarefulCheck("extra in its line", "careful.c", "if («k->moved.count») { if (!first)", "false", odd(b'"zz":1')),
-    CarefulCheck("extra of this event", "careful.c", "return false; «k->moved.count = 0»;", "0", odd(b'"zz":1') + b"," + A),
+    CarefulCheck("extra of this event", "careful.c", "return k->no_memory = true, PUBLISHED; «k->moved.count = 0»;", "0", odd(b'"zz":1') + b"," + A),
 ]  # fmt: skip
 
 NAMES: Final = [
@@ -375,4 +382,15 @@ FAST: Final = [
     CarefulCheck("extra of one event", "events.c", "k->has_extra = false; «k->moved.count = 0»;", "0", b'{"price":"x"}\n{"event_id":"a"}'),
 ]  # fmt: skip
 
-CHECKS: Final = (*FAST, *FRAMING, *CHECK, *SCRUB, *CAREFUL, *NAMES)
+QUALITY: Final = [
+    CarefulCheck("a value that is judged", "careful.c", "if («rules») tag = breach_of_column(k, rules);", "false", ruled(b'"price":9'), rules=True),
+    CarefulCheck("a value that moves after all", "careful.c", "if («tag != NOTHING») { k->json_end = json_end;", "false", ruled(b'"price":9'), rules=True),
+    CarefulCheck("a breach that rejects", "careful.c", "if (tag != MISFIT && «rules_of(k, (u32)fate)->rejects»)", "false", ruled(b'"session_id":"1"'), rules=True),
+    CarefulCheck("a column that lacks", "careful.c", "if («lacking») return broken", "false", odd(b'"zz":1'), rules=True),
+    CarefulCheck("what is rejected half-way", "careful.c", "if (reason != PUBLISHED) return «go_back(k, &before)», reason;", "(void)0", ruled(b'"session_id":"1"') + b'\n{"product_id":"p"}', rules=True),
+    CarefulCheck("many characters", "quality.c", "if («(u64)(end - p) > 4 * most») return true;", "true", b'{"product_id":"p","country":"\xc3\xa9\xc3\xa9"}', rules=True),
+    CarefulCheck("bytes of a character", "quality.c", "characters += «(*p & 0xC0) != 0x80»;", "true", b'{"product_id":"p","country":"\xc3\xa9\xc3\xa9"}', rules=True),
+    CarefulCheck("the cells of a text with escapes", "quality.c", "(«tag == INPUT» ? k->data : k->decoded)", "true", b'{"product_id":"p","event_type":"\\u0063lick"}', rules=True),
+]  # fmt: skip
+
+CHECKS: Final = (*FAST, *FRAMING, *CHECK, *SCRUB, *CAREFUL, *NAMES, *QUALITY)

@@ -14,7 +14,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, parse_catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.transform.core import Job, Stats, transform_stream
@@ -35,7 +36,35 @@ def catalog_with_boolean() -> Catalog:
     return parse_catalog(document)
 
 
+# By column, besides `on_breach`.
+QUALITY: dict[str, dict[str, Any]] = {
+    "event_id": {"required": True, "max_length": 40},
+    "event_type": {"enum": ["a", "click", "é", "12", "{}", "日本語", "null", "true", ""]},
+    "session_id": {"pattern": r"[a-z]*|12|[^ -~]{1,2}|\{.*"},
+    "page_url": {"max_length": 20, "pattern": "(?:/.*)?|a+"},
+    "country": {"enum": ["a", "click", "x" * 70], "max_length": 70},
+    "event_ts": {"min": "2000-01-01", "max": "9999-01-01T00:00:00+00:00"},
+    "price": {"min": -1, "max": 1000.5},
+    "quantity": {"enum": [-1, 0, 1, 5, 1000, 2**53 + 1, 2**63 - 1], "min": -1},
+    "is_bot": {"required": True},
+}
+REJECTING = ("event_id", "session_id", "event_ts", "price", "quantity")
+
+
+def with_rules(rejecting: tuple[str, ...] = ()) -> Catalog:
+    """The same with rules of columns, some of which reject events."""
+    document = json.loads(CATALOG_PATH.read_text())
+    document["columns"].insert(3, {"name": "is_bot", "type": "boolean", "comment": ""})
+    for column in document["columns"]:
+        column.update(QUALITY.get(column["name"], {}))
+        if column["name"] in rejecting:
+            column["on_breach"] = "reject"
+    return parse_catalog(document)
+
+
 CATALOG = catalog_with_boolean()
+RULED = with_rules()
+STRICT = with_rules(REJECTING)
 JSON_TYPES = {column.name: column.type for column in CATALOG.tables["json"].columns}
 
 
@@ -210,6 +239,7 @@ def check(outcome: Outcome, expected: Expected) -> None:
     assert stats.published == len(outcome.json) == len(outcome.parquet) == len(expected.json)
     assert stats.lines == stats.blank + stats.published + stats.rejected_lines
     assert stats.mismatched == expected.mismatched
+    assert stats.breaches == expected.breaches
     assert stats.repaired == expected.repaired
     for found, line in zip(outcome.json, expected.json, strict=True):
         assert list(found) == list(line)

@@ -17,7 +17,7 @@ def main(raws: str, *paths: str) -> None:
     sys.path[:0] = paths
     import pyarrow as pa
 
-    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.catalog_file import load_catalog
     from clickstream_lake.lake.config import Limits, OutputOptions
     from clickstream_lake.lake.layout import Layout
     from clickstream_lake.transform.core import Job, transform_stream

@@ -258,7 +258,9 @@ def test_a_reject_reason_is_added_where_reasons_are_and_where_it_is_raised(copy:
         "    if type(values) is not dict:\n",
     )
     copy.edit(
-        f"{RULES}/native/kernel.h", "LINE_TOO_LONG, REASONS", "IS_NULL, LINE_TOO_LONG, REASONS"
+        f"{RULES}/native/kernel.h",
+        "LINE_TOO_LONG, NOT_IN_ENUM",
+        "IS_NULL, LINE_TOO_LONG, NOT_IN_ENUM",
     )
     copy.edit(
         f"{RULES}/native/check.c",

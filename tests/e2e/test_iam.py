@@ -23,7 +23,7 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from clickstream_lake.compact.function import CompactFunction
 from clickstream_lake.demo import terraform
 from clickstream_lake.lake.aws import objects
-from clickstream_lake.lake.catalog import CATALOG_PATH
+from clickstream_lake.lake.catalog_file import CATALOG_PATH
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
 from clickstream_lake.transform.function import TransformFunction
 from tests.e2e.needs import need_terraform

@@ -18,7 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 from clickstream_lake.demo import terraform
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.sandbox.lake_formation import EVERYBODY
 from clickstream_lake.sandbox.moto_fixes import moto_fixes
 from tests.e2e.drift import plan_drift

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.wiring import wire
-from clickstream_lake.lake.catalog import (
-    CATALOG_PATH,
-    Catalog,
-    ClusterTerm,
-    TableFormatName,
-    load_catalog,
-    parse_catalog,
-)
+from clickstream_lake.lake.catalog import Catalog, ClusterTerm, TableFormatName
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.lake import Lake

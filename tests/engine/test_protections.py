@@ -15,7 +15,7 @@ import pytest
 
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
 from clickstream_lake.engine.errors import StatementError
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.lake import Generation
 from clickstream_lake.lake.layout import FORMATS, Format, Slot

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clickstream_lake.generate import generate_events
-from clickstream_lake.lake.catalog import CATALOG_PATH, load_catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
 from clickstream_lake.lake.layout import Partition
 from clickstream_lake.sandbox.sandbox import Sandbox
 from tests.corpus.cases import CASES

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clickstream_lake.engine.errors import StatementError
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.layout import FORMATS, Partition, Slot
 from tests.engine.conftest import NewLake
 from tests.engine.eras import DAY, NEXT_DAY, TABLES, Document, Era, Rows, changed

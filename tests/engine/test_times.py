@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from tests.corpus.instants import joda_instants
 from tests.engine.conftest import NewLake
 from tests.engine.eras import Era, Rows

@@ -9,17 +9,19 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, AnyStr
 from urllib.parse import unquote_plus
 
-from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog import Catalog, Column
 from clickstream_lake.lake.config import Limits
-from tests.fuzz.times import moment
+from tests.fuzz.times import EPOCH, moment
 
 LONGEST_KEY = 10_000
 NAMED_REJECTS = 1_000
 MOST_JOINED = 1_024
 TEXTS_DEEP = 3
+MILLISECOND = timedelta(milliseconds=1)
 DROPPED = {"Cc", "Cf", "Zs", "Zl", "Zp", "Pc", "Pd"}
 
 Edit = tuple[int, int, str]
@@ -52,6 +54,7 @@ class Expected:
         rejects: the rows, in any order.
         rejected: rejected texts.
         repaired: halves of surrogate pairs.
+        breaches: `column.rule` -> events that broke it, whether they are rejected or not.
         sure: no part of a broken event is further from its end than the rules promise to look.
     """
 
@@ -62,6 +65,7 @@ class Expected:
     rejected: int = 0
     repaired: int = 0
     mismatched: dict[str, int] = field(default_factory=dict)
+    breaches: dict[str, int] = field(default_factory=dict)
     sure: bool = True
 
 
@@ -80,13 +84,11 @@ def expect(data: bytes, catalog: Catalog, limits: Limits) -> Expected:
         for text in texts:
             sent = line[text.start : text.end]
             try:
-                event = judge(sent, limits)
+                publish(judge(sent, limits), catalog, limits, expected)
             except UnfitError as unfit:
                 events = 1 if text.whole else max(1, sent.count(b"{"))
                 known = None if text.skipped else events
                 found.append((number, offset + text.start, str(unfit), known))
-            else:
-                publish(event, catalog, limits, expected)
         offset += len(line) + 1
     expected.rejected = len(found)
     expected.rejects = list(rows_of(found))
@@ -563,14 +565,14 @@ def apply(text: str, start: int, end: int, edits: list[Edit]) -> str:
 
 
 def publish(event: Event, catalog: Catalog, limits: Limits, expected: Expected) -> None:
-    """Type the columns of one event."""
+    """Type the columns of one event, or raise why it is rejected."""
     cutter = Cutter(catalog, limits)
-    expected.repaired += len(list(halves(event.text, 0, len(event.text))))
     columns = {c.name: c for c in catalog.columns if c.name not in ("extra", "processed_ts")}
     line: dict[str, Any] = {}
     row: dict[str, Any] = dict.fromkeys(columns)
     moved: dict[str, str] = {}
     extra: dict[str, str] = {}
+    unfit: dict[str, str] = {}
     gone = cutter.gone(event.node.fields)
     for number, node in enumerate(event.node.items):
         if gone[number]:
@@ -582,20 +584,63 @@ def publish(event: Event, catalog: Catalog, limits: Limits, expected: Expected) 
         sent = apply(event.text, node.start, node.end, edits)
         if column is not None:
             try:
-                row[name], line[name] = fit(column.type, node.kind, sent)
-            except UnfitError:
-                line[name] = "null"
+                value, line[name] = fit(column.type, node.kind, sent)
+                obey(column, value)
+                row[name] = value
+            except UnfitError as error:
+                line[name], unfit[name] = "null", str(error)
                 moved[name], extra[name] = sent, compact(sent)
-                expected.mismatched[name] = expected.mismatched.get(name, 0) + 1
         elif taken(name.lower(), catalog):
             moved[name], extra[name] = sent, compact(sent)
         else:
             line[name], extra[name] = sent, compact(sent)
+    account(columns, row, unfit, expected)
+    expected.repaired += len(list(halves(event.text, 0, len(event.text))))
     if moved:
         line["extra"] = moved
     row["extra"] = extra or None
     expected.json.append(line)
     expected.parquet.append(row)
+
+
+def obey(column: Column, value: Any) -> None:  # noqa: ANN401 - as its column has it
+    """Raise the first rule that a value breaks."""
+    rules = column.quality
+    if value is None:
+        return
+    if rules.enum is not None and value not in rules.enum:
+        raise UnfitError("not_in_enum")
+    if rules.pattern is not None and not re.fullmatch(rules.pattern, value, re.ASCII):
+        raise UnfitError("not_like_pattern")
+    number = (value - EPOCH) // MILLISECOND if isinstance(value, datetime) else value
+    if rules.least is not None and number < rules.least:
+        raise UnfitError("below_min")
+    if rules.most is not None and number > rules.most:
+        raise UnfitError("above_max")
+    if rules.max_length is not None and len(value) > rules.max_length:
+        raise UnfitError("over_max_length")
+
+
+def account(
+    columns: dict[str, Column], row: dict[str, Any], unfit: dict[str, str], expected: Expected
+) -> None:
+    """Count what breaks rules, or raise the first of them that rejects the event."""
+    lacking = [n for n, c in columns.items() if c.quality.required and row[n] is None]
+    rejecting = {n: why for n, why in unfit.items() if why and columns[n].quality.rejects}
+    rejecting |= {
+        n: "missing_required" for n in lacking if columns[n].quality.rejects and n not in rejecting
+    }
+    found = {**dict.fromkeys(lacking, "missing_required"), **unfit}
+    if rejecting:
+        found = dict(list(rejecting.items())[:1])
+    for name, why in found.items():
+        if not rejecting:
+            expected.mismatched[name] = expected.mismatched.get(name, 0) + 1
+        if why:
+            rule = f"{name}.{why}"
+            expected.breaches[rule] = expected.breaches.get(rule, 0) + 1
+    if rejecting:
+        raise UnfitError(*found.values())
 
 
 def taken(lowered: str, catalog: Catalog) -> bool:

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import Layout
+from clickstream_lake.lake.quality import Breach
 from clickstream_lake.transform import core
 from clickstream_lake.transform.core import Job, transform_stream
 from clickstream_lake.transform.rules.reasons import ObjectReason
@@ -21,6 +23,8 @@ from tests.corpus.lake_files import (
     CATALOG,
     PROCESSED,
     RAW_KEY,
+    RULED,
+    STRICT,
     check,
     check_alike,
     check_no_canary,
@@ -57,6 +61,18 @@ def test_hostile_lines_come_out_as_the_rules_say_in_bulk(seed: int) -> None:
 def test_mostly_plain_lines_come_out_as_the_rules_say(seed: int) -> None:
     data = Hostile(random.Random(seed)).mostly_plain(LINES_PER_OBJECT)  # noqa: S311 - test data
     check(run(data), expect(data, CATALOG, Limits()))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("catalog", [RULED, STRICT], ids=["mismatch", "reject"])
+def test_lines_come_out_as_the_rules_of_columns_say(catalog: Catalog, seed: int) -> None:
+    hostile = Hostile(random.Random(seed))  # noqa: S311 - test data
+    make = hostile.object if seed % 2 else hostile.mostly_plain
+    data = make(LINES_PER_OBJECT)
+    outcome = run(data, catalog=catalog)
+    check(outcome, expect(data, catalog, Limits()))
+    assert {*outcome.stats.rejected} & {*Breach} or catalog is RULED
+    assert outcome.stats.published > LINES_PER_OBJECT / 5
 
 
 @EXAMPLES
@@ -179,8 +195,9 @@ def test_hostile_lines_at_length() -> None:
         make = hostile.object if seed % 2 else hostile.mostly_plain
         data = make(LINES_PER_OBJECT)
         limits = Limits() if seed % 5 else TIGHT
-        outcome = run(data, limits=limits)
-        expected = expect(data, CATALOG, limits)
+        catalog = (CATALOG, RULED, STRICT)[seed % 3]
+        outcome = run(data, limits=limits, catalog=catalog)
+        expected = expect(data, catalog, limits)
         try:
             if expected.sure:
                 check(outcome, expected)

@@ -23,7 +23,7 @@ _COMPACTION = """
 from pathlib import Path
 from clickstream_lake.compact.merge.merging import Input
 from clickstream_lake.compact.merge.parquet import merge_parquet
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 catalog = load_catalog()
 inputs = [Input(path, catalog=catalog.sha256) for path in Path("lake").rglob("*.parquet")]
 Path("merged").mkdir()

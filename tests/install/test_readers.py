@@ -14,7 +14,7 @@ import pytest
 
 from clickstream_lake.compact.protocol.compactor import CompactionOutcome
 from clickstream_lake.demo.provision import GUARD_NAME
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.layout import FORMATS, Slot

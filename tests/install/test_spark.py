@@ -22,7 +22,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from clickstream_lake.demo.provision import GUARD_NAME
 from clickstream_lake.engine.java import java_version
 from clickstream_lake.generate import generate_events
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot

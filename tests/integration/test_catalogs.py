@@ -18,7 +18,8 @@ from clickstream_lake.generate import generate_by_columns
 from clickstream_lake.lake.aws.clients import open_catalog
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
-from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog, load_catalog
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs, find_catalog
 from clickstream_lake.lake.config import load_config
 from clickstream_lake.lake.lake import Lake

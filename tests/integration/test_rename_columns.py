@@ -14,13 +14,8 @@ from clickstream_lake.compact.merge.dedupe import find_duplicates
 from clickstream_lake.compact.merge.json import merge_json
 from clickstream_lake.compact.merge.merging import Input
 from clickstream_lake.compact.merge.parquet import merge_parquet
-from clickstream_lake.lake.catalog import (
-    CATALOG_PATH,
-    EXTRA,
-    PROCESSED_TS,
-    Catalog,
-    parse_catalog,
-)
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import FORMATS, Format, Layout
 from clickstream_lake.transform.core import Job, TransformResult, transform_stream
@@ -38,6 +33,7 @@ def renamed() -> Catalog:
     document["cluster_by"] = ["hour(my_event_ts)", "my_event_type", "my_event_ts"]
     document["bloom"] = ["my_event_id"]
     document["dedupe_on"] = "my_event_id"
+    document["dedupe_ignore"] = ["my_event_ts"]
     return parse_catalog(document)
 
 
@@ -69,7 +65,7 @@ def test_renamed_columns_go_through_transform_and_compaction(
     }
     for fmt in FORMATS:
         inputs = [Input(path, renamed.sha256) for path in paths[fmt] if path]
-        drops = find_duplicates(fmt, inputs, catalog=renamed, workdir=tmp_path)
+        drops = find_duplicates(fmt, inputs, catalog=renamed, workdir=tmp_path).drops
         merge = merge_json if fmt == "json" else merge_parquet
         kept = [
             Input(entry.source, entry.catalog, drop)

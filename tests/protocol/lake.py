@@ -14,7 +14,7 @@ from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.landing import LandingFile, LandingMetadata
@@ -135,13 +135,19 @@ class LakeUnderTest(Lake):
 def content_of(
     fmt: Format, rows: Iterable[str], processed_ts: str, *, gzipped: bool = False
 ) -> bytes:
-    events = [{"event_id": row, "processed_ts": processed_ts} for row in rows]
+    """Rows are named by their `event_id`; `x/DE` is x with a country."""
+    named = [row.partition("/") for row in rows]
+    events = [
+        {"event_id": row, "country": country or None, "processed_ts": processed_ts}
+        for row, _, country in named
+    ]
     if fmt == "json":
         text = b"".join(json.dumps(event).encode() + b"\n" for event in events)
         return gzip.compress(text, mtime=0) if gzipped else text
     schema = load_catalog().arrow_schema()
     columns = {name: pa.nulls(len(events), schema.field(name).type) for name in schema.names}
-    columns["event_id"] = pa.array([event["event_id"] for event in events], pa.string())
+    for name in ("event_id", "country"):
+        columns[name] = pa.array([event[name] for event in events], pa.string())
     columns["processed_ts"] = pa.array([processed_ts] * len(events), pa.string()).cast(
         pa.timestamp("ms", tz="UTC")
     )

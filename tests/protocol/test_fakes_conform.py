@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from tests.protocol.clients import KINDS
 from tests.protocol.fakes import FakeS3
 from tests.protocol.lake import BUCKET, DATABASE, TABLES

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.operate.audit import AuditReader, judge

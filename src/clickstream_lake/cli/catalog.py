@@ -32,7 +32,7 @@ def check(
 
     Nothing is asked of AWS. The exit status is 1 if anything is wrong with one of the files.
     """
-    from clickstream_lake.lake.catalog import read_catalog
+    from clickstream_lake.lake.catalog_file import read_catalog
     from clickstream_lake.lake.errors import CatalogError, Problem
 
     problems: list[Problem] = []

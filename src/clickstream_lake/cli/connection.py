@@ -68,7 +68,7 @@ def catalog_at(given: str | None, environ: Mapping[str, str] = MappingProxyType(
         from clickstream_lake.lake.aws.clients import open_catalog
 
         return open_catalog({"LAKE_CATALOG": address})
-    from clickstream_lake.lake.catalog import load_catalog
+    from clickstream_lake.lake.catalog_file import load_catalog
     from clickstream_lake.lake.catalogs import packaged_path
 
     return load_catalog(packaged_path(address) if given is None else Path(given).resolve())

@@ -52,7 +52,7 @@ def demo(
     with sandbox_extra():
         from clickstream_lake.demo.report import show
         from clickstream_lake.demo.run import DemoSettings, run
-        from clickstream_lake.lake.catalog import CATALOG_PATH
+        from clickstream_lake.lake.catalog_file import CATALOG_PATH
 
     warn_without_kernel()
     # Whole days, so that a seed gives the same counts on every day.

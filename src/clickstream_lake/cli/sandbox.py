@@ -80,7 +80,7 @@ def up(
     stderr.print("Starting the local AWS …", style="dim")
     with sandbox_extra():
         from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
-        from clickstream_lake.lake.catalog import CATALOG_PATH
+        from clickstream_lake.lake.catalog_file import CATALOG_PATH
         from clickstream_lake.sandbox.state import held, restore
 
     if athena == "trino":

@@ -188,6 +188,7 @@ class CompactFunction:
             self._telemetry.bytes("BytesAfter", result.bytes_after)
             self._telemetry.count("RowsMerged", result.rows)
             self._telemetry.count("DuplicatesDropped", result.dropped_duplicates)
+            self._telemetry.count("IdsRepeated", result.repeated_ids)
             self._telemetry.count("FilesMerged", result.merged)
             self._telemetry.count("ValuesLifted", result.lifted)
             self._telemetry.count("ValuesReturned", result.returned)

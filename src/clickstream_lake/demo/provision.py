@@ -15,7 +15,8 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, TableFormatName, load_catalog
+from clickstream_lake.lake.catalog import TableFormatName
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
 from clickstream_lake.lake.layout import FORMATS, Layout
 from clickstream_lake.sandbox.resources import Provision, Resources
 from clickstream_lake.sandbox.runtime.function import Function

@@ -12,7 +12,7 @@ from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandb
 from clickstream_lake.demo.report import Counts, Report, Scan
 from clickstream_lake.demo.terraform import by_terraform
 from clickstream_lake.generate import FirehoseSink, generate_by_columns, generate_events
-from clickstream_lake.lake.catalog import CATALOG_PATH, load_catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
 from clickstream_lake.lake.layout import is_hidden
 from clickstream_lake.operate import query as athena_query
 from clickstream_lake.sandbox.errors import SandboxError

@@ -13,7 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, load_catalog, read_catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, read_catalog
 from clickstream_lake.lake.errors import CatalogError, ObjectExistsError, ObjectMissingError
 from clickstream_lake.lake.layout import Layout, parse_uri
 

@@ -70,6 +70,20 @@ def whole_number(raw: bytes) -> int | None:
     return value if INT64_MIN <= value <= INT64_MAX else None
 
 
+def exact_number(raw: bytes) -> bytes:
+    """A JSON number in the one form that all numbers of its exact value have."""
+    match = _NUMBER.fullmatch(raw)
+    if match is None:
+        raise ValueError("this is not a JSON number")
+    sign, whole, fraction, exponent = match.groups(b"")
+    digits = (whole + fraction).lstrip(b"0")
+    significant = digits.rstrip(b"0")
+    if not significant:
+        return b"0"
+    zeros = len(digits) - len(significant) - len(fraction) + _bounded(exponent or b"0")
+    return sign + significant + (b"0" * zeros if zeros >= 0 else b"e%d" % zeros)
+
+
 def _bounded(exponent: bytes) -> int:
     """An exponent; one of many digits is as good as any large one: no number is as long."""
     digits = exponent.lstrip(b"+-").lstrip(b"0")
@@ -135,12 +149,32 @@ def coercion_of(column: Column) -> Coercion:
     return _COERCIONS[column.type]
 
 
-def coerce(column: Column, raw: bytes) -> Coerced:
-    """Coerce one raw JSON value (as it stands in `extra`) to a column.
+RawCoercion = Callable[[bytes], Coerced]
 
-    Returns:
-        The value for the Parquet column (None for JSON null, `MISMATCH` where it does not fit;
-        timestamps as UTC milliseconds) and the raw JSON for the JSON line.
+
+def raw_coercion_of(column: Column) -> RawCoercion:
+    """What becomes of the raw JSON values of a column, by its type.
+
+    Its answers are the value for the Parquet column (None for JSON null, `MISMATCH` where it does
+    not fit; timestamps as UTC milliseconds) and the raw JSON for the JSON line.
     """
-    value = _decode(raw)
-    return (None, raw) if value is None else coercion_of(column)(value, raw)
+    coercion = coercion_of(column)
+
+    def of_raw(raw: bytes) -> Coerced:
+        value = _decode(raw)
+        return (None, raw) if value is None else coercion(value, raw)
+
+    return of_raw
+
+
+def judged_coercion_of(column: Column) -> RawCoercion:
+    """The same, and `MISMATCH` also where a value breaks a rule of the column."""
+    coercion, check = raw_coercion_of(column), column.quality.check()
+
+    def of_raw(raw: bytes) -> Coerced:
+        found, text = coercion(raw)
+        if check is None or found is None or found is MISMATCH or check(found) is None:
+            return found, text
+        return MISMATCH, raw
+
+    return of_raw

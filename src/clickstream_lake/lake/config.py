@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from clickstream_lake.lake.catalog import Catalog, load_catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.lake.settings import Settings, read_settings
 from clickstream_lake.lake.units import GIB, MIB

@@ -70,6 +70,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         sources: by source id.
         dropped_duplicates: rows of `sources` left out as duplicates, here or in a generation
             that this one took over, so that sources' rows = files' rows + dropped rows.
+        repeated_ids: rows of the partition that were not dropped though another has their id,
+            because they hold something else; left out where there is none, as older versions did.
         created_at: ISO 8601, UTC.
     """
 
@@ -82,6 +84,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sources: dict[str, MergedSource]
     files: tuple[MergedFile, ...]
     dropped_duplicates: Count = 0
+    repeated_ids: Count | msgspec.UnsetType = msgspec.UNSET
 
     def check(self) -> None:
         """Make sure that the manifest adds up.

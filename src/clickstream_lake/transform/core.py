@@ -50,7 +50,8 @@ class Stats:
     Attributes:
         corrupt: why the object was rejected whole.
         rejected: reason -> lines.
-        mismatched: column -> values that did not fit it.
+        mismatched: column -> values that did not fit it, or lack where it is required.
+        breaches: column and rule, `country.not_in_enum` -> events that broke it, rejected or not.
         repaired: halves of surrogate pairs that became U+FFFD.
         bytes_in: compressed bytes read.
         bytes_raw: decompressed bytes read.
@@ -62,6 +63,7 @@ class Stats:
     published: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     mismatched: dict[str, int] = field(default_factory=dict)
+    breaches: dict[str, int] = field(default_factory=dict)
     repaired: int = 0
     corrupt: str | None = None
     bytes_in: int = 0
@@ -204,6 +206,8 @@ def _account(done: Enriched, stats: Stats) -> None:
     stats.blank += done.blank
     stats.repaired += done.repaired
     _add(stats.mismatched, done.mismatched)
+    for column, breaches in done.breaches.items():
+        _add(stats.breaches, {f"{column}.{rule}": count for rule, count in breaches.items()})
     texts = 0
     for reject in done.rejects:
         _add(stats.rejected, {reject.reason: 1})

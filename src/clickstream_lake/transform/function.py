@@ -210,12 +210,14 @@ class TransformFunction:
         self._telemetry.count("RowsPublished", stats.published)
         self._telemetry.count("RowsRejected", stats.rejected_lines)
         self._telemetry.count("ValuesMismatched", sum(stats.mismatched.values()))
+        self._telemetry.count("RulesBroken", sum(stats.breaches.values()))
         self._telemetry.count("HalvesRepaired", stats.repaired)
         self._telemetry.bytes("BytesIn", stats.bytes_in)
         self._telemetry.bytes("BytesJson", stats.bytes_json)
         self._telemetry.bytes("BytesParquet", stats.bytes_parquet)
         self._telemetry.count_by("RowsRejectedByReason", "reason", stats.rejected)
         self._telemetry.count_by("ValuesMismatchedByColumn", "column", stats.mismatched)
+        self._telemetry.count_by("RulesBrokenByRule", "rule", stats.breaches)
 
 
 class _Invocation:

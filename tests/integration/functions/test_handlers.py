@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from clickstream_lake.compact.function import CompactFunction
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.transform.function import TransformFunction
 from clickstream_lake.transform.rules.native import library
 from dev.package.command import FUNCTIONS, PROJECT, function_files

@@ -17,7 +17,7 @@ from clickstream_lake.cli import app
 from clickstream_lake.compact.function import CompactFunction
 from clickstream_lake.demo.provision import HANDLER, entry_point, lake_sandbox
 from clickstream_lake.lake.aws.clients import open_lake
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import load_config
 from clickstream_lake.operate.doctor import (
     CHECKS,

@@ -23,7 +23,8 @@ from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
-from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, parse_catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.errors import LakeError

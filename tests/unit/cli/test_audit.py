@@ -9,7 +9,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from clickstream_lake.cli import app, audit, connection
-from clickstream_lake.lake.catalog import CATALOG_PATH
+from clickstream_lake.lake.catalog_file import CATALOG_PATH
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.requeue import TransformQueue
 from tests.protocol.clients import OPTIONS

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from clickstream_lake.cli import app
 from clickstream_lake.cli.errors import report
-from clickstream_lake.lake.catalog import CATALOG_PATH
+from clickstream_lake.lake.catalog_file import CATALOG_PATH
 from clickstream_lake.lake.catalogs import SCHEMA_PATH
 from tests.catalogs import CATALOGS
 

@@ -10,13 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clickstream_lake.lake.catalog import (
-    CATALOG_PATH,
-    Catalog,
-    ClusterTerm,
-    load_catalog,
-    parse_catalog,
-)
+from clickstream_lake.lake.catalog import Catalog, ClusterTerm
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -30,11 +25,18 @@ def catalog() -> Catalog:
 def newer() -> Callable[..., Catalog]:
     """The next version of the catalog, with columns added, retyped or gone."""
 
-    def make(*, gone: Sequence[str] = (), dedupe_on: str | None = None, **types: str) -> Catalog:
+    def make(
+        *,
+        gone: Sequence[str] = (),
+        dedupe_on: str | None = None,
+        dedupe_ignore: Sequence[str] = (),
+        **types: str,
+    ) -> Catalog:
         document = copy.deepcopy(json.loads(CATALOG_PATH.read_text(encoding="utf-8")))
         columns = [c for c in document["columns"] if c["name"] not in {*gone, *types}]
         columns[5:5] = [{"name": n, "type": t, "comment": ""} for n, t in types.items()]
         document |= {"columns": columns, "dedupe_on": dedupe_on}
+        document["dedupe_ignore"] = [*dedupe_ignore]
         document["cluster_by"] = [
             term for term in document["cluster_by"] if ClusterTerm.parse(term).column not in gone
         ]

@@ -3,7 +3,7 @@ from typing import Any
 
 from clickstream_lake.compact.merge.merging import Input
 from clickstream_lake.compact.wiring import wire
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import load_config
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clickstream_lake.generate import generate_events
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 
 START = datetime(2025, 11, 26, tzinfo=UTC)
 

@@ -8,17 +8,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from clickstream_lake.lake.catalog import (
-    CATALOG_PATH,
-    COLUMN_TYPES,
-    TIME_FORMATS,
-    Column,
-    TableFormat,
-    parse_catalog,
-)
+from clickstream_lake.lake.catalog import COLUMN_TYPES, TIME_FORMATS, Column, TableFormat
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.catalogs import SCHEMA_PATH
+from clickstream_lake.lake.quality import ENTRIES
 from tests.catalogs import CATALOGS
-from tests.unit.lake.test_catalog import BAD, DOCUMENT
+from tests.unit.lake.test_catalog_file import BAD, DOCUMENT
 
 SCHEMA: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
 # What two places say of each other, which a schema cannot see.
@@ -45,6 +40,13 @@ BETWEEN_PLACES = {
     "formats of ours",
     "two units",
     "a guess beside a unit",
+    "required JSON",
+    "a rule of ours",
+    "a rule of extra",
+    "a rule of rejects",
+    "a time that is none",
+    "ignoring the id",
+    "ignoring extra",
 }
 
 
@@ -75,14 +77,14 @@ def test_the_schema_has_the_keys_that_the_code_reads() -> None:
         SCHEMA["properties"],
         *(SCHEMA["$defs"][name]["properties"] for name in ("column", "table")),
     )
-    assert set(column) == {field.name for field in fields(Column)}
+    assert set(column) == {field.name for field in fields(Column)} - {"quality"} | {*ENTRIES}
     assert set(table) == {field.name for field in fields(TableFormat)}
     assert column["type"]["enum"] == list(COLUMN_TYPES)
     assert column["time_formats"]["items"]["enum"] == list(TIME_FORMATS)
     assert set(table["types"]["properties"]) == set(COLUMN_TYPES)
     for name in own:
         # None of them is unknown, whatever else is wrong with it.
-        parse_catalog(DOCUMENT | ({name: DOCUMENT[name]} if name in DOCUMENT else {name: 1}))
+        parse_catalog({name: own[name].get("default", 1), **DOCUMENT})
 
 
 def test_what_the_schema_lets_out_has_the_default_that_it_says() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.catalog import CATALOG_PATH, load_catalog, parse_catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs, find_catalog
 from clickstream_lake.lake.errors import CatalogError
 from clickstream_lake.lake.layout import Layout

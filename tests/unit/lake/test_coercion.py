@@ -1,15 +1,59 @@
 # ruff: noqa: E501 - tables of values
 import tracemalloc
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from clickstream_lake.lake.catalog import COLUMN_TYPES, Column, ColumnType, TimeFormat
-from clickstream_lake.lake.coercion import MISMATCH, coerce, compact
+from clickstream_lake.lake.coercion import (
+    MISMATCH,
+    Coerced,
+    compact,
+    exact_number,
+    judged_coercion_of,
+    raw_coercion_of,
+)
+from clickstream_lake.lake.quality import Quality
 
 
 def column(kind: ColumnType, formats: tuple[TimeFormat, ...] = ("iso",)) -> Column:
     return Column("a", kind, "", time_formats=formats)
+
+
+def coerce(of: Column, raw: bytes) -> Coerced:
+    return raw_coercion_of(of)(raw)
+
+
+def test_a_value_that_breaks_a_rule_does_not_fit_where_rules_are_asked() -> None:
+    ruled = replace(column("bigint"), quality=Quality(most=5))
+    for raw, judged in [
+        (b"5.0", (5, b"5")),
+        (b"6", (MISMATCH, b"6")),
+        (b'"x"', (MISMATCH, b'"x"')),
+        (b"null", (None, b"null")),
+    ]:
+        assert judged_coercion_of(ruled)(raw) == judged
+    assert raw_coercion_of(ruled)(b"6") == (6, b"6")
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        ["0", "-0", "0.000", "-0e5", "0e400"],
+        ["1", "1.0", "10e-1", "0.001E3", "1e+0"],
+        ["-1200", "-12e2", "-1200.000"],
+        ["0.1", "1e-1", "100e-3"],
+        ["9007199254740993", "9007199254740993.0"],
+        ["9007199254740992", "9007199254740992.0"],
+        ["1e-400", "10e-401"],
+    ],
+)
+def test_a_number_has_one_exact_form(ways: list[str]) -> None:
+    forms = {exact_number(way.encode()) for way in ways}
+    assert len(forms) == 1
+    assert Decimal(forms.pop().decode()) == Decimal(ways[0])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, parse_catalog, read_catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog, read_catalog
 from clickstream_lake.lake.errors import CatalogError
 
 SHIPPED = CATALOG_PATH.read_text(encoding="utf-8")

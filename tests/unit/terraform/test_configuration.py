@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from clickstream_lake.demo.provision import ALARMS
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import Config, Limits
 from clickstream_lake.lake.room import (
     BASE_MEMORY_BYTES,

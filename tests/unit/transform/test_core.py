@@ -26,7 +26,7 @@ from pathlib import Path
 from clickstream_lake.generate import generate_events
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.layout import Layout
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.transform.core import Job, transform_stream
 
 folder, what, size = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])

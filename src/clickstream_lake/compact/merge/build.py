@@ -125,6 +125,7 @@ class Builder:
             files=tuple(contents.files),
             dropped_duplicates=contents.counters.duplicates
             + (before.dropped_duplicates if before else 0),
+            repeated_ids=duplicates.repeated_ids or msgspec.UNSET,
         )
         self.lake.manifests.write(found.slot, manifest)
         return Built(Generation(generation_id, directory, manifest), contents.counters)

@@ -6,6 +6,9 @@ a value of a column that is gone, or that no longer fits, moves back into `extra
 In JSON whole queries depend on it: the Hive SerDe fails on a value that does not fit its column. So
 when a table declares a column that an older line did not know, the line's field has to fit, or it
 goes into the `extra` object.
+
+Rules of columns judge events when they come: a stored value stays in its column, whatever rule is
+added later. What a rule has put into `extra` is lifted only once today's rules allow it.
 """
 
 from typing import Any, Final
@@ -13,8 +16,14 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import CATALOG_KEY, EXTRA, JSON_COLUMNS_KEY, Catalog
-from clickstream_lake.lake.coercion import MISMATCH, coerce
+from clickstream_lake.lake.catalog import (
+    CATALOG_KEY,
+    EXTRA,
+    JSON_COLUMNS_KEY,
+    PROCESSED_TS,
+    Catalog,
+)
+from clickstream_lake.lake.coercion import MISMATCH, judged_coercion_of, raw_coercion_of
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.encode
@@ -40,6 +49,7 @@ class Conformer:
         self.lifted = 0
         self.returned = 0
         self._columns = {column.name: column for column in catalog.columns}
+        self._typed = {column.name: raw_coercion_of(column) for column in catalog.columns}
         self._wanted = catalog.arrow_schema()
         self._json = _json_columns(found)
         self._loosened: list[str] = []
@@ -48,12 +58,18 @@ class Conformer:
         self._retyped = [name for name in kept if self._is_retyped(name, found.field(name).type)]
         self._fresh = [name for name in self._wanted.names if name not in found.names]
         if (_catalog_of(found) or written_by) != catalog.sha256:
-            # Of the same type, but it may take more than it did: a timestamp in more formats.
+            # Of the same type, but it may take more than it did: by its rules, or a timestamp in
+            # more formats.
             self._loosened = [
                 name
                 for name in kept
-                if name not in self._retyped and self._columns[name].type not in {"string", "json"}
+                if name not in self._retyped
+                and name not in {EXTRA, PROCESSED_TS}
+                and self._columns[name].type != "json"
             ]
+        self._judged = self._typed | {
+            name: judged_coercion_of(self._columns[name]) for name in self._loosened
+        }
         self.is_aligned = not (self._fresh or self._retyped or self._gone or self._loosened)
 
     def apply(self, table: pa.Table) -> pa.Table:
@@ -111,13 +127,13 @@ class Conformer:
         fields = _fields(text) if text is not None else {}
         before = (self.lifted, self.returned)
         for name, values in coming.items():
-            for holder, moved in ((moving, False), (fields, True)):
+            for holder, coercions in ((moving, self._typed), (fields, self._judged)):
                 if values[row] is None and name in holder:
-                    value, _ = coerce(self._columns[name], bytes(holder[name]))
+                    value, _ = coercions[name](bytes(holder[name]))
                     if value is not MISMATCH:
                         values[row] = value
                         del holder[name]
-                        self.lifted += moved
+                        self.lifted += holder is fields
         fields.update({name: msgspec.Raw(raw) for name, raw in moving.items()})
         self.returned += len(moving)
         if before == (self.lifted, self.returned):
@@ -125,7 +141,7 @@ class Conformer:
         return _encode(fields).decode() if fields else None
 
     def _values(self, table: pa.Table, name: str) -> list[Any]:
-        """A column's values as `coerce` would give them."""
+        """A column's values as its coercion would give them."""
         field = self._wanted.field(name)
         column = _cast(table.column(name), field.type)
         if pa.types.is_timestamp(field.type):
@@ -202,7 +218,9 @@ class LineConformer:
         self.lifted = 0
         self.returned = 0
         self._catalog = catalog
-        self._columns = {c.name: c for c in catalog.columns if c.name != EXTRA}
+        columns = [column for column in catalog.columns if column.name != EXTRA]
+        self._typed = {column.name: raw_coercion_of(column) for column in columns}
+        self._judged = {column.name: judged_coercion_of(column) for column in columns}
 
     def line(self, line: bytes) -> bytes:
         """Conform one line, without its end; a line that already fits keeps its bytes.
@@ -231,9 +249,9 @@ class LineConformer:
         for name, raw in list(fields.items()):
             if name == EXTRA:
                 continue
-            column = self._columns.get(name)
-            if column is not None:
-                value, text = coerce(column, bytes(raw))
+            coercion = self._typed.get(name)
+            if coercion is not None:
+                value, text = coercion(bytes(raw))
                 if value is not MISMATCH:
                     if text != bytes(raw):
                         fields[name] = msgspec.Raw(text)
@@ -247,10 +265,10 @@ class LineConformer:
 
     def _lift(self, fields: dict[str, msgspec.Raw], held: dict[str, msgspec.Raw]) -> None:
         """Move what now fits its column out of `held`."""
-        for name in [name for name in held if name in self._columns]:
+        for name in [name for name in held if name in self._judged]:
             if name in fields and bytes(fields[name]) != b"null":
                 continue
-            value, text = coerce(self._columns[name], bytes(held[name]))
+            value, text = self._judged[name](bytes(held[name]))
             if value is not MISMATCH:
                 fields[name] = msgspec.Raw(text)
                 del held[name]

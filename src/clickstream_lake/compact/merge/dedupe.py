@@ -1,22 +1,31 @@
-"""Find the rows of a partition that repeat another row's key: the first event wins.
+"""Find the rows of a partition that repeat another row: its id and all it holds.
 
-Among rows with the same key, the one with the earliest `event_time` of the catalog stays, then the
-earliest `processed_ts` (NULL last), then the smallest content. The answer depends on the rows
-alone, not on how files hold them, so both formats keep the same rows. A NULL key is never a
-duplicate.
+Ids alone tell nothing: bots and proxies send an id again with other content, and those rows stay.
+So rows are the same where their ids and their *content* are: every field but `processed_ts` and the
+catalog's `dedupe_ignore`, in the canonical form of `canonical.py`, which both formats share. Of
+such rows the one with the earliest `event_time` of the catalog stays, then the earliest
+`processed_ts` (NULL last), then the smallest digest of what is ignored. That is the least of a
+total order, and what is equal stays equal when files are merged. So both formats keep the same
+rows, whichever files each merges, and when. A NULL id repeats nothing.
 
-Memory: keys go to disk in `BUCKETS` parts by their hash, and one part at a time is sorted, so it
-is bounded by the largest part (a 64th of the rows, about 100 bytes each), one bit for each row,
-and the rows whose key and both times repeat (about 200 bytes each).
+Ids are read of all rows, content only of those whose id repeats: their files are read twice.
+
+Memory: ids go to disk in `BUCKETS` parts by their hash, and one part at a time is sorted, so it is
+bounded by the largest part (a 64th of the rows, about 100 bytes each), a bit for each row, and 16
+bytes for each row whose id repeats.
 """
 
 import shutil
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
-from typing import Any, BinaryIO, Final, cast
+from tempfile import TemporaryDirectory, TemporaryFile, mkdtemp
+from typing import BinaryIO, Final, cast
 from zlib import crc32
 
 import msgspec
@@ -24,14 +33,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clickstream_lake.compact.merge.conform import Conformer
+from clickstream_lake.compact.merge.canonical import Canon, Canonical, plain_rows
+from clickstream_lake.compact.merge.conform import Conformer, LineConformer
 from clickstream_lake.compact.merge.json import JsonLines
 from clickstream_lake.compact.merge.merging import Bitmap, Input
 from clickstream_lake.compact.protocol.survey import Survey
-from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
-from clickstream_lake.lake.coercion import MISMATCH, coerce
+from clickstream_lake.lake.catalog import PROCESSED_TS, Catalog
+from clickstream_lake.lake.coercion import MISMATCH, raw_coercion_of
 from clickstream_lake.lake.errors import PartitionMovedError
 from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import Format
 
 READ_ROWS: Final = 65_536
@@ -39,27 +50,15 @@ BUCKETS: Final = 64
 HELD_ROWS: Final = 524_288
 """Keys held in memory before they go to disk; fewer stay in memory."""
 
-_SCHEMA: Final = pa.schema(
-    [
-        ("key", pa.string()),
-        ("event_time", pa.int64()),
-        ("processed_ts", pa.int64()),
-        ("file", pa.int32()),
-        ("row", pa.int64()),
-    ]
+_KEYS: Final = pa.schema([("key", pa.string())])
+_RANKED: Final = pa.schema(
+    [*_KEYS, ("event_time", pa.int64()), (PROCESSED_TS, pa.int64()), ("ignored", pa.string())]
 )
-_TIMES: Final = ("event_time", "processed_ts")
-Place = tuple[int, int]
-"""The number of a file among the inputs, and of a row in it."""
+_PLACE: Final = [pa.field("file", pa.int32()), pa.field("row", pa.int64())]
 KeyReader = Callable[[Input, Catalog], Iterator[pa.Table]]
-"""Tables of a file's rows, in order: key (text), event time and processed_ts (UTC milliseconds)."""
+"""Tables of the ids of a file's rows, as text, in order."""
 
-_KEYS: Final = pa.schema(
-    [("key", pa.string()), ("event_time", pa.int64()), (PROCESSED_TS, pa.int64())]
-)
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ANY: Final = msgspec.json.Decoder()
-_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +68,12 @@ class Duplicates:
     Attributes:
         drops: rows to drop, only for files that have some.
         etags: the versions of the files that were read; rows are dropped from no other version.
+        repeated_ids: rows that stay though an id is another's, because their content is not.
     """
 
     drops: Mapping[str, Bitmap] = field(default_factory=dict)
     etags: Mapping[str, str] = field(default_factory=dict)
+    repeated_ids: int = 0
 
     def check(self, name: str, etag: str) -> None:
         """Make sure that a file is still the version that was read.
@@ -108,29 +109,52 @@ class DuplicateFinder:
         catalogs = {file.name: file.catalog for file in found.merged}
         keys |= {name: directory + name for name in catalogs}
         names, etags = sorted(keys), dict[str, str]()
+        landing = defaultdict[str, str](str)
         inputs = [
-            Input(self._opener(name, keys[name], etags), catalogs.get(name, "")) for name in names
+            Input(
+                self._opener(name, keys[name], etags, landing),
+                catalogs.get(name, ""),
+                once_open=partial(landing.__getitem__, name),
+            )
+            for name in names
         ]
         with TemporaryDirectory(dir=self.workdir) as folder:
-            drops = find_duplicates(
+            repeats = find_duplicates(
                 found.slot.format, inputs, catalog=self.catalog, workdir=Path(folder)
             )
+        drops = zip(names, repeats.drops, strict=True)
         return Duplicates(
-            {name: drop for name, drop in zip(names, drops, strict=True) if drop is not None},
-            etags,
+            {name: drop for name, drop in drops if drop is not None}, etags, repeats.repeated_ids
         )
 
-    def _opener(self, name: str, key: str, etags: dict[str, str]) -> Callable[[], BinaryIO]:
+    def _opener(
+        self, name: str, key: str, etags: dict[str, str], catalogs: dict[str, str]
+    ) -> Callable[[], BinaryIO]:
         def fetch() -> BinaryIO:
             file = cast("BinaryIO", TemporaryFile(dir=self.workdir))  # noqa: SIM115 - the reader closes it
             with self.lake.store.open(key) as (info, stream):
                 shutil.copyfileobj(stream, file)
             if etags.setdefault(name, info.etag) != info.etag:
                 raise PartitionMovedError(f"{key!r} was replaced while duplicates were looked for")
+            if (figures := LandingMetadata.from_s3(info.metadata)) is not None:
+                catalogs[name] = figures.recipe.catalog
             file.seek(0)
             return file
 
         return fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What repeats in some files.
+
+    Attributes:
+        drops: the rows to drop of each file; None if there are none.
+        repeated_ids: rows that stay though another row that stays has their id.
+    """
+
+    drops: list[Bitmap | None]
+    repeated_ids: int = 0
 
 
 def find_duplicates(
@@ -139,57 +163,78 @@ def find_duplicates(
     *,
     catalog: Catalog,
     workdir: Path,
-) -> list[Bitmap | None]:
+) -> Repeats:
     """Find the rows to drop, over all files of a partition in one format.
 
     Args:
         fmt: format of the inputs.
         inputs: every current file of the partition, including those not to be merged. Each is
-            opened once, and again if rows agree in key and times.
-        catalog: its `dedupe_on` names the key; None finds nothing.
-        workdir: local directory for the keys; nothing is left in it.
-
-    Returns:
-        The rows to drop for each input; None if there are none.
+            opened once, and again if ids of its rows repeat.
+        catalog: its `dedupe_on` names the id; None finds nothing.
+        workdir: local directory for what does not fit into memory; nothing is left in it.
     """
     if catalog.dedupe_on is None:
-        return [None] * len(inputs)
-    read: KeyReader = json_keys if fmt == "json" else parquet_keys
-    drops = [Bitmap() for _ in inputs]
-    tied: list[list[Place]] = []
+        return Repeats([None] * len(inputs))
     with TemporaryDirectory(dir=workdir) as folder:
-        spill = _Spill(Path(folder))
-        for number, entry in enumerate(inputs):
-            first = 0
-            for keys in read(entry, catalog):
-                spill.add(_placed(keys, number, first))
-                first += len(keys)
-        for part in spill.parts():
-            tied.extend(_drop_later_rows(part, drops))
-    _drop_tied_rows(tied, Content(fmt, inputs, catalog), drops)
-    return [drop if drop.count else None for drop in drops]
+        repeated, ids = _rows_of_repeated_ids(fmt, inputs, catalog, Path(folder))
+        drops = _repeated_rows(Content(fmt, catalog), inputs, repeated, Path(folder))
+    stay = sum(map(len, repeated)) - sum(drop.count for drop in drops)
+    return Repeats([drop if drop.count else None for drop in drops], stay - ids)
 
 
-def _placed(keys: pa.Table, file: int, first: int) -> pa.Table:
-    """Keys of consecutive rows with their places; without rows that have no key."""
-    rows = pa.array(range(first, first + len(keys)), pa.int64())
-    files = pa.repeat(pa.scalar(file, pa.int32()), len(keys))
-    table = pa.table([*keys.columns, files, rows], schema=_SCHEMA)
-    return table.filter(pc.is_valid(table.column("key")))
+def _rows_of_repeated_ids(
+    fmt: Format, inputs: Sequence[Input], catalog: Catalog, folder: Path
+) -> tuple["list[array[int]]", int]:
+    """By file the rows whose id repeats, in order; and how many such ids there are."""
+    read: KeyReader = json_keys if fmt == "json" else parquet_keys
+    spill = _Spill(folder, _KEYS)
+    for number, entry in enumerate(inputs):
+        first = 0
+        for keys in read(entry, catalog):
+            spill.add(keys, number, pa.array(range(first, first + len(keys)), pa.int64()))
+            first += len(keys)
+    repeated = [array("q") for _ in inputs]
+    ids = 0
+    for part in spill.parts():
+        for group in _groups(part, order=_KEYS.names):
+            ids += 1
+            for file, row in group:
+                repeated[file].append(row)
+    return [array("q", sorted(rows)) for rows in repeated], ids
+
+
+def _repeated_rows(
+    content: "Content", inputs: Sequence[Input], repeated: "list[array[int]]", folder: Path
+) -> list[Bitmap]:
+    """Of the rows given, those that another one makes needless, by file."""
+    spill = _Spill(folder, _RANKED)
+    for number, (entry, of_file) in enumerate(zip(inputs, repeated, strict=True)):
+        for rows, ranked in content.of(entry, of_file):
+            spill.add(ranked, number, pa.array(rows, pa.int64()))
+    drops = [Bitmap() for _ in inputs]
+    for part in spill.parts():
+        for _, *later in _groups(part, order=_RANKED.names):
+            for file, row in later:
+                drops[file].set(row)
+    return drops
 
 
 class _Spill:
-    """Keys in parts by their hash: in memory while they are few, then on disk."""
+    """Keys with their places, in parts by their hash: in memory while few, then on disk."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        self._folder = Path(mkdtemp(dir=folder))
+        self._schema = pa.schema([*schema, *_PLACE])
         self._held: list[pa.Table] = []
         self._rows = 0
         self._files = ExitStack()
         self._writers: list[pa.RecordBatchStreamWriter] = []
 
-    def add(self, keys: pa.Table) -> None:
-        self._held.append(keys)
+    def add(self, keys: pa.Table, file: int, rows: pa.Array) -> None:
+        """Add rows of a file; those without a key are left out."""
+        files = pa.repeat(pa.scalar(file, pa.int32()), len(keys))
+        table = pa.table([*keys.columns, files, rows], schema=self._schema)
+        self._held.append(table.filter(pc.is_valid(table.column("key"))))
         self._rows += len(keys)
         if self._rows >= HELD_ROWS:
             self._flush()
@@ -214,7 +259,9 @@ class _Spill:
         if not self._writers:
             for part in range(BUCKETS):
                 stream = self._files.enter_context(pa.OSFile(str(self._path(part)), "wb"))
-                self._writers.append(self._files.enter_context(pa.ipc.new_stream(stream, _SCHEMA)))
+                self._writers.append(
+                    self._files.enter_context(pa.ipc.new_stream(stream, self._schema))
+                )
         table = pa.concat_tables(self._held)
         self._held, self._rows = [], 0
         buckets = pa.array(
@@ -227,26 +274,18 @@ class _Spill:
         return self._folder / f"{part:02}.arrow"
 
 
-def _drop_later_rows(part: pa.Table, drops: list[Bitmap]) -> Iterator[list[Place]]:
-    """Mark all but the first rows of each key; yields the rows that tie for the first place."""
-    order = pc.sort_indices(part, sort_keys=[(name, "ascending") for name in ("key", *_TIMES)])
-    keys = pc.take(part.column("key"), order).combine_chunks()
+def _groups(part: pa.Table, *, order: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
+    """The places (file, row) of rows with one key, of keys with several, in the order given."""
+    indices = pc.sort_indices(part, sort_keys=[(name, "ascending") for name in order])
+    keys = pc.take(part.column("key"), indices).combine_chunks()
     repeats = pc.indices_nonzero(pc.equal(keys.slice(1), keys.slice(0, max(len(keys) - 1, 0))))
     groups = list(_runs(repeats.to_pylist()))
-    rows = part.take(order.take(pa.array([at for group in groups for at in group], pa.int64())))
-    times = list(zip(*(rows.column(name).to_pylist() for name in _TIMES), strict=True))
+    rows = part.take(indices.take(pa.array([at for group in groups for at in group], pa.int64())))
     places = list(zip(rows.column("file").to_pylist(), rows.column("row").to_pylist(), strict=True))
     start = 0
     for group in groups:
-        end = start + len(group)
-        tie_end = start + 1
-        while tie_end < end and times[tie_end] == times[start]:
-            tie_end += 1
-        for file, row in places[tie_end:end]:
-            drops[file].set(row)
-        if tie_end - start > 1:
-            yield places[start:tie_end]
-        start = end
+        yield places[start : start + len(group)]
+        start += len(group)
 
 
 def _runs(repeats: Iterable[int]) -> Iterator[range]:
@@ -262,112 +301,72 @@ def _runs(repeats: Iterable[int]) -> Iterator[range]:
         yield range(start, end + 1)
 
 
-def _drop_tied_rows(tied: list[list[Place]], content: "Content", drops: list[Bitmap]) -> None:
-    """Of rows that agree in key and times, keep the one with the smallest content."""
-    groups = {place: group for group, places in enumerate(tied) for place in places}
-    kept: dict[int, tuple[bytes, Place]] = {}
-    by_file: dict[int, list[int]] = {}
-    for file, row in groups:
-        by_file.setdefault(file, []).append(row)
-    for file, rows in sorted(by_file.items()):
-        for row, text in content.of(file, sorted(rows)):
-            group = groups[file, row]
-            candidate = (text, (file, row))
-            worse = max(kept.get(group, candidate), candidate)
-            kept[group] = min(kept.get(group, candidate), candidate)
-            if worse[1] != kept[group][1]:
-                drops[worse[1][0]].set(worse[1][1])
-
-
 def parquet_keys(entry: Input, catalog: Catalog) -> Iterator[pa.Table]:
-    """Keys of a Parquet file; columns that it lacks are lifted out of its `extra`."""
-    wanted = [str(catalog.dedupe_on), catalog.event_time, PROCESSED_TS]
-    for table in _conformed(entry, catalog, wanted):
-        columns = [_column(table, name) for name in wanted]
-        yield pa.table(
-            [columns[0].cast(pa.string()), *(column.cast(pa.int64()) for column in columns[1:])],
-            schema=_KEYS,
-        )
+    """Ids of a Parquet file; where the column lacks, they are lifted out of `extra`."""
+    name = str(catalog.dedupe_on)
+    for table in _conformed(entry, catalog, [name]):
+        yield pa.table([table.column(name).cast(pa.string())], schema=_KEYS)
 
 
 def json_keys(entry: Input, catalog: Catalog) -> Iterator[pa.Table]:
-    """Keys of a JSON file."""
-    known = {column.name: column for column in catalog.columns}
-    names = [str(catalog.dedupe_on), catalog.event_time, PROCESSED_TS]
+    """Ids of a JSON file."""
+    (column,) = (column for column in catalog.columns if column.name == catalog.dedupe_on)
+    coercion = raw_coercion_of(column)
 
-    def value(fields: dict[str, msgspec.Raw], name: str) -> Any:  # noqa: ANN401 - by its column
-        raw = fields.get(name)
-        if raw is None or name not in known:
-            return None
-        found, _ = coerce(known[name], bytes(raw))
-        return None if found is MISMATCH else found
+    def key(line: bytes) -> str | None:
+        raw = _FIELDS.decode(line).get(column.name)
+        found = None if raw is None else coercion(bytes(raw))[0]
+        return None if found is None or found is MISMATCH else _key_text(found)
 
-    with entry.open() as stream:
-        for text in JsonLines(stream):
-            rows = [_FIELDS.decode(line) for line in text.split(b"\n")[:-1]]
-            columns = [[value(row, name) for row in rows] for name in names]
-            columns[0] = [None if key is None else _key_text(key) for key in columns[0]]
-            yield pa.table(columns, schema=_KEYS)
+    for lines in _lines(entry, catalog):
+        yield pa.table([[key(line) for line in lines]], schema=_KEYS)
 
 
 class Content:
-    """Whole rows in a form that both formats share, so that they can be compared."""
+    """What rows hold, as digests that both formats share."""
 
-    def __init__(self, fmt: Format, inputs: Sequence[Input], catalog: Catalog) -> None:
+    def __init__(self, fmt: Format, catalog: Catalog) -> None:
         self._fmt = fmt
-        self._inputs = inputs
         self._catalog = catalog
-        self._columns = {c.name: c for c in catalog.columns if c.name != EXTRA}
+        self._canon = Canon(catalog)
+        self._event_time = catalog.event_time
 
-    def of(self, file: int, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        """The content of some rows of a file, row numbers ascending."""
-        read = self._json if self._fmt == "json" else self._parquet
-        yield from read(self._inputs[file], rows)
+    def of(self, entry: Input, rows: Sequence[int]) -> Iterator[tuple[Sequence[int], pa.Table]]:
+        """Some rows of a file, row numbers ascending: a few at a time, with digests and times."""
+        if rows:
+            read = self._json if self._fmt == "json" else self._parquet
+            yield from read(entry, rows)
 
-    def _parquet(self, entry: Input, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    def _parquet(
+        self, entry: Input, rows: Sequence[int]
+    ) -> Iterator[tuple[Sequence[int], pa.Table]]:
         first = at = 0
         for table in _conformed(entry, self._catalog, None):
-            end = first + len(table)
-            until = at
-            while until < len(rows) and rows[until] < end:
-                until += 1
-            picked = table.take(pa.array([row - first for row in rows[at:until]], pa.int64()))
-            times = [n for n, column in self._columns.items() if column.type == "timestamp"]
-            for name in times:
-                column = picked.schema.get_field_index(name)
-                picked = picked.set_column(column, name, picked.column(name).cast(pa.int64()))
-            for row, values in zip(rows[at:until], picked.to_pylist(), strict=True):
-                extra = values.pop(EXTRA)
-                yield row, _text(values, {} if extra is None else _ANY.decode(extra))
-            first, at = end, until
+            until = bisect_left(rows, first + len(table), at)
+            if until > at:
+                picked = pa.array([row - first for row in rows[at:until]], pa.int64())
+                found = map(self._canon.of_row, plain_rows(table.take(picked)))
+                yield rows[at:until], self._ranked(found)
+            first, at = first + len(table), until
 
-    def _json(self, entry: Input, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        wanted = set(rows)
-        first = 0
-        with entry.open() as stream:
-            for text in JsonLines(stream):
-                lines = text.split(b"\n")[:-1]
-                for row, line in enumerate(lines, first):
-                    if row in wanted:
-                        yield row, self._line(line)
-                first += len(lines)
+    def _json(self, entry: Input, rows: Sequence[int]) -> Iterator[tuple[Sequence[int], pa.Table]]:
+        first = at = 0
+        for lines in _lines(entry, self._catalog):
+            until = bisect_left(rows, first + len(lines), at)
+            if until > at:
+                picked = [lines[row - first] for row in rows[at:until]]
+                yield rows[at:until], self._ranked(map(self._canon.of_line, picked))
+            first, at = first + len(lines), until
 
-    def _line(self, line: bytes) -> bytes:
-        fields = _FIELDS.decode(line)
-        extra = _ANY.decode(fields.pop(EXTRA, b"{}"))
-        values: dict[str, Any] = {}
-        for name, raw in fields.items():
-            column = self._columns.get(name)
-            found = MISMATCH if column is None else coerce(column, bytes(raw))[0]
-            if found is MISMATCH:
-                extra[name] = _ANY.decode(raw)
-            else:
-                values[name] = found
-        return _text(values, extra)
-
-
-def _text(values: dict[str, Any], extra: object) -> bytes:
-    return _canonical([{k: v for k, v in values.items() if v is not None}, extra])
+    def _ranked(self, found: Iterable[Canonical]) -> pa.Table:
+        columns = zip(
+            *(
+                (row.content, row.times[self._event_time], row.times[PROCESSED_TS], row.ignored)
+                for row in found
+            ),
+            strict=True,
+        )
+        return pa.table(list(map(list, columns)), schema=_RANKED)
 
 
 def _key_text(key: object) -> str:
@@ -375,17 +374,21 @@ def _key_text(key: object) -> str:
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 
-def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
-    if name in table.column_names:
-        return table.column(name)
-    return pa.chunked_array([pa.nulls(len(table))])
+def _lines(entry: Input, catalog: Catalog) -> Iterator[list[bytes]]:
+    """The lines of a JSON file in today's schema, some at a time."""
+    with entry.open() as stream:
+        today = entry.known_catalog == catalog.sha256
+        conformer = None if today else LineConformer(catalog)
+        for text in JsonLines(stream):
+            lines = text.split(b"\n")[:-1]
+            yield lines if conformer is None else [conformer.line(line) for line in lines]
 
 
 def _conformed(entry: Input, catalog: Catalog, names: Sequence[str] | None) -> Iterator[pa.Table]:
     """The rows of a Parquet file in today's schema; only some columns if that is enough."""
     with entry.open() as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
-        conformer = Conformer(catalog, file.schema_arrow)
-        columns = list(dict.fromkeys(names)) if names and conformer.is_aligned else None
+        conformer = Conformer(catalog, file.schema_arrow, entry.known_catalog)
+        columns = names if names and conformer.is_aligned else None
         for batch in file.iter_batches(READ_ROWS, columns=columns, use_threads=False):
             table = pa.Table.from_batches([batch])
             yield table if columns else conformer.apply(table)

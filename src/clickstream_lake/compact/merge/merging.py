@@ -46,12 +46,19 @@ class Input:
         source: its bytes.
         catalog: SHA-256 of the catalog that it was written by, empty if it is not known.
             JSON files do not hold it; Parquet files do, those of older versions apart.
+        once_open: tells the catalog where only opening the file does.
         drop: rows to leave out, as `clickstream_lake.compact.merge.dedupe` found them.
     """
 
     source: Source
     catalog: str = ""
     drop: Bitmap | None = None
+    once_open: Callable[[], str] = lambda: ""
+
+    @property
+    def known_catalog(self) -> str:
+        """The catalog, as far as it is known by now."""
+        return self.catalog or self.once_open()
 
     def open(self) -> BinaryIO:
         """Open the file for reading; the caller closes it."""

@@ -47,6 +47,7 @@ class CompactionResult:
         lifted: values moved out of `extra`, into a column that the catalog now declares.
         returned: values moved into `extra`, out of a column that is gone or has another type.
         dropped_duplicates: rows left out as duplicates in this run.
+        repeated_ids: rows that stay though another has their id, because they hold something else.
         foreign: landing files that no transform wrote; they are left alone.
         stale: raw keys that were replaced after they had been merged; the tables show the old
             content.
@@ -70,6 +71,7 @@ class CompactionResult:
     lifted: int = 0
     returned: int = 0
     dropped_duplicates: int = 0
+    repeated_ids: int = 0
     foreign: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
     oldest_input_seconds: float = 0.0
@@ -153,7 +155,8 @@ class Compactor:
         self._swap(found, generation)
         # 7. Copy once more, for what only a racing compactor can have left out.
         loose += self.lake.copy_missing(slot, generation)
-        return self._result(before, found, built, loose)
+        result = self._result(before, found, built, loose)
+        return replace(result, repeated_ids=duplicates.repeated_ids)
 
     def _heal(self, found: Survey) -> int:
         if found.current is None or not found.missing:

@@ -7,9 +7,10 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog, Column
 from clickstream_lake.lake.coercion import MISMATCH, Coercion, coercion_of, compact
 from clickstream_lake.lake.config import Limits
+from clickstream_lake.lake.quality import Breach, Check
 from clickstream_lake.transform.read.lines import split_texts
 from clickstream_lake.transform.rules.reasons import LineReason
 from clickstream_lake.transform.rules.scrub import Scrubber, repair_halves
@@ -102,7 +103,8 @@ class Enriched:
         blank: lines with nothing but separators.
         rejects: texts that were not published, in the order sent.
         tallies: texts further on that were not published either, by reason.
-        mismatched: column -> values that did not fit it.
+        mismatched: column -> values that did not fit it, or lack where it is required.
+        breaches: column -> rule -> events that broke it, rejected ones included.
         repaired: halves of surrogate pairs in published events.
     """
 
@@ -113,7 +115,38 @@ class Enriched:
     rejects: list[RejectedLine] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     mismatched: dict[str, int] = field(default_factory=dict)
+    breaches: dict[str, dict[Breach, int]] = field(default_factory=dict)
     repaired: int = 0
+
+    def breach(self, column: str, breach: Breach) -> None:
+        """Count an event that broke a column's rule."""
+        of_column = self.breaches.setdefault(column, {})
+        of_column[breach] = of_column.get(breach, 0) + 1
+
+
+class _Known:
+    """A column, with what is asked for each value of it."""
+
+    __slots__ = ("check", "coercion", "index", "is_string", "rejects", "required")
+
+    def __init__(self, index: int, column: Column) -> None:
+        self.index = index
+        self.is_string = column.type == "string"
+        self.coercion: Coercion = coercion_of(column)
+        self.check: Check | None = column.quality.check()
+        self.rejects = column.quality.rejects
+        self.required = column.quality.required
+
+    def take(self, value: Any, raw: msgspec.Raw) -> tuple[Any, bytes | msgspec.Raw, Breach | None]:  # noqa: ANN401 - any JSON value
+        """What a value becomes in the column and the JSON line, or MISMATCH; the rule it breaks."""
+        cell: Any = value
+        text: bytes | msgspec.Raw = raw
+        if value is not None and not (self.is_string and type(value) is str):
+            cell, text = self.coercion(value, bytes(raw))
+        if self.check is None or cell is None or cell is MISMATCH:
+            return cell, text, None
+        breach = self.check(cell)
+        return cell if breach is None else MISMATCH, text, breach
 
 
 Event = tuple[bytes, list[Any]]
@@ -138,11 +171,12 @@ class Enricher:
         self._processed_index = index[PROCESSED_TS]
         self._processed_ts = rules.processed_ts
         self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
-        self._columns: dict[str, tuple[int, bool, Coercion]] = {
-            column.name: (index[column.name], column.type == "string", coercion_of(column))
+        self._columns: dict[str, _Known] = {
+            column.name: _Known(index[column.name], column)
             for column in columns
             if column.name not in {EXTRA, PROCESSED_TS}
         }
+        self._required = {n: known for n, known in self._columns.items() if known.required}
         self._scrubber = Scrubber(catalog, max_depth=rules.limits.max_depth)
         self._prefixes = {name: b',"%s":' % name.encode() for name in self._columns}
 
@@ -216,32 +250,31 @@ class Enricher:
         check_event(text, self._limits)
         # Hadoop's readers would end a line at a carriage return, which no string can hold.
         plain = self._scrubber.scrub(text).replace(b"\r", b"")
-        event = self._apply(parse_event(plain), done.mismatched)
+        event = self._apply(parse_event(plain), done)
         done.repaired += halves
         return event
 
-    def _apply(self, event: ParsedEvent, mismatched: dict[str, int]) -> Event:
-        """Type the columns of one event: its JSON line and its Parquet row."""
+    def _apply(self, event: ParsedEvent, done: Enriched) -> Event:
+        """Type the columns of one event: its JSON line and its Parquet row.
+
+        Raises:
+            RejectedError: a column's rules do.
+        """
         columns, prefixes, values = self._columns, self._prefixes, event.values
         row: list[Any] = [None] * self._width
         parts: list[bytes | msgspec.Raw] = []
         moved: list[bytes | msgspec.Raw] = []  # into `extra` of both formats
         undeclared: list[bytes] = []  # into `extra` of Parquet only
+        unfit: dict[str, Breach | None] = {}  # columns whose values move, or lack
         for key, raw in event.fields.items():
             known = columns.get(key)
             if known is not None:
-                index, is_string, coercion = known
-                value = values[key]
-                if value is None or (is_string and type(value) is str):
-                    row[index] = value
-                    parts += (prefixes[key], raw)
-                    continue
-                cell, text = coercion(value, bytes(raw))
+                cell, text, breach = known.take(values[key], raw)
                 if cell is not MISMATCH:
-                    row[index] = cell
+                    row[known.index] = cell
                     parts += (prefixes[key], text)
                     continue
-                mismatched[key] = mismatched.get(key, 0) + 1
+                unfit[key] = breach
                 parts += (prefixes[key], _NULL)
             elif not self._catalog.taken_for_column(key, self._partition_keys):
                 prefix = self._prefix(key)
@@ -251,6 +284,7 @@ class Enricher:
             prefix = self._prefix(key)
             moved += (prefix, raw)
             undeclared += (prefix, compact(bytes(raw)))
+        self._account(row, unfit, done)
         if undeclared:
             row[self._extra_index] = (b"{" + b"".join(undeclared)[1:] + b"}").decode()
         if moved:
@@ -258,6 +292,28 @@ class Enricher:
         row[self._processed_index] = self._processed_ts
         parts.append(self._tail)
         return b"{" + b"".join(parts)[1:], row
+
+    def _account(self, row: list[Any], unfit: dict[str, Breach | None], done: Enriched) -> None:
+        """Count the columns without a value that fits, and those that lack but are required.
+
+        Raises:
+            RejectedError: the rules of one of them reject the event.
+        """
+        for name, breach in unfit.items():
+            if breach is not None and self._columns[name].rejects:
+                done.breach(name, breach)
+                raise RejectedError(LineReason(breach))
+        for name, known in self._required.items():
+            if row[known.index] is not None:
+                continue
+            if known.rejects:
+                done.breach(name, Breach.MISSING_REQUIRED)
+                raise RejectedError(LineReason.MISSING_REQUIRED)
+            unfit.setdefault(name, Breach.MISSING_REQUIRED)
+        for name, breach in unfit.items():
+            done.mismatched[name] = done.mismatched.get(name, 0) + 1
+            if breach is not None:
+                done.breach(name, breach)
 
     def _prefix(self, key: str) -> bytes:
         """`,"key":`, escaped as JSON."""

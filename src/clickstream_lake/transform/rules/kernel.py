@@ -6,6 +6,7 @@ Parquet columns, without an object per value. It gives exactly the bytes, values
 """
 
 import ctypes
+import math
 import os
 import weakref
 from collections.abc import Iterator
@@ -13,8 +14,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, TIME_FORMATS
+from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, TIME_FORMATS, Column
+from clickstream_lake.lake.coercion import INT64_MAX, INT64_MIN
 from clickstream_lake.lake.names import fold_name
+from clickstream_lake.lake.patterns import Automaton, automaton_of
+from clickstream_lake.lake.quality import MOST_LENGTH, NO_RULES, Breach
 from clickstream_lake.transform.rules.enrich import (
     Enriched,
     RejectedLine,
@@ -28,6 +32,8 @@ from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 _KINDS: Final = {"string": 0, "json": 1, "double": 2, "bigint": 3, "boolean": 4, "timestamp": 5}
 _EXTRA, _PROCESSED = 6, 7
 _UNDECLARED, _DROPPED, _REFUSED = -1, -2, -3
+# Why a cell has no value: its type, or a rule.
+_BREACHES: Final = (None, *Breach)
 _MOST_ROWS: Final = 8_192 + 1_024 + 1
 _MOST_STAMP_BYTES: Final = 64
 # A field of six bytes may become a time of 26.
@@ -98,9 +104,16 @@ class Kernel:
         self._native.kernel_texts(
             self._kernel, catalog.scrub_text, bytes(column.url for column in columns)
         )
+        self._ruled = [n for n, column in enumerate(columns) if column.quality != NO_RULES]
+        self._rules = [_NativeRules(n, columns[n]) for n in self._ruled]
+        structs = [rules_of.struct for rules_of in self._rules]
+        array = (library.Rules * len(structs))(*structs)
+        if not self._native.kernel_rules(self._kernel, len(array), array):
+            raise KernelError("no memory for the rules of columns")
         self._scanned: Any = self._native.kernel_scanned(self._kernel).contents
         self._rejects: Any = self._native.kernel_rejects(self._kernel)
         self._mismatched: Any = self._native.kernel_mismatched(self._kernel)
+        self._breaches: Any = self._native.kernel_breaches(self._kernel)
         self._layouts: Any = self._native.kernel_layouts(self._kernel)
         self._json = bytearray()
         self._json_at: Any = None
@@ -154,7 +167,18 @@ class Kernel:
         if scanned.mismatches:
             counts = zip(self._columns, self._mismatched[: len(self._columns)], strict=True)
             done.mismatched = {name: count for name, count in counts if count}
+        if self._ruled:
+            self._count_breaches(done)
         return done
+
+    def _count_breaches(self, done: Enriched) -> None:
+        names = tuple(self._columns)
+        for index in self._ruled:
+            start = index * len(_BREACHES)
+            counts = self._breaches[start : start + len(_BREACHES)]
+            for breach, count in zip(_BREACHES, counts, strict=True):
+                if breach is not None and count:
+                    done.breaches.setdefault(names[index], {})[breach] = count
 
     def _batch(self, rows: int, size: int) -> pa.RecordBatch:
         memory = pa.allocate_buffer(size)
@@ -182,3 +206,47 @@ class Kernel:
             return _DROPPED
         taken = self._catalog.taken_for_column(name, self._partition_keys)
         return _REFUSED if taken else _UNDECLARED
+
+
+class _NativeRules:
+    """The rules of a column as the kernel takes them; it reads them for as long as it lives."""
+
+    def __init__(self, number: int, column: Column) -> None:
+        quality = column.quality
+        self._kept: list[Any] = []
+        self.struct = library.Rules(
+            least=_cell(column, quality.least, -math.inf, INT64_MIN),
+            most=_cell(column, quality.most, math.inf, INT64_MAX),
+            max_length=quality.max_length or MOST_LENGTH,
+            column=number,
+            required=quality.required,
+            rejects=quality.rejects,
+        )
+        if quality.words is not None:
+            self.struct.texts = self._automaton(quality.words)
+        elif quality.enum is not None:
+            cells = [_cell(column, value) for value in quality.enum]
+            self._kept.append((library.Cell * len(cells))(*cells))
+            self.struct.numbers = ctypes.addressof(self._kept[-1])
+            self.struct.number_count = len(cells)
+        if quality.pattern is not None:
+            self.struct.pattern = self._automaton(automaton_of(quality.pattern))
+
+    def _automaton(self, automaton: Automaton) -> library.Automaton:
+        steps = (ctypes.c_uint32 * len(automaton.steps))(*automaton.steps)
+        self._kept += [steps, automaton.kinds]
+        return library.Automaton(
+            ctypes.addressof(steps), automaton.kinds, automaton.start, automaton.first_end
+        )
+
+
+def _cell(
+    column: Column,
+    value: object,
+    of_doubles: float = 0.0,
+    of_others: int = 0,
+) -> library.Cell:
+    """A number of the column's type; without a value one of these."""
+    if column.type == "double":
+        return library.Cell(number=of_doubles if value is None else value)
+    return library.Cell(whole=of_others if value is None else value)

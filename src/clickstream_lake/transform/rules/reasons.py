@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Self
 
+from clickstream_lake.lake.quality import Breach
+
 
 class Reason(StrEnum):
     """A word, and what it means."""
@@ -29,6 +31,12 @@ class LineReason(Reason):
     TOO_MANY_KEYS = "too_many_keys", "the event has more keys than LAKE_MAX_KEYS"
     KEY_TOO_LONG = "key_too_long", "a key is longer than 10,000 bytes"
     LINE_TOO_LONG = "line_too_long", "the event is longer than LAKE_MAX_LINE_BYTES"
+    NOT_IN_ENUM = Breach.NOT_IN_ENUM, "a value is none of its column's `enum`"
+    NOT_LIKE_PATTERN = Breach.NOT_LIKE_PATTERN, "a text does not match its column's `pattern`"
+    BELOW_MIN = Breach.BELOW_MIN, "a value is below its column's `min`"
+    ABOVE_MAX = Breach.ABOVE_MAX, "a value is above its column's `max`"
+    OVER_MAX_LENGTH = Breach.OVER_MAX_LENGTH, "a text is longer than its column's `max_length`"
+    MISSING_REQUIRED = Breach.MISSING_REQUIRED, "a `required` column would be NULL"
 
 
 class ObjectReason(Reason):

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from clickstream_lake.compact.merge.conform import LineConformer
 from clickstream_lake.compact.merge.merging import Input, MergeCounters
 from clickstream_lake.compact.merge.parquet import merge_parquet
 from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.quality import Quality
 
 Write = Callable[..., Path]
 Newer = Callable[..., Catalog]
@@ -193,3 +196,54 @@ def test_what_a_column_takes_by_now_moves_into_it(
     same, counters = conform(path, catalog)
     assert (same[0]["event_ts"], same[0]["extra"]) == (None, '{"event_ts":1764151200.5}')
     assert counters.lifted == 0
+
+
+def ruled(catalog: Catalog, name: str, quality: Quality) -> Catalog:
+    """The next version of a catalog, with other rules of one column."""
+    columns = tuple(
+        replace(column, quality=quality) if column.name == name else column
+        for column in catalog.columns
+    )
+    tables = {
+        fmt: replace(
+            table, columns=tuple(c for c in columns if c.name in {k.name for k in table.columns})
+        )
+        for fmt, table in catalog.tables.items()
+        if fmt != "rejects"
+    }
+    return replace(
+        catalog,
+        columns=columns,
+        tables={**catalog.tables, **tables},
+        content=catalog.content + b"\n",
+    )
+
+
+def test_a_value_that_a_rule_moved_comes_back_once_the_rule_allows_it(
+    write: Write, catalog: Catalog
+) -> None:
+    rows = [
+        {"event_id": "1", "extra": '{"country":"DE","price":5}'},
+        {"event_id": "2", "extra": '{"country":"DEU","price":50}'},
+    ]
+    path = write(rows)
+    found, counters = conform(path, ruled(catalog, "country", Quality(max_length=2)))
+    assert [(row["country"], row["extra"]) for row in found] == [
+        ("DE", None),
+        (None, '{"country":"DEU"}'),
+    ]
+    assert counters.lifted == 3
+    lines = LineConformer(ruled(catalog, "country", Quality(max_length=2)))
+    assert lines.line(b'{"country":null,"extra":{"country":"DE"}}') == b'{"country":"DE"}'
+    stays = b'{"country":null,"extra":{"country":"DEU"}}'
+    assert lines.line(stays) == stays
+
+
+def test_a_rule_that_is_new_takes_nothing_out_of_stored_rows(
+    write: Write, catalog: Catalog
+) -> None:
+    path = write([{"event_id": "1", "country": "DEU"}])
+    (row,), counters = conform(path, ruled(catalog, "country", Quality(max_length=2)))
+    assert (row["country"], counters.returned) == ("DEU", 0)
+    line = b'{"country":"DEU"}'
+    assert LineConformer(ruled(catalog, "country", Quality(max_length=2))).line(line) == line

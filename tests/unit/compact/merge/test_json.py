@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from clickstream_lake.compact.merge.json import JsonOptions, merge_json
 from clickstream_lake.compact.merge.merging import Bitmap, Input, MergeCounters, MergeResult
-from clickstream_lake.lake.catalog import Catalog, load_catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 
 Newer = Callable[..., Catalog]
 

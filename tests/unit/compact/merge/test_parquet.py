@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from clickstream_lake.compact.merge.cluster import Buffer
 from clickstream_lake.compact.merge.merging import Bitmap, Input, MergeResult
 from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
-from clickstream_lake.lake.catalog import Catalog, ClusterTerm, load_catalog
+from clickstream_lake.lake.catalog import Catalog, ClusterTerm
+from clickstream_lake.lake.catalog_file import load_catalog
 
 Write = Callable[..., Path]
 NOON = 1_764_158_400_000

@@ -12,7 +12,8 @@ from clickstream_lake.compact.merge.dedupe import DuplicateFinder, Duplicates
 from clickstream_lake.compact.merge.merging import Input, MergedFile, MergeResult
 from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
-from clickstream_lake.lake.catalog import Catalog, load_catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.errors import ConservationError, LakeError, PartitionMovedError
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from tests.protocol.lake import (
@@ -303,6 +304,21 @@ def test_duplicates_are_dropped_where_the_catalog_asks_for_it(
     second = settled.compactor.compact(Slot(fmt, DAY), force=True)
     assert (second.rows, second.dropped_duplicates, second.carried) == (4, 1, 0)
     assert lake.visible(fmt) == ["w", "x", "y", "z"]
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_rows_of_one_id_with_other_content_stay_and_the_manifest_counts_them(
+    memory_lake: LakeUnderTest, fmt: Format
+) -> None:
+    lake = memory_lake
+    operations = lake.operations(catalog=replace(load_catalog(), dedupe_on="event_id"))
+    lake.publish(fmt, lake.put_raw("a"), ["x", "y/AT"])
+    lake.publish(fmt, lake.put_raw("b"), ["y/DE", "x", "y"])
+    result = operations.compactor.compact(Slot(fmt, DAY), force=True)
+    assert (result.rows, result.dropped_duplicates, result.repeated_ids) == (4, 1, 2)
+    assert lake.visible(fmt) == ["x", "y", "y", "y"]
+    manifest = operations.lake.manifests.read(Slot(fmt, DAY), str(result.generation_id))
+    assert (manifest.dropped_duplicates, manifest.repeated_ids) == (1, 2)
 
 
 def test_a_replaced_file_is_not_dropped_from(memory_lake: LakeUnderTest) -> None:

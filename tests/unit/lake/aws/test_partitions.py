@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.errors import PartitionCatalogError, PartitionMovedError
 from clickstream_lake.lake.layout import Partition
 from tests.protocol.clients import KINDS

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.errors import ManifestVersionError

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.errors import EventError, FailedObjectsError
 from clickstream_lake.transform.function import TransformFunction
 from clickstream_lake.transform.rules.native import library
@@ -265,10 +266,29 @@ def test_logs_and_metrics_hold_counts_and_no_payload(
     assert by_reason == {"not_json": [2], "non_finite_number": [1], "not_gzip": [1]}
     (by_column,) = [entry for entry in metrics if "column" in entry]
     assert (by_column["column"], by_column["ValuesMismatchedByColumn"]) == ("price", [1])
+    assert sum(main["RulesBroken"]) == 0
     logged = [json.loads(line) for line in log.getvalue().splitlines()]
     (done, rejected_whole) = [e for e in logged if e["message"] == "object processed"]
     assert (done["raw_key"], done["lines"], done["published"]) == (KEY, 6, 2)
     assert rejected_whole["corrupt"] == "not_gzip"
+
+
+def test_events_that_break_rules_are_counted_by_column_and_rule(
+    lake: FakeLake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    rules = {"country": {"enum": ["DE"]}, "price": {"min": 0, "on_breach": "reject"}}
+    for column in document["columns"]:
+        column.update(rules.get(column["name"], {}))
+    catalog = parse_catalog(document)
+    monkeypatch.setattr("clickstream_lake.transform.function.load_catalog", lambda: catalog)
+    lake.put(KEY, b'{"country":"x"}\n{"price":-1}\n{"price":1,"country":"DE"}\n{"country":"y"}\n')
+    TransformFunction(os.environ)(sqs(notification(KEY)), Context())  # type: ignore[arg-type]  # a stand-in
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    by_rule = {entry["rule"]: entry["RulesBrokenByRule"] for entry in metrics if "rule" in entry}
+    assert by_rule == {"country.not_in_enum": [2], "price.below_min": [1]}
+    (main,) = [entry for entry in metrics if "Objects" in entry]
+    assert (main["RulesBroken"], main["ValuesMismatched"], main["RowsRejected"]) == ([3], [2], [1])
 
 
 def test_several_lakes_live_in_one_process(

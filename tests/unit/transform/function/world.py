@@ -15,7 +15,7 @@ from botocore import endpoint
 from botocore.awsrequest import AWSResponse
 from moto.core.botocore_stubber import MockRawResponse
 
-from clickstream_lake.lake.catalog import load_catalog
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.transform.function import TransformFunction
 
 if TYPE_CHECKING:

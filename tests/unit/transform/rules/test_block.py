@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, parse_catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits
 from clickstream_lake.transform.read.lines import Block
 from clickstream_lake.transform.rules.block import BlockEnricher
@@ -18,7 +19,7 @@ from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Rules
 from clickstream_lake.transform.rules.reasons import LineReason
 from tests.corpus.careful_checks import CHECKS
 from tests.corpus.cases import CASES
-from tests.corpus.lake_files import CATALOG
+from tests.corpus.lake_files import CATALOG, RULED, STRICT
 from tests.fuzz.hostile import Hostile
 
 LINES = int(os.environ.get("CLICKSTREAM_FUZZ_LINES", "0"))
@@ -40,13 +41,17 @@ def by_line(data: bytes, rules: Rules = RULES) -> dict[str, Any]:
 
 
 def collected(parts: Iterable[Enriched]) -> dict[str, Any]:
-    found: dict[str, Any] = defaultdict(int, json=b"", rows=[], rejects=[], mismatched=Counter())
+    found: dict[str, Any] = defaultdict(
+        int, json=b"", rows=[], rejects=[], mismatched=Counter(), breaches=Counter()
+    )
     for part in parts:
         assert not part.tallies
         found["json"] += b"".join(part.json)
         found["rows"] += [exact(row) for batch in part.batches for row in batch.to_pylist()]
         found["rejects"] += part.rejects
         found["mismatched"] += Counter(part.mismatched)
+        for column, breaches in part.breaches.items():
+            found["breaches"] += Counter({(column, rule): n for rule, n in breaches.items()})
         for name in ("blank", "lines", "repaired"):
             found[name] += getattr(part, name)
     return found
@@ -74,6 +79,16 @@ def test_nearly_plain_blocks_come_out_alike(seed: int) -> None:
         lines.insert(rng.randrange(len(lines) + 1), hostile.event())
         data = b"\n".join(lines) + b"\n"
         assert by_block(data) == by_line(data)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("catalog", [RULED, STRICT], ids=["mismatch", "reject"])
+def test_blocks_come_out_alike_where_columns_have_rules(catalog: Catalog, seed: int) -> None:
+    rules = dataclasses.replace(RULES, catalog=catalog)
+    hostile = Hostile(random.Random(seed))  # noqa: S311 - test data
+    lines = [hostile.line() if seed % 2 else hostile.plain() for _ in range(60)]
+    data = b"\n".join(lines) + b"\n"
+    assert by_block(data, rules) == by_line(data, rules)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, parse_catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits
 from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Rules
 from clickstream_lake.transform.rules.kernel import Kernel
@@ -42,6 +43,23 @@ def catalog() -> Catalog:
     return parse_catalog(document)
 
 
+def with_rules() -> Catalog:
+    """The packaged one with each rule of columns."""
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    rules: dict[str, dict[str, Any]] = {
+        "event_type": {"enum": ["click"]},
+        "event_ts": {"min": "2020-01-01", "max": "2030-01-01"},
+        "session_id": {"pattern": "[a-z]+", "on_breach": "reject"},
+        "country": {"max_length": 2},
+        "product_id": {"required": True, "on_breach": "reject"},
+        "price": {"min": 0, "max": 5},
+        "quantity": {"enum": [1, 3]},
+    }
+    for column in document["columns"]:
+        column.update(rules.get(column["name"], {}))
+    return parse_catalog(document)
+
+
 RULES = Rules(
     catalog=catalog(),
     limits=Limits(max_keys=12, max_depth=5, max_line_bytes=60_000),
@@ -49,6 +67,7 @@ RULES = Rules(
     processed_ts_text="2025-11-26T12:00:00.123Z",
     partition_keys=("year", "month", "day"),
 )
+RULED = dataclasses.replace(RULES, catalog=with_rules())
 NO_TEXTS = dataclasses.replace(RULES, catalog=dataclasses.replace(catalog(), scrub_text=False))
 
 
@@ -58,11 +77,19 @@ class Case:
 
     Attributes:
         switch: the check's name in the sources.
+        rules: columns have rules.
     """
 
     name: str
     line: bytes
     switch: str
+    rules: bool = False
+
+
+def ruled(key: bytes, content: bytes, switch: str, product: bytes = b'"product_id":"p",') -> Case:
+    """An event that breaks a rule."""
+    line = b'{%s"%s":%s}' % (product, key, content)
+    return Case(f"{switch.lower()} of {key.decode()}", line, switch, rules=True)
 
 
 def text(content: bytes) -> bytes:
@@ -189,6 +216,17 @@ CASES = [
     ),
     Case("a number before the year 1", value(b"seconds", b"-62135596801"), "FIRST_EPOCH"),
     Case("a number after the year 9999", value(b"seconds", b"253402300800"), "LAST_EPOCH"),
+    # rules of columns
+    ruled(b"event_type", b'"clic"', "ENUM_OF_TEXTS"),
+    ruled(b"session_id", b'"a1"', "PATTERN"),
+    ruled(b"country", b'"\xc3\xa9\xc3\xa9\xc3\xa9"', "MAX_LENGTH"),
+    ruled(b"quantity", b"2", "ENUM_OF_NUMBERS"),
+    ruled(b"price", b"-0.5", "LEAST_DOUBLE"),
+    ruled(b"price", b"5.5", "MOST_DOUBLE"),
+    ruled(b"event_ts", b'"2019-12-31"', "LEAST_WHOLE"),
+    ruled(b"event_ts", b'"2030-01-02"', "MOST_WHOLE"),
+    ruled(b"zz", b"1", "LACKING_REJECTS", product=b""),
+    ruled(b"price", b"6", "BREACH"),
 ]  # fmt: skip
 
 
@@ -231,7 +269,9 @@ def by_kernel(case: Case | CarefulCheck, path: Path) -> Outcome:
 
 
 def rules_of(case: Case | CarefulCheck) -> Rules:
-    return NO_TEXTS if isinstance(case, CarefulCheck) and not case.scrub_text else RULES
+    if isinstance(case, Case):
+        return RULED if case.rules else RULES
+    return RULED if case.rules else RULES if case.scrub_text else NO_TEXTS
 
 
 @pytest.fixture(scope="module")
@@ -292,8 +332,8 @@ def test_every_check_in_the_sources_has_a_case() -> None:
     switches = re.findall(r"\b(?:CHECK|WITHOUT)\((\w+)", sources)
     switches += re.findall(r"\bWITHOUT\(([A-Z]\w+)\)", (SOURCES / "kernel.h").read_text())
     assert {case.switch for case in CASES} == set(switches)
-    assert len({case.name for case in CASES}) == len(CASES) == 104
-    assert len({check.switch for check in CHECKS}) == len(CHECKS) == 270
+    assert len({case.name for case in CASES}) == len(CASES) == 114
+    assert len({check.switch for check in CHECKS}) == len(CHECKS) == 278
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, Catalog, parse_catalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.transform.rules.scrub import MOST_LEVELS, Scrubber
 
 if TYPE_CHECKING:

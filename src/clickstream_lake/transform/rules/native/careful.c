@@ -247,13 +247,36 @@ static const u8 *value_end(const u8 *p, const u8 *end) {
     return p;
 }
 
-/* Type the fields of an event that is well-formed and scrubbed. */
-static bool put_event(Kernel *k, const u8 *p, const u8 *end) {
+/* Put a value into its column and its JSON line, unless it does not fit or breaks a rule: say
+ * which, or NOTHING. */
+static u8 put_judged(Kernel *k, const u8 *p, const u8 *end, u32 column) {
+    const Rules *rules = rules_of(k, column);
+    u8 *json_end = k->json_end, tag = NOTHING;
+    u64 decoded_size = k->decoded_size;
+    if (!put_typed(k, p, end, column)) return MISFIT;
+    if (rules) tag = breach_of_column(k, rules);
+    if (tag != NOTHING) {
+        k->json_end = json_end;
+        k->decoded_size = decoded_size;
+    }
+    return tag;
+}
+
+/* Count an event that a rule rejects, and return why. */
+static int broken(Kernel *k, u32 column, u8 tag) {
+    k->breaches[column * BREACHES + tag - MISFIT]++;
+    return NOT_IN_ENUM + (tag - OUT_OF_ENUM);
+}
+
+/* Type the fields of an event that is well-formed and scrubbed; or say why it is rejected. */
+static int put_event(Kernel *k, const u8 *p, const u8 *end) {
     size_t room = (size_t)(end - p) + 2;
     u32 last = 0;
+    const Rules *lacking;
+    u8 tag;
     bool first = true;
     if (!make_room(&k->name, room) || !make_room(&k->key, room) || !make_room(&k->moved, room))
-        return false;
+        return k->no_memory = true, PUBLISHED;
     k->moved.count = 0;
     k->has_extra = false;
     memset(k->tags + (size_t)k->rows * k->columns, NOTHING, k->columns);
@@ -291,13 +314,17 @@ static bool put_event(Kernel *k, const u8 *p, const u8 *end) {
             put_extra(k, key, key_size, p, stop, true);
         } else if (*p == 'n') {
             emit(k, "null", 4);
-        } else if (!put_typed(k, p, stop, (u32)fate)) {
-            k->tags[(size_t)k->rows * k->columns + (size_t)fate] = MISFIT;
+        } else if ((tag = put_judged(k, p, stop, (u32)fate)) != NOTHING) {
+            if (tag != MISFIT && rules_of(k, (u32)fate)->rejects)
+                return broken(k, (u32)fate, tag);
+            k->tags[(size_t)k->rows * k->columns + (size_t)fate] = tag;
             emit(k, "null", 4);
             put_extra(k, key, key_size, p, stop, true);
         }
         p = skip_blank(stop);
     }
+    lacking = find_lacking(k);
+    if (lacking) return broken(k, lacking->column, LACKING);
     if (k->moved.count) {
         if (!first) emit(k, ",", 1);
         first = false;
@@ -312,13 +339,14 @@ static bool put_event(Kernel *k, const u8 *p, const u8 *end) {
                  k->gathered_size - k->extra_start);
     }
     k->rows++;
-    return true;
+    return PUBLISHED;
 }
 
 /* Publish a text, or say why not. */
 static int careful_event(Kernel *k, const u8 *start, const u8 *end) {
     u32 halves = 0;
     const u8 *text = repair_halves(k, start, end, &halves), *text_end;
+    Mark before;
     int reason;
     if (!text) return k->no_memory = true, PUBLISHED;
     text_end = text + (end - start);
@@ -326,7 +354,10 @@ static int careful_event(Kernel *k, const u8 *start, const u8 *end) {
     if (reason != PUBLISHED) return reason;
     forget_keys(k);
     text = scrubbed(k, text, &text_end);
-    if (!text || !put_event(k, text, text_end)) return k->no_memory = true, PUBLISHED;
+    if (!text) return k->no_memory = true, PUBLISHED;
+    before = mark(k);
+    reason = put_event(k, text, text_end);
+    if (reason != PUBLISHED) return go_back(k, &before), reason;
     k->scanned.repaired += halves;
     return PUBLISHED;
 }

@@ -28,14 +28,15 @@ static inline void copy_text(u8 *out, const u8 *text, u32 size, const u8 *readab
 }
 
 static void fill_texts(const Kernel *k, u32 column, int32_t *offsets, u8 *out) {
-    const u8 *sources[] = {NULL, NULL, k->data, k->decoded, k->gathered};
-    const u8 *ends[] = {NULL, NULL, k->end, k->decoded + k->room, k->gathered + k->room};
+    const u8 *sources[] = {[INPUT] = k->data, [DECODED] = k->decoded, [GATHERED] = k->gathered};
+    const u8 *ends[] = {
+        [INPUT] = k->end, [DECODED] = k->decoded + k->room, [GATHERED] = k->gathered + k->room};
     int32_t at = 0;
     for (u32 row = 0; row < k->rows; row++) {
         size_t cell = (size_t)row * k->columns + column;
         u8 tag = k->tags[cell];
         offsets[row] = at;
-        if (tag <= MISFIT) continue;
+        if (tag <= LACKING) continue;
         u32 size = k->cells[cell].text.size;
         copy_text(out + at, sources[tag] + k->cells[cell].text.start, size, ends[tag]);
         at += (int32_t)size;
@@ -51,7 +52,7 @@ static void fill_column(const Kernel *k, u32 column, u8 *out) {
         memset(valid, 0, layout->size[0]);
         for (u32 row = 0; row < k->rows; row++)
             valid[row / 8] |=
-                (u8)((k->tags[(size_t)row * k->columns + column] > MISFIT) << row % 8);
+                (u8)((k->tags[(size_t)row * k->columns + column] > LACKING) << row % 8);
     }
     if (is_text(kind)) {
         fill_texts(k, column, (int32_t *)values, out + layout->start[2]);

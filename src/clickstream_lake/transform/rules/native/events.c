@@ -81,6 +81,7 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
         p = skip_white(p + 1);
     }
     if (CHECK(MANY_KEYS, k->keys_seen > k->max_keys)) return NULL;
+    if (k->rule_count && CHECK(BREACH, !is_good(k))) return NULL;
     if (k->moved.count) {
         put_moved(k, first);
         first = false;
@@ -95,16 +96,22 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
     return p;
 }
 
-static Mark mark(const Kernel *k) {
+ALWAYS_INLINE Mark mark(const Kernel *k) {
     return (Mark){k->json_end, k->decoded_size, k->gathered_size, k->rows};
 }
 
-static void go_back(Kernel *k, const Mark *mark) {
+ALWAYS_INLINE void go_back(Kernel *k, const Mark *mark) {
     k->json_end = mark->json;
     k->decoded_size = mark->decoded;
     k->gathered_size = mark->gathered;
     k->rows = mark->rows;
     k->run = k->run_end = k->data;
+}
+
+RARE void count_breach(Kernel *k, u32 column, u8 tag) {
+    k->mismatched[column]++;
+    k->breaches[column * BREACHES + tag - MISFIT]++;
+    k->scanned.mismatches++;
 }
 
 static void count_cells(Kernel *k, u32 first) {
@@ -113,12 +120,11 @@ static void count_cells(Kernel *k, u32 first) {
         const Cell *cells = k->cells + (size_t)row * k->columns;
         for (u32 column = 0; column < k->columns; column++) {
             u8 tag = tags[column];
-            if (tag > MISFIT) {
+            if (tag > LACKING) {
                 k->present[column]++;
                 if (tag != VALUE) k->text_bytes[column] += cells[column].text.size;
-            } else if (tag == MISFIT) {
-                k->mismatched[column]++;
-                k->scanned.mismatches++;
+            } else if (tag != NOTHING) {
+                count_breach(k, column, tag);
             }
         }
     }

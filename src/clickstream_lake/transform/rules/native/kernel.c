@@ -12,6 +12,7 @@
 #include "instant.c"
 #include "names.c"
 #include "nested.c"
+#include "quality.c"
 #include "cells.c"
 #include "events.c"
 #include "framing.c"
@@ -42,6 +43,8 @@ EXPORTED void kernel_free(Kernel *k) {
     for (u32 i = 0; i < k->key_count; i++) free(k->keys[i].text);
     free(k->kinds);
     free(k->formats);
+    free(k->rules);
+    free(k->breaches);
     free(k->keys);
     free(k->slots);
     free(k->names);
@@ -85,6 +88,7 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, const u8 *formats, u32
     k->slot_mask = slots - 1;
     k->kinds = malloc(columns);
     k->formats = malloc(columns);
+    k->breaches = calloc((size_t)columns * BREACHES, sizeof *k->breaches);
     k->keys = calloc(k->key_room, sizeof *k->keys);
     k->slots = calloc(slots, sizeof *k->slots);
     k->cells = malloc((size_t)(MOST_ROWS + MOST_JOINED + 1) * columns * sizeof *k->cells);
@@ -96,7 +100,7 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, const u8 *formats, u32
     k->layouts = calloc(columns, sizeof *k->layouts);
     k->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (!k->c_locale || !k->kinds || !k->formats || !k->keys || !k->slots || !k->cells || !k->tags ||
-        !k->text_bytes || !k->mismatched || !k->urls || !k->present || !k->layouts) {
+        !k->breaches || !k->text_bytes || !k->mismatched || !k->urls || !k->present || !k->layouts) {
         kernel_free(k);
         return NULL;
     }
@@ -169,6 +173,15 @@ EXPORTED void kernel_texts(Kernel *k, int look_inside, const u8 *urls) {
     memcpy(k->urls, urls, k->columns);
 }
 
+/* The rules of the columns that have some; 0 without memory. */
+EXPORTED int kernel_rules(Kernel *k, u32 count, const Rules *rules) {
+    k->rules = malloc((count + 1) * sizeof *rules);
+    if (!k->rules) return 0;
+    memcpy(k->rules, rules, count * sizeof *rules);
+    k->rule_count = count;
+    return 1;
+}
+
 /* Say what becomes of fields with a key of the catalog's, in its quotes; 0 without memory. */
 EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column) {
     if (!learn_key(k, text, size, column)) return 0;
@@ -189,6 +202,7 @@ EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *jso
     memset(s, 0, sizeof *s);
     memset(k->text_bytes, 0, k->columns * sizeof *k->text_bytes);
     memset(k->mismatched, 0, k->columns * sizeof *k->mismatched);
+    memset(k->breaches, 0, (size_t)k->columns * BREACHES * sizeof *k->breaches);
     memset(k->present, 0, k->columns * sizeof *k->present);
     k->data = k->run = k->run_end = data;
     k->end = data + size;
@@ -209,6 +223,7 @@ EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *jso
 EXPORTED const Scanned *kernel_scanned(const Kernel *k) { return &k->scanned; }
 EXPORTED const Reject *kernel_rejects(const Kernel *k) { return k->rejects; }
 EXPORTED const u64 *kernel_mismatched(const Kernel *k) { return k->mismatched; }
+EXPORTED const u64 *kernel_breaches(const Kernel *k) { return k->breaches; }
 EXPORTED const Layout *kernel_layouts(const Kernel *k) { return k->layouts; }
 
 /* Write the Arrow buffers of what was scanned last: `Scanned.arrow` bytes. */

@@ -52,7 +52,7 @@ EXPORTED const char *left_out = "";
 
 /* Version of the exported functions and of the structs that the caller reads: raise it with each
  * change, together with `ABI` of library.py. */
-#define KERNEL_ABI 2
+#define KERNEL_ABI 3
 
 /* Rows after which a call ends: the caller loops over a larger block. */
 #define MOST_ROWS 8192
@@ -93,15 +93,22 @@ enum { UNDECLARED = -1, DROPPED = -2, REFUSED = -3 };
 /* Why a text is not published, in the order of `LineReason` in rules/reasons.py. */
 enum {
     NOT_JSON, NOT_OBJECT, NON_FINITE_NUMBER, NUMBER_OVERFLOW, INVALID_UTF8, TOO_DEEP,
-    TOO_MANY_KEYS, KEY_TOO_LONG, LINE_TOO_LONG, REASONS, PUBLISHED = -1,
+    TOO_MANY_KEYS, KEY_TOO_LONG, LINE_TOO_LONG, NOT_IN_ENUM, NOT_LIKE_PATTERN, BELOW_MIN,
+    ABOVE_MAX, OVER_MAX_LENGTH, MISSING_REQUIRED, REASONS, PUBLISHED = -1,
 };
 
 /* Bytes in the name of a URL's parameter: those of a plain name, those that end it, and those that
  * may stand for others, as in `user%5Fid`, `user+id` and `event[user_id]`. */
 enum { PLAIN, ENDS, ODD };
 
-/* Where the bytes of a cell are; a value that did not fit has none either. */
-enum { NOTHING, MISFIT, INPUT, DECODED, GATHERED, VALUE };
+/* Why a cell has no value, though one was sent or is required, and where the bytes of others are.
+ * Rules stand in the order of their reasons, and of `Breach` in lake/quality.py. */
+enum {
+    NOTHING, MISFIT, OUT_OF_ENUM, OFF_PATTERN, BELOW, ABOVE, OVERLONG, LACKING,
+    INPUT, DECODED, GATHERED, VALUE,
+};
+/* Ways in which a cell has none, NOTHING aside: as in kernel.py. */
+#define BREACHES (LACKING - MISFIT + 1)
 
 /* --- the state */
 
@@ -119,6 +126,22 @@ typedef union {
     int64_t whole;
     double number;
 } Cell;
+
+/* See lake/patterns.py; without steps there is none. */
+typedef struct {
+    const u32 *steps;
+    const u8 *kinds;
+    u32 start, first_end;
+} Automaton;
+
+/* Of one column; the caller keeps what it points to. */
+typedef struct {
+    Automaton texts, pattern;
+    const Cell *numbers; /* in order; NULL for any */
+    Cell least, most;
+    u32 number_count, max_length, column;
+    u8 required, rejects, unused[2];
+} Rules;
 
 /* The state that a failure returns to. */
 typedef struct {
@@ -193,6 +216,8 @@ typedef struct {
     /* The catalog and the limits. */
     u32 columns, extra;
     u8 *kinds, *formats; /* by column; formats of timestamps */
+    Rules *rules;        /* of the columns that have some */
+    u32 rule_count;
     u8 *urls;  /* by column: whether it holds them */
     Key *keys; /* number 0 is none; from `own_keys` on they are the producers' */
     u32 key_count, key_room, own_keys, *slots, slot_mask;
@@ -224,6 +249,7 @@ typedef struct {
     u8 *tags;    /* the same */
     u64 *text_bytes;
     u64 *mismatched; /* by column */
+    u64 *breaches;   /* by column and way; those of rejected events, too */
     u32 *present; /* by column, of committed rows */
     Layout *layouts;
 
@@ -253,11 +279,13 @@ EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes
                           const u8 *folded, Ask ask);
 EXPORTED int kernel_taken(Kernel *k, u32 count, const u8 *names, const u8 *sizes);
 EXPORTED void kernel_texts(Kernel *k, int look_inside, const u8 *urls);
+EXPORTED int kernel_rules(Kernel *k, u32 count, const Rules *rules);
 EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column);
 EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json);
 EXPORTED const Scanned *kernel_scanned(const Kernel *k);
 EXPORTED const Reject *kernel_rejects(const Kernel *k);
 EXPORTED const u64 *kernel_mismatched(const Kernel *k);
+EXPORTED const u64 *kernel_breaches(const Kernel *k);
 EXPORTED const Layout *kernel_layouts(const Kernel *k);
 EXPORTED void kernel_fill(const Kernel *k, u8 *out);
 EXPORTED u64 kernel_count_lines(const u8 *data, u64 size);
@@ -354,6 +382,13 @@ static void put_extra(Kernel *k, const u8 *key, size_t size, const u8 *p, const 
 RARE const u8 *take_moved(Kernel *k, const u8 *p, const Key *key);
 static inline void put(Kernel *k, const u8 *start, const u8 *end);
 static const u8 *take_value(Kernel *k, const u8 *p, const Key *key);
+
+/* --- quality.c: rules of values */
+
+static u8 breach_of_column(const Kernel *k, const Rules *rules);
+static const Rules *rules_of(const Kernel *k, u32 column);
+static const Rules *find_lacking(Kernel *k);
+static bool is_good(Kernel *k);
 
 /* --- events.c: plain events, and lines */
 

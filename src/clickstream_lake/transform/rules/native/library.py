@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from clickstream_lake.transform.rules.reasons import LineReason
 
-ABI: Final = 2
+ABI: Final = 3
 """Version of this interface, as `KERNEL_ABI` in kernel.h: raise it when a declaration changes."""
 
 SETTING: Final = "CLICKSTREAM_KERNEL"
@@ -84,6 +84,41 @@ class Layout(ctypes.Structure):
     )
 
 
+class Automaton(ctypes.Structure):
+    """`Automaton` of kernel.h."""
+
+    _fields_ = (
+        ("steps", ctypes.c_void_p),
+        ("kinds", ctypes.c_char_p),
+        ("start", ctypes.c_uint32),
+        ("first_end", ctypes.c_uint32),
+    )
+
+
+class Cell(ctypes.Union):
+    """`Cell` of kernel.h."""
+
+    _fields_ = (("whole", ctypes.c_int64), ("number", ctypes.c_double))
+
+
+class Rules(ctypes.Structure):
+    """`Rules` of kernel.h."""
+
+    _fields_ = (
+        ("texts", Automaton),
+        ("pattern", Automaton),
+        ("numbers", ctypes.c_void_p),
+        ("least", Cell),
+        ("most", Cell),
+        ("number_count", ctypes.c_uint32),
+        ("max_length", ctypes.c_uint32),
+        ("column", ctypes.c_uint32),
+        ("required", ctypes.c_uint8),
+        ("rejects", ctypes.c_uint8),
+        ("unused", ctypes.c_uint8 * 2),
+    )
+
+
 Ask = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
 """Says what becomes of a field by its name: the address and the bytes of its UTF-8."""
 
@@ -99,11 +134,13 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "kernel_names": (ctypes.c_int, _KERNEL, _U32, _TEXT, _TEXT, _TEXT, Ask),
     "kernel_taken": (ctypes.c_int, _KERNEL, _U32, _TEXT, _TEXT),
     "kernel_texts": (None, _KERNEL, ctypes.c_int, _TEXT),
+    "kernel_rules": (ctypes.c_int, _KERNEL, _U32, ctypes.POINTER(Rules)),
     "kernel_learn": (ctypes.c_int, _KERNEL, _TEXT, _U32, ctypes.c_int32),
     "kernel_scan": (ctypes.c_int, _KERNEL, _TEXT, _U64, _U64, ctypes.c_void_p),
     "kernel_scanned": (ctypes.POINTER(Scanned), _KERNEL),
     "kernel_rejects": (ctypes.POINTER(Reject), _KERNEL),
     "kernel_mismatched": (ctypes.POINTER(_U64), _KERNEL),
+    "kernel_breaches": (ctypes.POINTER(_U64), _KERNEL),
     "kernel_layouts": (ctypes.POINTER(Layout), _KERNEL),
     "kernel_fill": (None, _KERNEL, ctypes.c_void_p),
     "kernel_count_lines": (_U64, ctypes.c_void_p, _U64),

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from clickstream_lake.lake.catalog import CATALOG_PATH, TIME_FORMATS, parse_catalog
+from clickstream_lake.lake.catalog import TIME_FORMATS
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits
 from clickstream_lake.transform.rules.enrich import Enriched, Enricher, Rules
 from clickstream_lake.transform.rules.kernel import Kernel
