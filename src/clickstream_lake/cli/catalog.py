@@ -1,21 +1,41 @@
 """`clickstream catalog`: the file that says what a lake's events are."""
 
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
-from clickstream_lake.console import counted, examples, print_json, stdout
+from clickstream_lake.cli import choice, connection
+from clickstream_lake.cli.errors import UsageError
+from clickstream_lake.console import (
+    counted,
+    examples,
+    new_table,
+    print_json,
+    print_table,
+    stderr,
+    stdout,
+)
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from clickstream_lake.lake.catalog import Catalog
+    from clickstream_lake.lake.config import Config
+    from clickstream_lake.lake.proposals import Proposal
+    from clickstream_lake.lake.undeclared import Undeclared
+
+_DAYS = 30
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 
 @app.callback()
 def _catalog() -> None:
-    """Check a catalog, the file that says the columns."""
+    """Check a catalog, the file that says the columns, and find out what it lacks."""
 
 
 @app.command(
@@ -66,6 +86,142 @@ def schema() -> None:
     from clickstream_lake.lake.catalogs import SCHEMA_PATH
 
     typer.echo(SCHEMA_PATH.read_text(encoding="utf-8"), nl=False)
+
+
+@app.command(
+    epilog=examples(
+        "clickstream catalog propose",
+        "clickstream catalog propose orders.json --since 2025-11-20 --json",
+        "clickstream catalog propose orders.json --write",
+        "clickstream catalog propose orders.json --write --column coupon --column score",
+    )
+)
+def propose(
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="The lake's catalog; by default the deployed one."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="Only this field. Can be given again."),
+    ] = None,
+    min_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Only fields of so many of the events.")
+    ] = 0.01,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Add the columns to FILE: those with nothing against them, or each --column.",
+        ),
+    ] = False,
+    partition: choice.Paths = None,
+    since: choice.Since = None,
+    until: choice.Until = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
+    stream: connection.Stream = connection.STREAM,
+    profile: connection.Profile = None,
+    region: connection.Region = None,
+) -> None:
+    """Propose columns for fields that producers send and the catalog does not declare.
+
+    Compaction keeps an account of them, without values, from a sample of the rows; it is read here
+    for the partitions of the last 30 days, unless others are chosen. What may tell who somebody is
+    is only written if it is named with --column.
+    """
+    from clickstream_lake.lake.proposals import propose as proposals_of
+
+    if write and file is None:
+        raise UsageError("--write needs the catalog's FILE")
+    connection.connect(profile, region)
+    config, found = connection.deployed(stream, str(file) if file else None)
+    account = _account_of(config, found, partition, since, until)
+    keys = config.layout.partition_keys
+    proposals = proposals_of(account, found, keys)
+    chosen = [
+        each
+        for each in proposals
+        if each.name in (column or ()) or (not column and each.share >= min_share)
+    ]
+    added = _write(file, chosen, column, keys) if write and file else []
+    if as_json:
+        rows = {"rows": account.rows, "sampled": account.sampled, "short": account.short}
+        print_json(rows | {"fields": [asdict(each) for each in chosen], "written": added})
+        return
+    print_table(_proposals_table(chosen))
+    looked = f"{counted(account.rows, 'row')}, of which {account.sampled:,} were looked at"
+    stderr.print(looked, style="dim")
+    if write:
+        names = ", ".join(added) or "nothing"
+        stdout.print(f"{file}: added {names}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _account_of(
+    config: "Config",
+    catalog: "Catalog",
+    partitions: choice.Paths,
+    since: datetime | None,
+    until: datetime | None,
+) -> "Undeclared":
+    """The account of all chosen partitions together."""
+    from clickstream_lake.lake.aws.clients import open_lake
+    from clickstream_lake.lake.undeclared import total
+    from clickstream_lake.operate.undeclared import accounts, partitions_between
+
+    lake = open_lake(config, catalog)
+    named = choice.partitions_of(partitions)
+    first = choice.day_of(since)
+    if first is None and until is None and named is None:
+        first = datetime.now(UTC).date() - timedelta(days=_DAYS)
+    found = (
+        (each, location)
+        for each, location in partitions_between(lake, first, choice.day_of(until))
+        if named is None or each in named
+    )
+    return total(accounts(lake, found))
+
+
+def _write(
+    file: Path, chosen: "list[Proposal]", named: list[str] | None, partition_keys: tuple[str, ...]
+) -> list[str]:
+    """Add columns to a catalog's file; the names of those that were added.
+
+    Raises:
+        CatalogError: one that was named cannot be a column.
+        UsageError: one that was named was never seen.
+    """
+    from clickstream_lake.lake.proposals import with_columns
+
+    if missing := set(named or ()) - {each.name for each in chosen}:
+        raise UsageError(f"no event had {', '.join(sorted(missing))}: nothing is written")
+    good = [each for each in chosen if named or not (each.obstacle or each.suspicions)]
+    if good:
+        entries = [each.entry() for each in good]
+        file.write_bytes(with_columns(file.read_bytes(), str(file), entries, partition_keys))
+    return [each.name for each in good]
+
+
+def _proposals_table(proposals: "list[Proposal]") -> "Table":
+    table = new_table("Undeclared fields")
+    table.add_column("field", overflow="fold")
+    table.add_column("column's type", no_wrap=True)
+    for name in ("events", "NULL in", "longest"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("since", no_wrap=True)
+    table.add_column("but", overflow="fold")
+    for each in proposals:
+        against = [each.obstacle] if each.obstacle else list(each.suspicions)
+        table.add_row(
+            escape(each.name),
+            "" if each.obstacle else each.type,
+            f"{each.share:.1%}",
+            f"{each.nullable:.1%}",
+            f"{each.longest:,}",
+            each.since[:10],
+            f"[yellow]{escape('; '.join(against))}[/yellow]",
+        )
+    return table
 
 
 def _account(file: Path, catalog: "Catalog") -> dict[str, object]:

@@ -53,6 +53,10 @@ class JsonFile:
             Problem(f"{self._name}:{line}:{column}: {message}") for (line, column), message in found
         )
 
+    def start(self, *place: str | int) -> int:
+        """Where a value that is there begins, or its key: characters before it."""
+        return self._places[place]
+
     def _at(self, place: Place) -> tuple[int, int]:
         """Line and column, from 1, of a value; of what should hold it, if it is missing."""
         while place not in self._places:

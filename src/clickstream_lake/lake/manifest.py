@@ -15,6 +15,7 @@ from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.errors import ManifestError, ManifestVersionError, ObjectMissingError
 from clickstream_lake.lake.layout import MANIFEST_NAME, OLD_MANIFEST_NAME, Layout, Slot
 from clickstream_lake.lake.recipe import UNKNOWN, UNKNOWN_CATALOG, Recipe
+from clickstream_lake.lake.undeclared import Undeclared
 
 MANIFEST_VERSION: Final = 2
 """The version that is written. Version 1 is read, too: it has counters instead of recipes."""
@@ -72,6 +73,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             that this one took over, so that sources' rows = files' rows + dropped rows.
         repeated_ids: rows of the partition that were not dropped though another has their id,
             because they hold something else; left out where there is none, as older versions did.
+        undeclared: an account of the fields that no column takes, of the format that has them in
+            one place; left out of the other's manifests, as older versions did of all.
         created_at: ISO 8601, UTC.
     """
 
@@ -85,6 +88,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: tuple[MergedFile, ...]
     dropped_duplicates: Count = 0
     repeated_ids: Count | msgspec.UnsetType = msgspec.UNSET
+    undeclared: Undeclared | msgspec.UnsetType = msgspec.UNSET
 
     def check(self) -> None:
         """Make sure that the manifest adds up.

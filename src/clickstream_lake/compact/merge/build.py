@@ -24,6 +24,7 @@ from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.landing import CONTENT_TYPES, LandingMetadata
 from clickstream_lake.lake.layout import source_id_of
 from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
+from clickstream_lake.lake.undeclared import Undeclared, total
 
 # Small files cost latency: 16 at a time fill one connection pool, more only wait for it.
 DOWNLOADS: Final = 16
@@ -55,6 +56,7 @@ class _Contents:
     sources: dict[str, MergedSource]
     files: list[MergedFile] = field(default_factory=list)
     counters: MergeCounters = field(default_factory=MergeCounters)
+    undeclared: list[Undeclared] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class Builder:
             dropped_duplicates=contents.counters.duplicates
             + (before.dropped_duplicates if before else 0),
             repeated_ids=duplicates.repeated_ids or msgspec.UNSET,
+            undeclared=_undeclared(before, contents.undeclared, now),
         )
         self.lake.manifests.write(found.slot, manifest)
         return Built(Generation(generation_id, directory, manifest), contents.counters)
@@ -147,7 +150,12 @@ class Builder:
             out = Path(folder) / "out"
             out.mkdir()
             inputs = [
-                Input(entry.path, entry.catalog, duplicates.drops.get(entry.file.name))
+                Input(
+                    entry.path,
+                    entry.catalog,
+                    duplicates.drops.get(entry.file.name),
+                    fresh=entry.source is not None,
+                )
                 for entry in fetched
             ]
             result = self.merges[found.slot.format](inputs, out, stem=stem)
@@ -163,6 +171,8 @@ class Builder:
                     MergedFile(file.path.name, file.rows, file.bytes, self.catalog)
                 )
         contents.counters.add(result.counters)
+        if result.undeclared is not None:
+            contents.undeclared.append(result.undeclared)
         contents.sources.update(
             {entry.source_id: entry.source for entry in fetched if entry.source is not None}
         )
@@ -222,6 +232,20 @@ def _read_landing(file: binpack.File, path: Path, info: ObjectInfo) -> _Fetched 
     source = msgspec.convert(figures, MergedSource, from_attributes=True)
     written_by = figures.recipe.catalog
     return _Fetched(file, path, source.rows, written_by, str(source_id_of(info.key)), source)
+
+
+def _undeclared(
+    before: Manifest | None, merged: Sequence[Undeclared], now: datetime
+) -> Undeclared | msgspec.UnsetType:
+    """The account of all rows that were ever merged; unset where the format keeps none.
+
+    A row is counted when it is merged for the first time, so an older manifest's rows, whose
+    account was never made, are not in it.
+    """
+    parts = [part.seen(now) for part in merged]
+    if before is not None and before.undeclared is not msgspec.UNSET:
+        parts.append(before.undeclared)
+    return total(parts) if parts else msgspec.UNSET
 
 
 def _check_rows(stem: str, expected: int, result: MergeResult) -> None:

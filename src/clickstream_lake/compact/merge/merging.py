@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, Generic, Protocol, Self, TypeVar
 
+from clickstream_lake.lake.undeclared import Undeclared
 from clickstream_lake.lake.units import MIB
 
 TARGET_BYTES: Final = 256 * MIB
@@ -48,12 +49,14 @@ class Input:
             JSON files do not hold it; Parquet files do, those of older versions apart.
         once_open: tells the catalog where only opening the file does.
         drop: rows to leave out, as `clickstream_lake.compact.merge.dedupe` found them.
+        fresh: its rows have never been merged, so no account of undeclared fields has them.
     """
 
     source: Source
     catalog: str = ""
     drop: Bitmap | None = None
     once_open: Callable[[], str] = lambda: ""
+    fresh: bool = False
 
     @property
     def known_catalog(self) -> str:
@@ -102,10 +105,16 @@ class MergeCounters:
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """The files that a merge wrote, in order, and what it counted."""
+    """The files that a merge wrote, in order, and what it counted.
+
+    Attributes:
+        undeclared: an account of the undeclared fields of fresh inputs, by the format that has
+            them in one place.
+    """
 
     files: list[MergedFile] = field(default_factory=list)
     counters: MergeCounters = field(default_factory=MergeCounters)
+    undeclared: Undeclared | None = None
 
 
 class OutFile(Protocol):

@@ -26,6 +26,7 @@ from clickstream_lake.compact.merge.merging import (
     MergeResult,
     OutFiles,
 )
+from clickstream_lake.compact.merge.sketch import Sketcher
 from clickstream_lake.lake.catalog import EXTRA
 from clickstream_lake.lake.units import MIB
 
@@ -103,7 +104,7 @@ def merge_parquet(
                     _write(buffer.groups(to_the_end=False), files, reader)
         _write(buffer.groups(to_the_end=True), files, reader)
     counters.rows_out = sum(file.rows for file in files.done)
-    return MergeResult(files.done, counters)
+    return MergeResult(files.done, counters, reader.sketcher.account())
 
 
 def _write(groups: Iterator[pa.Table], files: "_Files", reader: "_Reader") -> None:
@@ -139,6 +140,7 @@ class _Reader:
         self._catalog = catalog
         self._counters = counters
         self._varied: set[str] = set()
+        self.sketcher = Sketcher({column.name for column in catalog.columns})
 
     def learn(self, varied: Iterable[str]) -> None:
         """Stop reading these columns as dictionaries: nearly every row has its own value."""
@@ -160,7 +162,10 @@ class _Reader:
                 kept = _without(rows, entry.drop, first)
                 first += len(rows)
                 self._counters.duplicates += len(rows) - len(kept)
-                yield conformer.apply(kept)
+                conformed = conformer.apply(kept)
+                if entry.fresh:
+                    self.sketcher.add(conformed.column(EXTRA))
+                yield conformed
             self._counters.rows_in += first
             self._counters.lifted += conformer.lifted
             self._counters.returned += conformer.returned
