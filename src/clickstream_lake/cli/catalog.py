@@ -130,15 +130,17 @@ def propose(
     for the partitions of the last 30 days, unless others are chosen. What may tell who somebody is
     is only written if it is named with --column.
     """
+    from clickstream_lake.lake.catalog_file import read_catalog
     from clickstream_lake.lake.proposals import propose as proposals_of
 
     if write and file is None:
         raise UsageError("--write needs the catalog's FILE")
     connection.connect(profile, region)
-    config, found = connection.deployed(stream, str(file) if file else None)
-    account = _account_of(config, found, partition, since, until)
+    config, deployed = connection.deployed(stream)
+    account = _account_of(config, deployed, partition, since, until)
     keys = config.layout.partition_keys
-    proposals = proposals_of(account, found, keys)
+    compared = read_catalog(file.read_bytes(), str(file)) if file else deployed
+    proposals = proposals_of(account, compared, keys)
     chosen = [
         each
         for each in proposals

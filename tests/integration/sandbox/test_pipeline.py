@@ -7,13 +7,18 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from clickstream_lake.cli import app
 from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
 from clickstream_lake.generate import FirehoseSink, generate_events
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
 from clickstream_lake.sandbox.sandbox import Sandbox
 
 PARTITION = "year=2025/month=11/day=26"
@@ -275,6 +280,52 @@ def test_a_tick_of_the_schedule_compacts_and_queries_notice_nothing(lake: Sandbo
         assert "/compacted/" in location
         names = [key.rsplit("/", 1)[-1] for key in keys(lake, location.split("/", 3)[3])]
         assert len([name for name in names if not name.startswith("_")]) == 1
+
+
+def test_fields_that_a_producer_begins_to_send_become_columns_of_the_file(
+    lake: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = datetime.now(UTC).strftime("raw/year=%Y/month=%m/day=%d")
+    for number in range(10):
+        lines = [
+            SEED[:-2] + b',"coupon":"SAVE%d","score":%d.5,"contact":"a%d@example.com"}' % (n, n, n)
+            for n in range(20)
+        ]
+        lake.client("s3").put_object(
+            Bucket=lake.bucket,
+            Key=f"{prefix}/part-{number}.gz",
+            Body=gzip.compress(b"\n".join(lines[number:])),
+        )
+    lake.wait_idle()
+    lake.tick("compact")
+    lake.wait_idle()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name, value in {**lake.credentials(), "AWS_ENDPOINT_URL": lake.endpoint}.items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "events.json"
+    file.write_bytes(CATALOG_PATH.read_bytes())
+
+    def propose(*options: str) -> dict[str, Any]:
+        outcome = CliRunner().invoke(app, ["catalog", "propose", str(file), "--json", *options])
+        assert outcome.exception is None
+        told: dict[str, Any] = json.loads(outcome.stdout)
+        return told
+
+    told = propose()
+    assert told["rows"] == 155
+    assert [(each["name"], each["type"], each["share"]) for each in told["fields"]] == [
+        ("contact", "string", 1.0),
+        ("coupon", "string", 1.0),
+        ("score", "double", 1.0),
+    ]
+    assert [bool(each["suspicions"]) for each in told["fields"]] == [True, False, False]
+    assert propose("--until", "2025-11-26")["rows"] == 0
+    assert propose("--write")["written"] == ["coupon", "score"]
+    names = [column.name for column in load_catalog(file).columns]
+    assert names[-4:] == ["coupon", "score", "processed_ts", "extra"]
+    # What is in the file by now is proposed no more; a suspect is written if it is named.
+    assert propose("--write", "--column", "contact")["written"] == ["contact"]
+    assert propose("--write")["fields"] == []
 
 
 def test_the_rows_of_notifications_that_never_came_come_by_themselves(lake: Sandbox) -> None:

@@ -16,6 +16,7 @@ from clickstream_lake.lake.manifest import (
     encode,
 )
 from clickstream_lake.lake.recipe import UNKNOWN, Recipe
+from clickstream_lake.lake.undeclared import Field, Undeclared
 from tests.protocol.fakes import FakeS3
 from tests.protocol.lake import BUCKET, DAY, EARLY, JSON_DAY
 
@@ -45,6 +46,20 @@ def store() -> ObjectStore:
 
 def test_a_manifest_comes_back_as_it_was() -> None:
     assert decode(encode(manifest())) == manifest()
+
+
+def test_a_manifest_holds_an_account_of_undeclared_fields_or_none() -> None:
+    assert b"undeclared" not in encode(manifest())
+    field = Field(5, {"text": 5}, 3, {"phone": 1}, EARLY)
+    held = manifest(undeclared=Undeclared(10, 10, {"coupon": field}))
+    assert decode(encode(held)) == held
+
+
+def test_an_account_may_come_to_say_more() -> None:
+    held = manifest(undeclared=Undeclared(10, 10, {"coupon": Field(5, {})}))
+    document = json.loads(encode(held))
+    document["undeclared"]["more"] = document["undeclared"]["fields"]["coupon"]["more"] = 1
+    assert decode(json.dumps(document).encode()) == held
 
 
 def test_a_manifest_is_readable() -> None:
