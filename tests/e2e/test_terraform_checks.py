@@ -35,7 +35,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     catalogs = "src/clickstream_lake/catalogs"
     shutil.copytree(PROJECT / catalogs, copy / catalogs)
     packages = terraform._placeholder_packages(copy / "terraform" / "tests")
-    shutil.copy(PROJECT / "tests/catalogs/orders.json", packages)
+    for name in ("app", "orders"):
+        shutil.copy(PROJECT / f"tests/catalogs/{name}.json", packages)
+    turns = (packages / "app.json").read_text().replace('"hour"]', '"turn"]')
+    (packages / "turns.json").write_text(turns)
+    same = (packages / "app.json").read_text().replace("app_events_rejects", "clickstream_rejects")
+    (packages / "same.json").write_text(same)
     return copy
 
 
