@@ -93,7 +93,6 @@ def schema() -> None:
         "clickstream catalog propose",
         "clickstream catalog propose orders.json --since 2025-11-20 --json",
         "clickstream catalog propose orders.json --write",
-        "clickstream catalog propose orders.json --write --column coupon --column score",
     )
 )
 def propose(

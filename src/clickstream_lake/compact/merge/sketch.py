@@ -1,14 +1,14 @@
 """Make the account of undeclared fields while rows are merged, from a sample of them.
 
-A row in `STEP` is looked at, fewer where rows have many fields, more of small files, whose merging
-costs more for each row; each row that is looked at counts for as many as it stands for. So it takes
-at most 3 % of the instructions of a merge (`benchmarks/sketch.py` measures it).
+A row in `STEP` is looked at, fewer where rows have many fields, more at first; each row that is
+looked at counts for as many as it stands for. It takes 0.4 % of the CPU time of a Parquet merge
+without undeclared fields, 1.6 % where every event has two, 2.2 % where it has ten, and 1.5 % where it
+has two hundred; less of files that are larger than those of 1,000 events.
 """
 
 from collections.abc import Collection
 from contextlib import suppress
 from itertools import islice
-from random import Random
 from typing import Final
 
 import msgspec
@@ -33,7 +33,7 @@ FIRST: Final = 64
 _MOST_FIELDS: Final = 200
 """Fields of one row that are looked at: a row of thousands must not drive out the others."""
 _MOST_HELD: Final = 8 * MOST_NAMES
-_CHEAP: Final = 64
+_CHEAP: Final = 32
 """Characters of undeclared fields that cost as much to look at as a row does."""
 _MOST_WAITING: Final = 1_000
 _MOST_WAITING_SIZE: Final = 1_000_000
@@ -62,9 +62,9 @@ class Sketcher:
     def __init__(self, columns: Collection[str]) -> None:
         """Count fields that are none of `columns`."""
         self._columns = columns
-        self._random = Random(0)  # noqa: S311 - which rows are looked at is no secret
         self._rows = 0
         self._sampled = 0
+        self._next = 0  # rows until the next one that is looked at
         self._cost = 0  # of looking at them, about; 2 for each is as planned
         self._short = 0
         self._waiting: list[tuple[str, int]] = []
@@ -74,16 +74,22 @@ class Sketcher:
     def add(self, extra: pa.ChunkedArray) -> None:
         """Look at some rows of a file, whose undeclared fields are JSON objects or NULL."""
         rows = len(extra)
-        least = 8 if self._sampled < FIRST else 1
-        dear = max(1, self._cost // max(1, 2 * self._sampled))
-        step = dear * min(STEP, max(1, rows // least))
-        places = range(int(self._random.random() * step), rows, step)
         self._rows += rows
+        if self._next >= rows:
+            self._next -= rows
+            return
+        # By what rows had so far; before there are enough, by the bytes of this file's.
+        first = self._sampled < FIRST
+        size = extra.nbytes // rows if first else 0
+        dear = max(1, (1 + size // _CHEAP) // 2, self._cost // max(1, 2 * self._sampled))
+        step = dear * (min(STEP, max(1, rows // 8)) if first else STEP)
+        places = range(self._next, rows, step)
+        self._next = places[-1] + step - rows
         self._sampled += len(places)
         if extra.null_count == rows:
             return
         for at in places:
-            # One by one, and looked at later, many at once: on a cold cache each costs five times.
+            # Looked at later, many at once: one by one, on a cold cache, costs five times as much.
             text = extra[at].as_py()
             if text is not None:
                 self._waiting.append((text, step))

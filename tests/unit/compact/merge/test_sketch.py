@@ -64,7 +64,7 @@ def test_a_value_that_did_not_fit_its_column_is_no_undeclared_field() -> None:
 
 
 def test_names_that_are_ids_are_one_pattern_and_count_each_event_once() -> None:
-    rows: list[object] = [{f"item_{row}{n}": n for n in range(10, 20)} for row in range(20)]
+    rows: list[object] = [{f"item_{row}{n}": n for n in range(10, 12)} for row in range(20)]
     found = sketch(rows)
     assert found.fields.keys() == {"item_<n>"}
     assert found.fields["item_<n>"].events == found.rows == 20
@@ -95,8 +95,8 @@ def test_rows_of_many_fields_are_looked_at_less_often() -> None:
 
 def test_of_a_row_of_thousands_of_names_some_are_looked_at() -> None:
     letters = "abcdefghij"
-    row = {f"{a}{b}{c}": 1 for a in letters for b in letters for c in letters}
-    assert len(sketch([row] * 2).fields) == 200
+    row = {f"{a}{b}{c}": 1 for a in "abc" for b in letters for c in letters}
+    assert len(sketch(*[[row] * 8] * 100).fields) == 200
 
 
 def test_so_many_names_are_written_and_no_more() -> None:
