@@ -2,8 +2,8 @@
 
 A row in `STEP` is looked at, fewer where rows have many fields, more at first; each row that is
 looked at counts for as many as it stands for. It takes 0.4 % of the CPU time of a Parquet merge
-without undeclared fields, 1.6 % where every event has two, 2.2 % where it has ten, and 1.5 % where it
-has two hundred; less of files that are larger than those of 1,000 events.
+without undeclared fields, 1.6 % where every event has two, 2.2 % where it has ten, and 1.5 % where
+it has two hundred; less of files that are larger than those of 1,000 events.
 """
 
 from collections.abc import Collection
