@@ -158,6 +158,42 @@ def propose(
         stdout.print(f"{file}: added {names}", markup=False, highlight=False, soft_wrap=True)
 
 
+@app.command(epilog=examples("clickstream catalog pull orders.json"))
+def pull(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The lake's catalog.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
+    stream: connection.Stream = connection.STREAM,
+    profile: connection.Profile = None,
+    region: connection.Region = None,
+) -> None:
+    """Bring the columns that compaction has added by itself into the catalog's file.
+
+    They stay as they are in the lake. Once the file that has them is applied, they are yours.
+    """
+    from clickstream_lake.lake.aws.clients import open_lake
+    from clickstream_lake.lake.catalog_file import read_catalog
+    from clickstream_lake.lake.overlay import Overlay
+    from clickstream_lake.lake.proposals import with_columns
+
+    connection.connect(profile, region)
+    config, deployed = connection.deployed(stream)
+    content = file.read_bytes()
+    has = {column.name for column in read_catalog(content, str(file)).columns}
+    lake = open_lake(config, deployed)
+    new = [each for each in Overlay(lake.store, lake.layout).columns() if each.name not in has]
+    if new:
+        entries = [each.entry() for each in new]
+        keys = config.layout.partition_keys
+        file.write_bytes(with_columns(content, str(file), entries, keys))
+    names = [each.name for each in new]
+    if as_json:
+        print_json({"added": names})
+    else:
+        text = f"{file}: added {', '.join(names) or 'nothing'}"
+        stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _account_of(
     config: "Config",
     catalog: "Catalog",
@@ -166,9 +202,9 @@ def _account_of(
     until: datetime | None,
 ) -> "Undeclared":
     """The account of all chosen partitions together."""
+    from clickstream_lake.lake.accounts import accounts, partitions_between
     from clickstream_lake.lake.aws.clients import open_lake
     from clickstream_lake.lake.undeclared import total
-    from clickstream_lake.operate.undeclared import accounts, partitions_between
 
     lake = open_lake(config, catalog)
     named = choice.partitions_of(partitions)

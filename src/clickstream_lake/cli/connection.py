@@ -58,11 +58,15 @@ def on_sandbox() -> bool:
 
 
 def catalog_at(given: str | None, environ: Mapping[str, str] = MappingProxyType({})) -> "Catalog_":
-    """The catalog that was given, or else the one that a lake's settings name.
+    """The catalog that was given, or else the one that a lake's settings name, with what was added.
 
     Raises:
         CatalogError: there is none, it is not what its key says, or something in it is wrong.
     """
+    if given is None and environ.get("LAKE_SCHEMA_EVOLUTION", "").strip() == "auto":
+        from clickstream_lake.lake.aws.clients import LiveCatalog
+
+        return LiveCatalog(environ).now
     address = environ.get("LAKE_CATALOG", "").strip() if given is None else given
     if address.startswith("s3://"):
         from clickstream_lake.lake.aws.clients import open_catalog

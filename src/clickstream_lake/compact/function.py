@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from clickstream_lake.compact.operations import CleanupReport, PlanReport
+from clickstream_lake.compact.evolution import Evolution
+from clickstream_lake.compact.operations import CleanupReport, Operations, PlanReport
 from clickstream_lake.compact.overlooked import Auditor, AuditReport
 from clickstream_lake.compact.protocol.compactor import CompactionOutcome, CompactionResult
 from clickstream_lake.compact.queue import CompactQueue, Request, parse_message, parse_request
 from clickstream_lake.compact.wiring import wire
-from clickstream_lake.lake.aws.clients import inbox_client, open_catalog, open_lake, sqs_client
+from clickstream_lake.lake.aws.clients import LiveCatalog, inbox_client, open_lake, sqs_client
 from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
 from clickstream_lake.lake.config import Config, load_config
 from clickstream_lake.lake.errors import LakeError
@@ -53,13 +54,13 @@ class CompactFunction:
             ConfigError: a setting is missing or wrong, or asks for more room than there is.
             CatalogError: the catalog is missing, or something in it is wrong.
         """
-        catalog = open_catalog(environ)
-        config = load_config(environ, catalog)
+        self._catalog = LiveCatalog(environ)
+        self._config = config = load_config(environ, self._catalog.deployed)
         Room.of(environ).check_compact(config.compact)
         url = config.compact.queue_url
-        queue = CompactQueue(sqs_client(), url) if url else None
-        self._lake = open_lake(config, catalog)
-        self._operations = wire(config, catalog, self._lake, queue=queue)
+        self._queue = CompactQueue(sqs_client(), url) if url else None
+        self._lake = open_lake(config, self._catalog.deployed)
+        self._operations = self._by_catalog()
         self._auditor = _auditor(config, self._lake)
         self._telemetry = Telemetry(SERVICE, environ)
         self._reserve_seconds = reserve_seconds
@@ -78,6 +79,8 @@ class CompactFunction:
             LakeError: S3, Glue or SQS failed while planning, cleaning up or auditing.
         """
         with self._telemetry.invocation():
+            if self._catalog.changed():
+                self._operations = self._by_catalog()
             out_of_time = self._clock(context)
             if "Records" in event:
                 return {"batchItemFailures": self._compact_all(parse_messages(event), out_of_time)}
@@ -91,6 +94,9 @@ class CompactFunction:
                 self._account_audit(report)
                 return _plain(report)
             return self._plan(request, out_of_time, getattr(context, "aws_request_id", ""))
+
+    def _by_catalog(self) -> Operations:
+        return wire(self._config, self._catalog.now, self._lake, queue=self._queue)
 
     def _plan(
         self, request: Request, out_of_time: Callable[[], bool], request_id: str
@@ -106,6 +112,8 @@ class CompactFunction:
         self._account_plan(report)
         for result in report.results:
             self._account(result)
+        if self._config.schema_evolution == "auto" and not request.dry_run:
+            self._evolve()
         return {"oldest_waiting_seconds": report.oldest_waiting_seconds, **_plain(report)}
 
     def _compact_all(
@@ -193,6 +201,22 @@ class CompactFunction:
             self._telemetry.count("ValuesLifted", result.lifted)
             self._telemetry.count("ValuesReturned", result.returned)
             self._telemetry.milliseconds("Duration", result.seconds)
+
+    def _evolve(self) -> None:
+        """Add columns for what producers have been sending for long; plans go on if it fails."""
+        evolution = Evolution(self._lake, self._catalog.deployed, self._config)
+        try:
+            report = evolution.step(datetime.now(UTC))
+        except LakeError as error:
+            self._telemetry.logger.error("no columns added", detail=str(error))  # noqa: TRY400 - as above
+            self._telemetry.count("EvolutionFailed", 1)
+            return
+        if report.added or report.declared:
+            self._telemetry.logger.warning(
+                "columns added", columns=list(report.added), declared=list(report.declared)
+            )
+        self._telemetry.count("EvolutionFailed", 0)
+        self._telemetry.count("ColumnsAdded", len(report.added))
 
     def _account_plan(self, report: PlanReport) -> None:
         planned = sum(entry.queued for entry in report.partitions)

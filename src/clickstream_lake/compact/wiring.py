@@ -63,6 +63,7 @@ def wire(
             "parquet": partial(merge_parquet, catalog=catalog, options=parquet),
         },
         catalog=catalog.sha256,
+        accounts=config.schema_evolution != "off",
         downloads=downloads,
         workdir=workdir,
     )

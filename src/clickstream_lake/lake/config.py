@@ -13,6 +13,7 @@ from clickstream_lake.lake.units import GIB, MIB
 
 JsonCompression = Literal["none", "gzip"]
 ParquetCompression = Literal["zstd", "snappy"]
+SchemaEvolution = Literal["off", "propose", "auto"]
 _Table = Annotated[
     str,
     Meta(
@@ -121,6 +122,25 @@ class CompactSettings(Settings, frozen=True):
         int,
         Meta(ge=0, le=30 * 86_400, description="how long replaced files stay for running queries"),
     ] = 86_400
+    evolution_percent: Annotated[
+        int,
+        Meta(ge=1, le=100, description="of the events, those that a field is in to be added"),
+    ] = 5
+    evolution_hours: Annotated[
+        int, Meta(ge=0, le=720, description="how long a field has been sent to be added")
+    ] = 24
+    evolution_columns: Annotated[
+        int, Meta(ge=0, le=100, description="most columns that are added until a person looks")
+    ] = 10
+    # Longer than a function takes to see what was added (`lake.aws.clients`) and then to end.
+    evolution_delay_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="how long functions know of an added column before its tables do",
+        ),
+    ] = 1_800
     time_budget_seconds: Annotated[
         int, Meta(ge=10, le=900, description="how long one invocation keeps starting new work")
     ] = 780
@@ -158,6 +178,14 @@ class Config(Settings, frozen=True):
     json_table: _Table | None = None
     parquet_table: _Table | None = None
     rejects_table: _Table | None = None
+    schema_evolution: Annotated[
+        SchemaEvolution,
+        Meta(
+            description="what becomes of fields that no column takes: with `propose` compaction "
+            "keeps an account of them, with `auto` it also adds columns for them, with `off` "
+            "neither"
+        ),
+    ] = "propose"
     layout: Layout = field(default_factory=Layout)
     limits: Limits = field(default_factory=Limits)
     output: OutputOptions = field(default_factory=OutputOptions)

@@ -27,6 +27,7 @@ OLD_MANIFEST_NAME: Final = "_manifest.json"
 _COMPACTED: Final = "compacted"
 # Beside the formats: a catalog is of both.
 _CATALOGS: Final = "catalogs"
+_OVERLAY: Final = "overlay"
 # Athena, Trino and Hive skip names that start with an underscore, and so does everything here.
 # Spark does not skip those that have an equals sign, too.
 _LANDING_GUARD: Final = "_=READ-BY-GLUE-PARTITIONS"
@@ -232,6 +233,11 @@ class Layout(Settings, frozen=True):
     def catalog_key(self, name: str) -> str:
         """Where a copy of the catalog of that SHA-256 is, once a file was made by it."""
         return f"{self.manifests_prefix}{_CATALOGS}/{name}.json"
+
+    @property
+    def overlay_dir(self) -> str:
+        """Where the columns are that compaction has added by itself, with a trailing slash."""
+        return f"{self.manifests_prefix}{_OVERLAY}/"
 
     def old_manifest_key(self, slot: Slot, generation_id: str) -> str:
         """Where the manifest is if an older version of this software built the generation."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from clickstream_lake.lake.aws.clients import inbox_client, open_catalog, open_lake
+from clickstream_lake.lake.aws.clients import LiveCatalog, inbox_client, open_lake
 from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import load_config
@@ -65,10 +65,10 @@ class TransformFunction:
             ConfigError: a setting is missing or wrong, or asks for more room than there is.
             CatalogError: the catalog is missing, or something in it is wrong.
         """
-        catalog = open_catalog(environ)
-        config = load_config(environ, catalog)
+        self._catalog = LiveCatalog(environ)
+        self._config = config = load_config(environ, self._catalog.deployed)
         Room.of(environ).check_transform(config.limits)
-        lake = open_lake(config, catalog)
+        lake = open_lake(config, self._catalog.deployed)
         self._bucket = config.bucket
         self._errors_prefix = config.layout.errors_prefix
         self._telemetry = Telemetry(SERVICE, environ)
@@ -79,13 +79,7 @@ class TransformFunction:
         self._inbox = Inbox(
             inbox_client, self._warn_of_message, first_pause_seconds=first_pause_seconds
         )
-        self._processor = RawObjectProcessor(
-            store=lake.store,
-            publisher=Publisher(lake),
-            catalogs=Catalogs(lake.store, config.layout, catalog),
-            config=config,
-            now=lambda: datetime.now(UTC),
-        )
+        self._processor = self._by_catalog()
 
     def __call__(self, event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
         """Transform the raw objects that an event names.
@@ -103,12 +97,23 @@ class TransformFunction:
             kernel = not self._no_kernel
             return {**versions(self._lake, ("json", "parquet", "rejects")), "kernel": kernel}
         with self._telemetry.invocation():
+            if self._catalog.changed():
+                self._processor = self._by_catalog()
             if self._no_kernel:
                 self._telemetry.count("KernelMissing", 1)
             invocation = _Invocation(context)
             if is_sqs(event):
                 return {"batchItemFailures": self._batch(event, invocation)}
             return self._objects(parse_objects(event), invocation)
+
+    def _by_catalog(self) -> RawObjectProcessor:
+        return RawObjectProcessor(
+            store=self._lake.store,
+            publisher=Publisher(self._lake),
+            catalogs=Catalogs(self._lake.store, self._config.layout, self._catalog.now),
+            config=self._config,
+            now=lambda: datetime.now(UTC),
+        )
 
     def _batch(self, event: Mapping[str, Any], invocation: "_Invocation") -> list[dict[str, str]]:
         # What was tried before comes last, so that it cannot take the time of what is new.

@@ -74,6 +74,7 @@ class Builder:
     Attributes:
         merges: the merge of each format.
         catalog: SHA-256 of the one that merged files are written by.
+        accounts: whether an account of undeclared fields is kept.
         downloads: files fetched at a time; with 1, one after the other on the caller's thread.
         workdir: where inputs and outputs of one bin are while it is merged; None for the
             system's temporary directory.
@@ -82,6 +83,7 @@ class Builder:
     lake: Lake
     merges: dict[str, Merge]
     catalog: str
+    accounts: bool = True
     downloads: int = DOWNLOADS
     workdir: Path | None = None
 
@@ -154,7 +156,7 @@ class Builder:
                     entry.path,
                     entry.catalog,
                     duplicates.drops.get(entry.file.name),
-                    fresh=entry.source is not None,
+                    fresh=self.accounts and entry.source is not None,
                 )
                 for entry in fetched
             ]
@@ -171,7 +173,7 @@ class Builder:
                     MergedFile(file.path.name, file.rows, file.bytes, self.catalog)
                 )
         contents.counters.add(result.counters)
-        if result.undeclared is not None:
+        if self.accounts and result.undeclared is not None:
             contents.undeclared.append(result.undeclared)
         contents.sources.update(
             {entry.source_id: entry.source for entry in fetched if entry.source is not None}

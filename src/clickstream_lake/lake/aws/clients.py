@@ -1,6 +1,7 @@
 """How both functions open the lake: AWS clients with a chosen retry policy, and what uses them."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import boto3
@@ -10,8 +11,9 @@ from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalogs import find_catalog
-from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.config import Config, load_config
 from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.overlay import Overlay
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient
@@ -37,6 +39,10 @@ INBOX_CONFIG: Final = ClientConfig(
 )
 
 
+OVERLAY_SECONDS: Final = 300.0
+"""How long a warm function may not know of a column that was added."""
+
+
 def open_catalog(environ: Mapping[str, str]) -> Catalog:
     """The catalog that the settings name.
 
@@ -46,6 +52,42 @@ def open_catalog(environ: Mapping[str, str]) -> Catalog:
     """
     address = environ.get("LAKE_CATALOG", "").strip()
     return find_catalog(address, lambda bucket: ObjectStore(s3_client(), bucket))
+
+
+class LiveCatalog:
+    """The catalog that the settings name, and what compaction has added to it meanwhile."""
+
+    def __init__(
+        self, environ: Mapping[str, str], *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Read it.
+
+        Raises:
+            ConfigError: a setting is missing or wrong.
+            CatalogError: there is none, it is not what its key says, or something in it is wrong.
+            StorageError: S3 refused.
+        """
+        self.deployed = open_catalog(environ)
+        config = load_config(environ, self.deployed)
+        self._monotonic = monotonic
+        self._overlay: Overlay | None = None
+        if config.schema_evolution == "auto":
+            self._overlay = Overlay(ObjectStore(s3_client(), config.bucket), config.layout)
+        self._read_at = -OVERLAY_SECONDS
+        self.now = self.deployed
+        self.changed()
+
+    def changed(self) -> bool:
+        """Whether it is another one by now; asked at most once in `OVERLAY_SECONDS`.
+
+        Raises:
+            StorageError: S3 refused.
+        """
+        if self._overlay is None or self._monotonic() < self._read_at + OVERLAY_SECONDS:
+            return False
+        before, self.now = self.now, self._overlay.over(self.deployed)
+        self._read_at = self._monotonic()
+        return before.sha256 != self.now.sha256
 
 
 def open_lake(config: Config, catalog: Catalog) -> Lake:

@@ -28,6 +28,16 @@ BECAME_CURRENT: Final = "became_current"
 # Long enough that a warm function does not ask for every event, short enough for a schema change.
 _TABLE_TTL_SECONDS: Final = 300.0
 _ATTEMPTS: Final = 4
+# What `GetTable` answers and `UpdateTable` takes.
+_TABLE_INPUT: Final = (
+    "Name",
+    "Description",
+    "Owner",
+    "Retention",
+    "PartitionKeys",
+    "TableType",
+    "Parameters",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,27 @@ class PartitionCatalog:
         except _NotFoundError as error:
             raise PartitionMovedError(str(error)) from error
         return list(found["StorageDescriptor"]["Columns"])
+
+    def add_columns(self, table: str, columns: Sequence[Mapping[str, str]]) -> Sequence[str]:
+        """Add columns to the end of a table's; the names of those that it did not have.
+
+        It is `UpdateTable` of the version that was read, so nobody else's change is lost.
+        """
+        self._tables.pop(table, None)
+        found = self._table(table)
+        has = {column["Name"] for column in found["StorageDescriptor"]["Columns"]}
+        new = [dict(column) for column in columns if column["Name"] not in has]
+        if new:
+            storage = found["StorageDescriptor"]
+            table_input: Any = {name: found[name] for name in _TABLE_INPUT if name in found}
+            table_input["StorageDescriptor"] = {**storage, "Columns": [*storage["Columns"], *new]}
+            version = {"VersionId": found["VersionId"]} if "VersionId" in found else {}
+            with _lake_errors("update", table):
+                self._client.update_table(
+                    DatabaseName=self._database, TableInput=table_input, **version
+                )
+            self._tables.pop(table, None)
+        return [column["Name"] for column in new]
 
     def create(self, table: str, partition: Partition, location: str) -> bool:
         """Register a partition; False, and no change, if it was already registered."""

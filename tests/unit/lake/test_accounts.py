@@ -7,10 +7,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clickstream_lake.lake.accounts import accounts, partitions_between
 from clickstream_lake.lake.layout import FORMATS, Partition, Slot
 from clickstream_lake.lake.manifest import Manifest
 from clickstream_lake.lake.undeclared import Undeclared, total
-from clickstream_lake.operate.undeclared import accounts, partitions_between
 from tests.protocol.lake import DAY, JSON_DAY, PARQUET_DAY, LakeUnderTest
 
 

@@ -1,0 +1,119 @@
+"""Columns that compaction has added by itself, beside the catalog that was deployed.
+
+Each is one small object of its own, whose key says all: name, day, type, formats of a timestamp. So
+adding one is one atomic write, a list is all that a reader needs, Terraform among them, and nobody
+rewrites what another reads. What the object holds is for people.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from clickstream_lake.lake.catalog import COLUMN_TYPES, TIME_FORMATS, Catalog, ColumnType
+from clickstream_lake.lake.catalog_file import read_catalog
+from clickstream_lake.lake.errors import ObjectExistsError
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.lake.proposals import obstacle, with_columns
+
+if TYPE_CHECKING:
+    from clickstream_lake.lake.aws.objects import ObjectStore
+
+COMMENT: Final = "Added by schema_evolution"
+_PARTS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """One column.
+
+    Attributes:
+        day: when it was added, as `2026-11-28`.
+        at: the same, by S3's clock.
+    """
+
+    name: str
+    type: ColumnType
+    time_formats: tuple[str, ...]
+    day: str
+    at: datetime
+
+    def entry(self) -> dict[str, Any]:
+        """The column as a catalog's file has it."""
+        entry: dict[str, Any] = {"name": self.name, "type": self.type, "comment": COMMENT}
+        if self.time_formats:
+            entry["time_formats"] = list(self.time_formats)
+        return entry
+
+
+class Overlay:
+    """The added columns of one lake."""
+
+    def __init__(self, store: "ObjectStore", layout: Layout) -> None:
+        """Those in a lake's bucket, laid out by `layout`."""
+        self._store = store
+        self._layout = layout
+
+    def columns(self) -> list[Added]:
+        """The columns, in the order of their days and names.
+
+        Raises:
+            StorageError: S3 refused.
+        """
+        found: dict[str, Added] = {}
+        base = self._layout.overlay_dir
+        for info in self._store.list(base):
+            added = _added(info.key.removeprefix(base), info.last_modified)
+            # Two at the same instant may have had two days or types: the first key counts.
+            if added is not None:
+                found.setdefault(added.name, added)
+        return sorted(found.values(), key=lambda each: (each.day, each.name))
+
+    def add(
+        self, name: str, kind: ColumnType, time_formats: Sequence[str], day: str, why: str
+    ) -> None:
+        """Add one column; nothing happens if it is there.
+
+        Raises:
+            StorageError: S3 refused.
+        """
+        said = ".".join(filter(None, (day, kind, "-".join(time_formats))))
+        key = f"{self._layout.overlay_dir}{name}/{said}"
+        with suppress(ObjectExistsError):
+            text = f"{why}\n".encode()
+            self._store.put_bytes(key, text, content_type="text/plain", if_absent=True)
+
+    def over(self, catalog: Catalog) -> Catalog:
+        """The catalog with the columns that its file does not have yet.
+
+        Raises:
+            StorageError: S3 refused.
+        """
+        return overlaid(catalog, self.columns(), self._layout.partition_keys)
+
+
+def overlaid(catalog: Catalog, columns: Sequence[Added], partition_keys: Sequence[str]) -> Catalog:
+    """A catalog with more columns, but for those that it has or cannot have by now."""
+    has = {column.name for column in catalog.columns}
+    entries = [
+        each.entry()
+        for each in columns
+        if each.name not in has and not obstacle(each.name, catalog, partition_keys)
+    ]
+    if not entries:
+        return catalog
+    name = "the catalog with what was added to it"
+    return read_catalog(with_columns(catalog.content, name, entries, partition_keys), name)
+
+
+def _added(key: str, at: datetime) -> Added | None:
+    """What a key says; None for any other object."""
+    name, _, said = key.partition("/")
+    day, *rest = said.split(".")
+    if not 1 <= len(rest) <= _PARTS or rest[0] not in COLUMN_TYPES:
+        return None
+    formats = tuple(rest[1].split("-")) if len(rest) == _PARTS else ()
+    if not set(formats) <= set(TIME_FORMATS):
+        return None
+    return Added(name, rest[0], formats, day, at)
