@@ -191,6 +191,21 @@ class FakeGlue:
 
         return self.steps.call("glue.GetTable", Name, effect)
 
+    def update_table(
+        self, *, TableInput: dict[str, Any], VersionId: str = "", **_: Any
+    ) -> dict[str, Any]:
+        def effect() -> dict[str, Any]:
+            found = self.tables.get(TableInput["Name"])
+            if found is None:
+                raise client_error("EntityNotFoundException", "UpdateTable")
+            version = found.get("VersionId", "0")
+            if VersionId and VersionId != version:
+                raise client_error("ConcurrentModificationException", "UpdateTable")
+            self.tables[TableInput["Name"]] = {**TableInput, "VersionId": str(int(version) + 1)}
+            return {}
+
+        return self.steps.call("glue.UpdateTable", TableInput["Name"], effect)
+
     def get_partition(
         self, *, TableName: str, PartitionValues: list[str], **_: Any
     ) -> dict[str, Any]:

@@ -29,7 +29,7 @@ STEP: Final = 251
 """Rows for each one that is looked at, of rows with few undeclared fields; a prime number, because
 producers repeat what they send in rounder ones."""
 FIRST: Final = 64
-"""Rows that any merge can afford to look at: eight of each file, until there are so many."""
+"""Rows that any merge can afford to look at."""
 _MOST_FIELDS: Final = 200
 """Fields of one row that are looked at: a row of thousands must not drive out the others."""
 _MOST_HELD: Final = 8 * MOST_NAMES
@@ -79,10 +79,10 @@ class Sketcher:
             self._next -= rows
             return
         # By what rows had so far; before there are enough, by the bytes of this file's.
-        first = self._sampled < FIRST
+        first = self._sampled < FIRST and self._cost < 2 * FIRST
         size = extra.nbytes // rows if first else 0
         dear = max(1, (1 + size // _CHEAP) // 2, self._cost // max(1, 2 * self._sampled))
-        step = dear * (min(STEP, max(1, rows // 8)) if first else STEP)
+        step = dear * (min(STEP, max(1, rows // FIRST)) if first else STEP)
         places = range(self._next, rows, step)
         self._next = places[-1] + step - rows
         self._sampled += len(places)

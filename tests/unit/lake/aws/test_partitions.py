@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -193,3 +194,29 @@ def test_what_glue_refuses_is_a_catalog_error(error: Exception) -> None:
     ):
         with pytest.raises(PartitionCatalogError):
             call()
+
+
+def test_columns_are_added_at_the_end_of_a_table_and_nothing_else_changes(
+    catalog: PartitionCatalog,
+    glue: Any,  # noqa: ANN401 - a boto3 client
+) -> None:
+    before = copy.deepcopy(glue.get_table(DatabaseName=DATABASE, Name=TABLE)["Table"])
+    columns = [
+        {"Name": "coupon", "Type": "string", "Comment": "c"},
+        {"Name": "price", "Type": "string", "Comment": "is there"},
+        {"Name": "score", "Type": "double", "Comment": ""},
+    ]
+    assert catalog.add_columns(TABLE, columns) == ["coupon", "score"]
+    assert catalog.add_columns(TABLE, columns) == []
+    after = copy.deepcopy(glue.get_table(DatabaseName=DATABASE, Name=TABLE)["Table"])
+    had = before["StorageDescriptor"].pop("Columns")
+    has = after["StorageDescriptor"].pop("Columns")
+    assert has == [*had, columns[0], columns[2]]
+    assert catalog.columns(TABLE) == has
+    for name in ("StorageDescriptor", "PartitionKeys", "TableType", "Parameters"):
+        assert after[name] == before[name], name
+
+
+def test_columns_of_no_table_are_an_error(catalog: PartitionCatalog) -> None:
+    with pytest.raises(PartitionCatalogError, match="there is no table"):
+        catalog.add_columns("other", [])
