@@ -18,6 +18,7 @@ from clickstream_lake.demo.provision import lake_sandbox
 from clickstream_lake.generate import FirehoseSink, generate_events
 from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
+from tests.catalogs import EXAMPLES
 from tests.e2e.needs import need_terraform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -73,7 +74,7 @@ except ValueError:
 """
 # Files that a page takes for given.
 FILES = {
-    "orders.json": (PROJECT / "tests/catalogs/orders.json").read_bytes(),
+    "orders.json": (EXAMPLES / "orders.json").read_bytes(),
     "report.sql": b"SELECT event_type, COUNT(*) AS n FROM clickstream_events GROUP BY 1",
     "raw/year=2025/month=11/day=26/file.gz": gzip.compress(b'{"event_id":"e1"}\n'),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from clickstream_lake.demo import terraform
+from tests.catalogs import EXAMPLES
 from tests.e2e.needs import need_terraform
 
 # In one process, for the sake of its fixtures.
@@ -36,7 +37,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(PROJECT / catalogs, copy / catalogs)
     packages = terraform._placeholder_packages(copy / "terraform" / "tests")
     for name in ("app", "orders"):
-        shutil.copy(PROJECT / f"tests/catalogs/{name}.json", packages)
+        shutil.copy(EXAMPLES / f"{name}.json", packages)
     turns = (packages / "app.json").read_text().replace('"hour"]', '"turn"]')
     (packages / "turns.json").write_text(turns)
     same = (packages / "app.json").read_text().replace("app_events_rejects", "clickstream_rejects")
