@@ -52,6 +52,9 @@ locals {
         LAKE_LOOKBACK_DAYS       = tostring(var.compact_lookback_days)
         LAKE_GRACE_SECONDS       = tostring(var.compact_grace_seconds)
         LAKE_TIME_BUDGET_SECONDS = tostring(var.compact_timeout_seconds - 120)
+        LAKE_EVOLUTION_PERCENT   = tostring(var.schema_evolution_percent)
+        LAKE_EVOLUTION_HOURS     = tostring(var.schema_evolution_hours)
+        LAKE_EVOLUTION_COLUMNS   = tostring(var.schema_evolution_max_columns)
       } : {},
       { POWERTOOLS_SERVICE_NAME = function.name },
     )
@@ -76,6 +79,7 @@ locals {
       LAKE_REJECTED_PREFIX         = stream.rejected_prefix
       LAKE_MANIFESTS_PREFIX        = stream.manifests_prefix
       LAKE_ERRORS_PREFIX           = stream.errors_prefix
+      LAKE_SCHEMA_EVOLUTION        = var.schema_evolution
       LAKE_JSON_COMPRESSION        = var.json_compression
       LAKE_PARQUET_COMPRESSION     = var.parquet_compression
       POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace

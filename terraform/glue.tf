@@ -21,7 +21,44 @@ resource "aws_glue_catalog_database" "lake" {
   }
 }
 
+# The columns that compaction has added by itself, one object each: `coupon/2026-11-28.string`. Its key says all, so
+# a list is enough, and a lake without any has an empty one.
+data "aws_s3_objects" "overlay" {
+  for_each = { for key, stream in local.streams : key => stream.manifests_prefix if var.schema_evolution == "auto" }
+
+  bucket = terraform_data.bucket.output
+  prefix = "${each.value}overlay/"
+}
+
+# Known once the bucket is there, and then whatever changes of it.
+resource "terraform_data" "bucket" {
+  input = var.create_bucket ? aws_s3_bucket.lake[0].id : var.bucket_name
+}
+
 locals {
+  added_keys = {
+    for key, stream in local.streams : key => [
+      for object in try(data.aws_s3_objects.overlay[key].keys, []) : trimprefix(object, "${stream.manifests_prefix}overlay/")
+      if can(regex("overlay/[a-z][a-z0-9_]*/[0-9]{4}-[0-9]{2}-[0-9]{2}\\.(string|bigint|double|boolean|timestamp|json)(\\.[a-z_-]+)?$", object))
+    ]
+  }
+
+  # By day and name, as the functions take them; a column that the file has by now is the file's.
+  added_columns = {
+    for key, objects in local.added_keys : key => [
+      for place in sort([
+        for name, places in { for object in objects : split("/", object)[0] => object... } :
+        "${substr(split("/", sort(places)[0])[1], 0, 10)} ${sort(places)[0]}"
+        if !contains(local.catalogs[key].columns[*].name, name)
+        ]) : {
+        name    = split("/", split(" ", place)[1])[0]
+        type    = split(".", place)[1]
+        comment = "Added by schema_evolution"
+        added   = split(" ", place)[0]
+      }
+    ]
+  }
+
   tables = merge([
     for key, stream in local.streams : {
       for format, table in local.catalogs[key].tables : "${key}-${format}" => {
@@ -31,7 +68,10 @@ locals {
         table    = table
         # A type that is null for a table, or a column of other formats, is not declared there.
         columns = [
-          for column in local.catalogs[key][table.columns] : {
+          for column in concat(
+            local.catalogs[key][table.columns],
+            [for column in local.added_columns[key] : column if table.columns == "columns"],
+            ) : {
             name    = column.name
             type    = table.types[column.type]
             comment = try(column.comment, null)

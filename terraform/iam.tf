@@ -178,7 +178,7 @@ locals {
           resources = [aws_sqs_queue.work["${key}-transform"].arn]
         },
       ]
-      "${key}-compact" = [
+      "${key}-compact" = concat([
         {
           sid       = "MergeFiles"
           actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
@@ -234,7 +234,14 @@ locals {
           actions   = ["sqs:SendMessage"]
           resources = [aws_sqs_queue.schedule_dead.arn]
         },
-      ]
+        ], [
+        for sid in ["AddColumns"] : {
+          sid       = sid
+          actions   = ["glue:UpdateTable"]
+          resources = distinct(flatten([for format in ["json", "parquet"] : local.glue_tables[key][format]]))
+        }
+        if var.schema_evolution == "auto"
+      ])
     }
   ]...)
 }

@@ -194,3 +194,47 @@ variable "compact_max_receives" {
     error_message = "compact_max_receives must be a whole number from 2 (a message that there was no time to begin was received, too) to 100."
   }
 }
+
+variable "schema_evolution" {
+  description = "What becomes of fields that no column takes. `propose`: compaction keeps an account of them, for `clickstream catalog propose`. `auto`: it also adds columns for them to both tables, and may then change these tables' definitions. `off`: neither."
+  type        = string
+  default     = "propose"
+
+  validation {
+    condition     = contains(["off", "propose", "auto"], var.schema_evolution)
+    error_message = "schema_evolution must be off, propose or auto."
+  }
+}
+
+variable "schema_evolution_percent" {
+  description = "With schema_evolution = auto: of all events, those that a field is in, in percent, to become a column."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.schema_evolution_percent >= 1 && var.schema_evolution_percent <= 100 && floor(var.schema_evolution_percent) == var.schema_evolution_percent
+    error_message = "schema_evolution_percent must be a whole number from 1 to 100."
+  }
+}
+
+variable "schema_evolution_hours" {
+  description = "With schema_evolution = auto: how long a field has been sent to become a column."
+  type        = number
+  default     = 24
+
+  validation {
+    condition     = var.schema_evolution_hours >= 0 && var.schema_evolution_hours <= 720 && floor(var.schema_evolution_hours) == var.schema_evolution_hours
+    error_message = "schema_evolution_hours must be a whole number from 0 to 720."
+  }
+}
+
+variable "schema_evolution_max_columns" {
+  description = "With schema_evolution = auto: most columns that are added, until `clickstream catalog pull` has brought them into the catalog's file."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.schema_evolution_max_columns >= 0 && var.schema_evolution_max_columns <= 100 && floor(var.schema_evolution_max_columns) == var.schema_evolution_max_columns
+    error_message = "schema_evolution_max_columns must be a whole number from 0 to 100."
+  }
+}
