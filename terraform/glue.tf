@@ -22,6 +22,15 @@ resource "aws_glue_catalog_database" "lake" {
 }
 
 locals {
+  # Readers that go by a column's place need the older columns where they have always been: what was added later
+  # comes last, by its day, wherever the file has it.
+  stored_columns = {
+    for list in ["columns", "reject_columns"] : list => [
+      for key in sort([for place, column in local.catalog[list] : format("%s %04d", try(column.added, ""), place)]) :
+      local.catalog[list][tonumber(split(" ", key)[1])]
+    ]
+  }
+
   tables = merge([
     for key, stream in local.streams : {
       for format, table in local.catalog.tables : "${key}-${format}" => {
@@ -30,7 +39,7 @@ locals {
         table    = table
         # A type that is null for a table, or a column of other formats, is not declared there.
         columns = [
-          for column in local.catalog[table.columns] : {
+          for column in local.stored_columns[table.columns] : {
             name    = column.name
             type    = table.types[column.type]
             comment = try(column.comment, null)
@@ -79,6 +88,37 @@ resource "aws_glue_catalog_table" "lake" {
       }
     }
   }
+}
+
+# The ids of tables that are there. A data source that named a table itself would be read only once the change of
+# the table is made; so would one with a condition of its own.
+resource "terraform_data" "table" {
+  for_each = local.tables
+
+  input = aws_glue_catalog_table.lake[each.key].id
+}
+
+# The tables as they are before an apply changes them.
+data "aws_glue_catalog_table" "deployed" {
+  for_each = local.tables
+
+  database_name = element(split(":", terraform_data.table[each.key].output), 1)
+  name          = element(split(":", terraform_data.table[each.key].output), 2)
+}
+
+locals {
+  deployed_columns = {
+    for key, table in data.aws_glue_catalog_table.deployed : key => [
+      for column in flatten(table.storage_descriptor[*].columns) : "${column.name} ${column.type}"
+    ]
+  }
+
+  # Files and partitions have the columns that they were written with: only what is added at the end is read right
+  # over all of them.
+  broken_tables = [
+    for key, columns in local.deployed_columns : local.tables[key].name
+    if try(slice([for column in local.tables[key].columns : "${column.name} ${column.type}"], 0, length(columns)) != columns, true)
+  ]
 }
 
 # The file that the tables above are made from is the one that the functions read.

@@ -16,6 +16,11 @@ output "database" {
 output "tables" {
   description = "Names of the JSON, Parquet and rejects tables of each stream."
   value       = { for key, stream in local.streams : key => { for format, table in stream.tables : format => table.name } }
+
+  precondition {
+    condition     = length(local.broken_tables) == 0
+    error_message = "The catalog would drop, rename, move or retype columns that these tables have: ${join(", ", local.broken_tables)}. Columns are added with \"added\": \"<today>\" and never taken away; `clickstream catalog diff ${basename(local.catalog_file)}` says which are meant."
+  }
 }
 
 output "workgroup" {

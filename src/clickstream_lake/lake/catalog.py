@@ -60,6 +60,8 @@ class Column:
         url: its texts are URLs, whose parameters are looked at for PII names.
         time_formats: what a timestamp may be sent as.
         quality: what its values have to be besides their type.
+        added: day of the deployment that first had it, as `2026-11-27`; empty for the columns that
+            the table was made with. Tables have their columns in the order of these days.
     """
 
     name: str
@@ -70,6 +72,12 @@ class Column:
     url: bool = False
     time_formats: tuple[TimeFormat, ...] = ("iso",)
     quality: Quality = NO_RULES
+    added: str = ""
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """All that files depend on: two catalogs whose columns have one shape write alike."""
+        return self.name, self.type, self.formats, self.time_formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,10 @@ class ClusterTerm:
         return cls(timed or plain, cast("TimeUnit | None", unit))
 
 
+Declared = tuple[tuple[str, str], ...]
+"""Names and Glue types of the columns that a table or a partition declares, in its order."""
+
+
 @dataclass(frozen=True, slots=True)
 class TableFormat:
     """How one Glue table stores the catalog's columns.
@@ -113,6 +125,11 @@ class TableFormat:
     serde_parameters: Mapping[str, str]
     parameters: Mapping[str, str]
 
+    @property
+    def declared(self) -> "Declared":
+        """The names and Glue types of the columns, in the table's order."""
+        return tuple((column.name, str(self.types[column.type])) for column in self.columns)
+
     def glue_columns(self) -> list[dict[str, str]]:
         """The columns as Glue's API takes them."""
         return [
@@ -127,7 +144,8 @@ class Catalog:
 
     Attributes:
         content: the file, whose SHA-256 is the catalog's name and version.
-        columns: all event columns, including `processed_ts` and `extra`, in Parquet's order.
+        columns: all event columns, including `processed_ts` and `extra`, in the order of tables:
+            a column that was added later comes last, wherever the file has it.
         pii_keys: keys that no published event carries, in lower case.
         fold_names: other ways of writing a PII key are that key too: `userId`, `USER-ID`.
         scrub_text: texts that start like JSON are looked into for PII keys.
@@ -161,6 +179,11 @@ class Catalog:
     def sha256(self) -> str:
         """What the catalog is called, in hexadecimal digits."""
         return sha256(self.content).hexdigest()
+
+    @cached_property
+    def shape(self) -> tuple[object, ...]:
+        """All that files depend on: what is said of another catalog's files, a comment apart."""
+        return tuple(column.shape for column in self.columns)
 
     @property
     def sent(self) -> list[Column]:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +35,7 @@ from clickstream_lake.lake.layout import FORMATS
 from clickstream_lake.lake.quality import ENTRIES, NO_RULES, Quality, quality_of
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOST_NAME_BYTES: Final = 255
 _ROW_GROUP_ROWS: Final = (1_000, 10_000_000)
 _PAGE_ROWS: Final = (100, 1_000_000)
@@ -122,7 +124,10 @@ def parse_catalog(document: Mapping[str, Any], content: bytes | None = None) -> 
         tables=tables,
         **parts,
     )
-    _check(catalog, problems)
+    places: dict[str, Place] = {
+        entry["name"]: ("columns", at) for at, entry in enumerate(document["columns"])
+    }
+    _check(catalog, places, problems)
     problems.stop()
     return catalog
 
@@ -208,7 +213,8 @@ def _column_list(document: Mapping[str, Any], name: str, problems: Problems) -> 
                     "name",
                 )
             columns[column.name] = column
-    return tuple(columns.values())
+    # Readers that go by a column's place need the older ones where they have always been.
+    return tuple(sorted(columns.values(), key=lambda column: column.added))
 
 
 def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
@@ -236,10 +242,31 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
                 dictionary=bool(entry.get("dictionary", True)),
                 url=url,
                 time_formats=_time_formats(name, kind, entry.get("time_formats")),
+                added=_day(name, entry, "added"),
                 quality=_quality(name, kind, entry),
             )
         )
     return tuple(columns)
+
+
+def _day(name: str, entry: Mapping[str, Any], key: str) -> str:
+    """A day as ISO 8601 writes it; empty if the entry has none."""
+    text = entry.get(key, "")
+    if text == "":
+        return ""
+    if name in {EXTRA, PROCESSED_TS}:
+        raise CatalogError(f"column {name!r}: every table has it from the first day on", key)
+    if not (isinstance(text, str) and _DAY.fullmatch(text) and _is_day(text)):
+        raise CatalogError(f"column {name!r}: {key} is a day, such as 2026-11-27", key)
+    return text
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _time_formats(name: str, kind: str, entry: Sequence[Any] | None) -> tuple[TimeFormat, ...]:
@@ -303,10 +330,15 @@ def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> T
     )
 
 
-def _check(catalog: Catalog, problems: Problems) -> None:
-    """Note what single entries cannot show: names that do not fit each other."""
+def _check(catalog: Catalog, places: Mapping[str, Place], problems: Problems) -> None:
+    """Note what single entries cannot show: names that do not fit each other.
+
+    Args:
+        catalog: whose entries are right one by one.
+        places: where the file has each column.
+        problems: takes what is wrong.
+    """
     columns = {column.name: column for column in catalog.columns}
-    places: dict[str, Place] = {name: ("columns", at) for at, name in enumerate(columns)}
     processed, extra = columns.get(PROCESSED_TS), columns.get(EXTRA)
     with problems.at(*places.get(PROCESSED_TS, ("columns",))):
         if processed is None or processed.type != "timestamp":
