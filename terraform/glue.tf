@@ -42,7 +42,7 @@ locals {
           for column in local.stored_columns[table.columns] : {
             name    = column.name
             type    = table.types[column.type]
-            comment = try(column.comment, null)
+            comment = try(column.retired, null) == null ? try(column.comment, null) : "Retired ${column.retired}: ${try(column.comment, "")}"
           }
           if table.types[column.type] != null && contains(try(column.formats, [format]), format)
         ]

@@ -90,7 +90,7 @@ locals {
   sample_values = { string = "text", bigint = 1, double = 1.5, boolean = true, timestamp = "2025-11-26T10:00:00Z", json = {} }
   sample_event = {
     for column in local.catalog.columns : column.name => local.sample_values[column.type]
-    if !contains(["processed_ts", "extra"], column.name)
+    if !contains(["processed_ts", "extra"], column.name) && try(column.retired, null) == null
   }
   kind = coalesce(concat([for term in local.catalog.cluster_by : term if !strcontains(term, "(")], ["processed_ts"])...)
 }

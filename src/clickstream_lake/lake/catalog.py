@@ -39,6 +39,8 @@ TimeUnit = Literal["hour", "day"]
 
 EXTRA: Final = "extra"
 PROCESSED_TS: Final = "processed_ts"
+RETIRED: Final = "Retired"
+"""How the comment of a column begins that takes no values any more."""
 CATALOG_KEY: Final = b"lake.catalog"
 """Key-value metadata of every Parquet file the lake writes: the SHA-256 of its catalog."""
 JSON_COLUMNS_KEY: Final = b"lake.json_columns"
@@ -62,6 +64,8 @@ class Column:
         quality: what its values have to be besides their type.
         added: day of the deployment that first had it, as `2026-11-27`; empty for the columns that
             the table was made with. Tables have their columns in the order of these days.
+        retired: day of the deployment since which it takes no values: it stays where it is, NULL in
+            every row from then on.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Column:
     time_formats: tuple[TimeFormat, ...] = ("iso",)
     quality: Quality = NO_RULES
     added: str = ""
+    retired: str = ""
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -133,7 +138,13 @@ class TableFormat:
     def glue_columns(self) -> list[dict[str, str]]:
         """The columns as Glue's API takes them."""
         return [
-            {"Name": column.name, "Type": str(self.types[column.type]), "Comment": column.comment}
+            {
+                "Name": column.name,
+                "Type": str(self.types[column.type]),
+                "Comment": f"{RETIRED} {column.retired}: {column.comment}"
+                if column.retired
+                else column.comment,
+            }
             for column in self.columns
         ]
 
@@ -188,7 +199,8 @@ class Catalog:
     @property
     def sent(self) -> list[Column]:
         """The columns whose values come from producers."""
-        return [column for column in self.columns if column.name not in {PROCESSED_TS, EXTRA}]
+        own = {PROCESSED_TS, EXTRA}
+        return [column for column in self.columns if column.name not in own and not column.retired]
 
     @property
     def kind(self) -> str:

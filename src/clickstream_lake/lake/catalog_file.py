@@ -203,6 +203,16 @@ def _column_list(document: Mapping[str, Any], name: str, problems: Problems) -> 
             with problems.at(name, number):
                 check_keys(entry, frozenset(known), "a column")
             (column,) = _columns([entry])
+            if name == "reject_columns" and column.retired:
+                raise CatalogError(
+                    f"column {column.name!r}: the lake itself writes rejects: none is retired",
+                    "retired",
+                )
+            if column.retired and column.quality != NO_RULES:
+                raise CatalogError(
+                    f"column {column.name!r}: it is retired, so no value is judged by a rule",
+                    "retired",
+                )
             if name == "reject_columns" and column.quality != NO_RULES:
                 raise CatalogError(
                     f"column {column.name!r}: the lake itself writes rejects: it has no rules"
@@ -243,6 +253,7 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
                 url=url,
                 time_formats=_time_formats(name, kind, entry.get("time_formats")),
                 added=_day(name, entry, "added"),
+                retired=_day(name, entry, "retired"),
                 quality=_quality(name, kind, entry),
             )
         )
@@ -365,6 +376,12 @@ def _check(catalog: Catalog, places: Mapping[str, Place], problems: Problems) ->
         if missing := {*FORMATS, "rejects"} - set(catalog.tables):
             raise CatalogError(f"the catalog lacks the tables {sorted(missing)}")
         _check_merging(catalog, problems)
+    with problems.at("columns"):
+        named = {catalog.dedupe_on, *catalog.cluster_columns, *catalog.bloom}
+        if steering := [name for name in columns if columns[name].retired and name in named]:
+            raise CatalogError(
+                f"{steering} are retired: dedupe_on, cluster_by and bloom have to do without them"
+            )
 
 
 def _check_merging(catalog: Catalog, problems: Problems) -> None:

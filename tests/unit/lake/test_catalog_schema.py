@@ -45,6 +45,11 @@ BETWEEN_PLACES = {
     "a rule of extra",
     "a rule of rejects",
     "a time that is none",
+    "a day that is none",
+    "a column of ours that is new",
+    "a retired reject",
+    "rules of what is retired",
+    "rows in the order of what is retired",
     "ignoring the id",
     "ignoring extra",
 }

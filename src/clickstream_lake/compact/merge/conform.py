@@ -9,6 +9,8 @@ goes into the `extra` object.
 
 Rules of columns judge events when they come: a stored value stays in its column, whatever rule is
 added later. What a rule has put into `extra` is lifted only once today's rules allow it.
+
+A column that is retired keeps the values that it has, and gets none that came since.
 """
 
 from typing import Any, Final
@@ -66,6 +68,7 @@ class Conformer:
                 if name not in self._retyped
                 and name not in {EXTRA, PROCESSED_TS}
                 and self._columns[name].type != "json"
+                and not self._columns[name].retired
             ]
         self._judged = self._typed | {
             name: judged_coercion_of(self._columns[name]) for name in self._loosened
@@ -220,7 +223,9 @@ class LineConformer:
         self._catalog = catalog
         columns = [column for column in catalog.columns if column.name != EXTRA]
         self._typed = {column.name: raw_coercion_of(column) for column in columns}
-        self._judged = {column.name: judged_coercion_of(column) for column in columns}
+        self._judged = {
+            column.name: judged_coercion_of(column) for column in columns if not column.retired
+        }
 
     def line(self, line: bytes) -> bytes:
         """Conform one line, without its end; a line that already fits keeps its bytes.

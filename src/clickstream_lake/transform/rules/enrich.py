@@ -171,10 +171,11 @@ class Enricher:
         self._processed_index = index[PROCESSED_TS]
         self._processed_ts = rules.processed_ts
         self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
+        # What is sent under the name of a retired column goes where a lake's own name goes.
         self._columns: dict[str, _Known] = {
             column.name: _Known(index[column.name], column)
             for column in columns
-            if column.name not in {EXTRA, PROCESSED_TS}
+            if column.name not in {EXTRA, PROCESSED_TS} and not column.retired
         }
         self._required = {n: known for n, known in self._columns.items() if known.required}
         self._scrubber = Scrubber(catalog, max_depth=rules.limits.max_depth)

@@ -117,9 +117,10 @@ class Kernel:
         self._layouts: Any = self._native.kernel_layouts(self._kernel)
         self._json = bytearray()
         self._json_at: Any = None
-        for name, index in self._columns.items():
-            fate = _REFUSED if name in {EXTRA, PROCESSED_TS} else index
-            key = b'"%s"' % name.encode()
+        for index, column in enumerate(columns):
+            refused = column.retired or column.name in {EXTRA, PROCESSED_TS}
+            fate = _REFUSED if refused else index
+            key = b'"%s"' % column.name.encode()
             if not self._native.kernel_learn(self._kernel, key, len(key), fate):
                 raise KernelError("no memory for the names of columns")
 
