@@ -69,8 +69,8 @@ def check(
 
 @app.command(
     epilog=examples(
-        "clickstream catalog diff orders.json --stream clickstream-orders",
-        "clickstream catalog diff orders.json --json | jq '.changes[] | select(.instead != \"\")'",
+        "clickstream catalog diff mine.json",
+        "clickstream catalog diff mine.json --json | jq '.changes[] | select(.instead != \"\")'",
     )
 )
 def diff(

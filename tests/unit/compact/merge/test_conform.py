@@ -247,3 +247,35 @@ def test_a_rule_that_is_new_takes_nothing_out_of_stored_rows(
     assert (row["country"], counters.returned) == ("DEU", 0)
     line = b'{"country":"DEU"}'
     assert LineConformer(ruled(catalog, "country", Quality(max_length=2))).line(line) == line
+
+
+def retired(catalog: Catalog, name: str) -> Catalog:
+    columns = tuple(
+        replace(column, retired="2025-11-27") if column.name == name else column
+        for column in catalog.columns
+    )
+    tables = {
+        fmt: replace(
+            table, columns=tuple(c for c in columns if c.name in {d.name for d in table.columns})
+        )
+        for fmt, table in catalog.tables.items()
+        if fmt != "rejects"
+    }
+    return replace(catalog, content=b"retired", columns=columns, tables=tables)
+
+
+def test_a_retired_column_keeps_old_values_and_gets_none_that_came_since(
+    write: Write, catalog: Catalog
+) -> None:
+    path = write(
+        [
+            {"event_id": "1", "price": 2.5},
+            {"event_id": "2", "extra": '{"price":3.5,"quantity":4}'},
+        ]
+    )
+    rows, _ = conform(path, retired(catalog, "price"))
+    assert [(row["price"], row["extra"]) for row in rows] == [(2.5, None), (None, '{"price":3.5}')]
+    lines = LineConformer(retired(catalog, "price"))
+    assert lines.line(b'{"event_id":"1","price":2.5}') == b'{"event_id":"1","price":2.5}'
+    since = b'{"event_id":"2","extra":{"price":3.5}}'
+    assert lines.line(since) == since

@@ -237,3 +237,32 @@ def test_places_go_on_from_block_to_block() -> None:
         (6, 18_100, LineReason.NOT_JSON),
     ]
     assert sum(batch.num_rows for part in parts for batch in part.batches) == 9_002
+
+
+def retired(*names: str) -> Rules:
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    for entry in document["columns"]:
+        if entry["name"] in names:
+            entry["retired"] = "2025-11-26"
+    return dataclasses.replace(RULES, catalog=parse_catalog(document))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_blocks_come_out_alike_where_columns_are_retired(seed: int) -> None:
+    hostile = Hostile(random.Random(seed))  # noqa: S311 - test data
+    lines = [hostile.line() if seed % 2 else hostile.plain() for _ in range(60)]
+    data = b"\n".join(lines) + b"\n"
+    rules = retired("price", "country", "properties")
+    assert by_block(data, rules) == by_line(data, rules)
+
+
+@pytest.mark.parametrize("enrich", [by_block, by_line])
+def test_what_is_sent_for_a_retired_column_goes_into_extra_of_both_formats(enrich: Any) -> None:  # noqa: ANN401 - two functions
+    sent = b'{"event_id":"1","price":2.50,"quantity":3,"Price":4}\n'
+    found = enrich(sent, retired("price"))
+    (line,), (row,) = found["json"].splitlines(), found["rows"]
+    assert "price" not in json.loads(line)
+    assert json.loads(line)["extra"] == {"price": 2.5, "Price": 4}
+    assert json.loads(row["extra"]) == {"price": 2.5, "Price": 4}
+    assert (row["price"], row["quantity"]) == (None, 3)
+    assert found["mismatched"] == {}
