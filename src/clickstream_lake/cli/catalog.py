@@ -16,6 +16,7 @@ from clickstream_lake.console import (
     print_json,
     print_table,
     size,
+    stderr,
     stdout,
 )
 
@@ -63,6 +64,13 @@ def check(
             columns = counted(len(found.columns), "column")
             text = f"{file}: nothing is wrong with its {columns}. Its name is {found.sha256}."
             stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+        for column in found.sent:
+            if column.sources and column.name not in column.sources:
+                text = (
+                    f"{file}: column {column.name!r}: from does not name {column.name!r} itself: "
+                    "what is sent under that name goes into extra"
+                )
+                stderr.print(f"Warning: {text}", style="yellow", markup=False, soft_wrap=True)
     if problems:
         raise CatalogError.of(problems)
 

@@ -66,6 +66,8 @@ class Column:
             the table was made with. Tables have their columns in the order of these days.
         retired: day of the deployment since which it takes no values: it stays where it is, NULL in
             every row from then on.
+        sources: top-level names under which its values come; the first that has one counts. Empty
+            where only its own name does.
     """
 
     name: str
@@ -78,11 +80,12 @@ class Column:
     quality: Quality = NO_RULES
     added: str = ""
     retired: str = ""
+    sources: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[object, ...]:
         """All that files depend on: two catalogs whose columns have one shape write alike."""
-        return self.name, self.type, self.formats, self.time_formats
+        return self.name, self.type, self.formats, self.time_formats, self.sources
 
 
 @dataclass(frozen=True, slots=True)

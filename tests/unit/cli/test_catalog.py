@@ -135,3 +135,15 @@ def test_a_difference_that_breaks_queries_ends_with_status_1(
     assert error is not None
     assert report(error) == 1
     assert "price, dropped: keep it, with" in capsys.readouterr().err
+
+
+def test_a_column_whose_own_name_does_not_count_is_warned_of(tmp_path: Path) -> None:
+    document = json.loads(CATALOG_PATH.read_text())
+    columns = {entry["name"]: entry for entry in document["columns"]}
+    columns["price"]["from"] = ["unit_price"]
+    columns["country"]["from"] = ["land", "country"]
+    (tmp_path / "mine.json").write_text(json.dumps(document))
+    outcome = CliRunner().invoke(app, ["catalog", "check", str(tmp_path / "mine.json")])
+    assert outcome.exit_code == 0
+    assert "'price': from does not name 'price' itself" in outcome.stderr
+    assert "country" not in outcome.stderr
