@@ -145,8 +145,11 @@ def _is_retired(column: Mapping[str, Any]) -> bool:
 
 
 def _added(table: str, column: Column, fmt: TableFormatName) -> Change:
-    sent = "what was sent and fits, once compaction has rewritten them"
-    old = {"rejects": "NULL", "parquet": f"NULL; {sent}"}.get(fmt, f"NULL or as sent; {sent}")
+    old = "NULL"
+    if fmt != "rejects":
+        old = "NULL until they are rewritten, then what was sent and fits"
+    if fmt == "json" and column.name in (column.sources or (column.name,)):
+        old = "as sent; queries of it fail where that does not fit, until they are rewritten"
     return Change(table, column.name, f"added: {column.type}", old, "have their values")
 
 
