@@ -16,7 +16,6 @@ from clickstream_lake.compact.protocol.columns import Columns
 from clickstream_lake.compact.protocol.compactor import Compactor, new_generation_id
 from clickstream_lake.compact.queue import CompactQueue
 from clickstream_lake.lake.catalog import Catalog
-from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.lake import Lake
 
@@ -73,7 +72,7 @@ def wire(
         compactor=Compactor(
             lake,
             builder,
-            Columns(lake, Catalogs(lake.store, lake.layout, catalog)),
+            Columns(lake, catalog),
             DuplicateFinder(lake, catalog, workdir),
             settings,
             now,

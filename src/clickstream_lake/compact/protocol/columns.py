@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from clickstream_lake.lake.aws.partitions import Declares, PartitionState
+from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.errors import CatalogError
 from clickstream_lake.lake.lake import Lake
@@ -20,7 +21,7 @@ class Columns:
     """
 
     lake: Lake
-    catalogs: Catalogs
+    catalog: Catalog
 
     def are_behind(self, fmt: Format, state: PartitionState) -> bool:
         """Whether a partition declares other columns than today's, or has files that lack some.
@@ -28,7 +29,7 @@ class Columns:
         Nothing is behind while a deployment is under way: not before the table has the catalog's
         columns, too.
         """
-        wanted = self.catalogs.own.tables[fmt].declared
+        wanted = self.catalog.tables[fmt].declared
         if state.columns == wanted and not state.has_outdated_files:
             return False
         return self._are_deployed(fmt)
@@ -53,24 +54,28 @@ class Columns:
             return Declares.TABLES
         # A Parquet file that lacks a column reads as NULL. A JSON line of before may hold
         # something under its name that no reader takes for a value of its type.
-        wanted = self.catalogs.own.tables[fmt].declared
+        wanted = self.catalog.tables[fmt].declared
         adds_only = wanted[: len(state.columns)] == state.columns
         if fmt == "parquet" and adds_only:
             return Declares.TABLES_OVER_OUTDATED
         return Declares.ITS_OWN
 
     def _are_deployed(self, fmt: Format) -> bool:
-        wanted = self.catalogs.own.tables[fmt].declared
+        wanted = self.catalog.tables[fmt].declared
         return self.lake.partitions.declared(self.lake.tables[fmt]) == wanted
 
     def _fit(self, catalog: str) -> bool:
-        own = self.catalogs.own
+        own = self.catalog
         if catalog == own.sha256:
             return True
         # Without a copy, or of a file that does not say its catalog, nobody knows.
         with suppress(CatalogError):
-            return bool(catalog) and self.catalogs.of(catalog).shape == own.shape
+            return bool(catalog) and self._catalogs.of(catalog).shape == own.shape
         return False
+
+    @cached_property
+    def _catalogs(self) -> Catalogs:
+        return Catalogs(self.lake.store, self.lake.layout, self.catalog)
 
     @cached_property
     def _fitting(self) -> dict[str, bool]:
