@@ -46,11 +46,11 @@ class Columns:
         Args:
             fmt: its format.
             state: the partition as it was.
-            complete: whether all of its files will have today's columns.
+            complete: whether it is not behind, or all of its files will have today's columns.
         """
         if not self._are_deployed(fmt):
             return Declares.ITS_OWN
-        if complete or not self.are_behind(fmt, state):
+        if complete:
             return Declares.TABLES
         # A Parquet file that lacks a column reads as NULL. A JSON line of before may hold
         # something under its name that no reader takes for a value of its type.

@@ -19,6 +19,7 @@ from clickstream_lake.compact.protocol.survey import Survey, replaced, survey
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError
 from clickstream_lake.lake.lake import Generation, Lake
+from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import Format, Slot, uri
 
 
@@ -228,9 +229,7 @@ class Compactor:
             raise PartitionMovedError(f"{outdated[0]!r} was replaced while it was merged")
 
     def _swap(self, found: Survey, generation: Generation) -> None:
-        complete = all(
-            self.columns.fit(file.catalog) for file in generation.manifest.files
-        ) and all(generation.names(info.key) for info in found.inputs)
+        complete = not self._is_behind(found) or self._has_the_columns(generation)
         self.lake.partitions.swap(
             self.lake.tables[found.slot.format],
             found.slot.partition,
@@ -238,6 +237,21 @@ class Compactor:
             now=self.now(),
             declares=self.columns.to_declare(found.slot.format, found.state, complete=complete),
         )
+
+    def _has_the_columns(self, generation: Generation) -> bool:
+        """Whether all files of a generation have today's columns, as far as they say so.
+
+        A transform that has the former catalog may still have published there.
+        """
+        merged = {generation.directory + file.name for file in generation.manifest.files}
+        if not all(self.columns.fit(file.catalog) for file in generation.manifest.files):
+            return False
+        for info in self.lake.files_of(generation):
+            head = None if info.key in merged else self.lake.store.head(info.key)
+            figures = LandingMetadata.from_s3(head.metadata) if head else None
+            if figures is not None and not self.columns.fit(figures.recipe.catalog):
+                return False
+        return True
 
     def _location(self, generation: Generation) -> str:
         return uri(self.lake.store.bucket, generation.directory)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -13,7 +14,9 @@ from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
+from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
+from clickstream_lake.lake.recipe import RULES, Recipe
 from clickstream_lake.lake.units import MIB
 from tests.protocol.fakes import FakeSqs
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, LakeUnderTest
@@ -233,3 +236,34 @@ def test_a_recipe_nobody_has_a_copy_of_fits_nothing(lake: LakeUnderTest) -> None
     assert not columns.fit("")
     assert not columns.fit("0" * 64)
     assert columns.fit(AFTER.sha256)
+
+
+class LandsMeanwhile(Lake):
+    """One in which a transform lands a file after the inputs of a compaction were chosen."""
+
+    def copy_missing(self, slot: Slot, generation: Generation) -> list[str]:
+        if not self.landed:
+            self.landed = True
+            self.land()
+        return super().copy_missing(slot, generation)
+
+    landed = False
+    land: Callable[[], object]
+
+
+@pytest.mark.parametrize(("by", "declares"), [(BEFORE, False), (AFTER, True)])
+def test_json_declares_no_column_over_a_file_that_landed_meanwhile_without_it(
+    lake: LakeUnderTest, by: Catalog, *, declares: bool
+) -> None:
+    deploy(lake, AFTER)
+    busy = LandsMeanwhile(lake.store, lake.partitions, lake.layout, lake.tables)
+    source = lake.put_raw("late")
+    recipe = Recipe(by.sha256, rules=RULES)
+    busy.land = lambda: lake.publish("json", source, ["late"], recipe=recipe)
+    compactor = operating(lake).compactor
+    compactor = replace(compactor, lake=busy, builder=replace(compactor.builder, lake=busy))
+    result = compactor.compact(Slot("json", DAY))
+    assert result.outcome == "compacted"
+    assert "late" in lake.visible("json")
+    assert ("coupon" in declared(lake, "json", DAY)) == declares
+    assert behind(lake) == (11 if declares else 12)
