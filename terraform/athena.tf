@@ -6,15 +6,17 @@ locals {
   # Beside the catalogs: the sandbox saves the same. Those of every catalog, and a catalog's own, which name
   # its columns.
   queries_dir = "${path.module}/../src/clickstream_lake/catalogs/queries"
-  queries = merge([
-    for directory in [local.queries_dir, "${trimsuffix(local.catalog_file, ".json")}.queries"] : {
-      for file in fileset(directory, "*.sql") : trimsuffix(file, ".sql") => "${directory}/${file}"
-    }
-  ]...)
+  queries = {
+    for key, catalog_file in local.catalog_files : key => merge([
+      for directory in [local.queries_dir, "${trimsuffix(catalog_file, ".json")}.queries"] : {
+        for file in fileset(directory, "*.sql") : trimsuffix(file, ".sql") => "${directory}/${file}"
+      }
+    ]...)
+  }
 
   saved_queries = merge([
     for key, stream in local.streams : {
-      for query, file in local.queries : "${key}-${query}" => {
+      for query, file in local.queries[key] : "${key}-${query}" => {
         name = "${stream.name}: ${replace(query, "_", " ")}"
         sql = templatefile(file, {
           json    = stream.tables["json"].name

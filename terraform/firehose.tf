@@ -38,8 +38,8 @@ resource "aws_kinesis_firehose_delivery_stream" "events" {
   extended_s3_configuration {
     role_arn            = aws_iam_role.firehose[each.key].arn
     bucket_arn          = local.bucket.arn
-    prefix              = "${each.value.raw_prefix}${local.date_path}"
-    error_output_prefix = "${each.value.errors_prefix}!{firehose:error-output-type}/${local.date_path}"
+    prefix              = "${each.value.raw_prefix}${each.value.date_path}"
+    error_output_prefix = "${each.value.errors_prefix}!{firehose:error-output-type}/${each.value.date_path}"
     compression_format  = "GZIP"
     buffering_size      = each.value.buffer_mb
     buffering_interval  = each.value.buffer_seconds
@@ -62,6 +62,13 @@ resource "aws_kinesis_firehose_delivery_stream" "events" {
           parameter_value = "\\n"
         }
       }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(setsubtract(local.partition_keys[each.key], keys(local.timestamp_parts))) == 0
+      error_message = "The catalog of the stream ${each.key} has other partition_keys than year, month, day and hour: those of the arrival time are all that Firehose's prefix can have."
     }
   }
 

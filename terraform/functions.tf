@@ -69,8 +69,8 @@ locals {
       LAKE_JSON_TABLE              = stream.tables["json"].name
       LAKE_PARQUET_TABLE           = stream.tables["parquet"].name
       LAKE_REJECTS_TABLE           = stream.tables["rejects"].name
-      LAKE_CATALOG                 = "s3://${local.bucket.name}/${aws_s3_object.catalog.key}"
-      LAKE_PARTITION_KEYS          = join(",", local.partition_keys)
+      LAKE_CATALOG                 = "s3://${local.bucket.name}/${aws_s3_object.catalog[local.catalog_sums[key]].key}"
+      LAKE_PARTITION_KEYS          = join(",", local.partition_keys[key])
       LAKE_RAW_PREFIX              = stream.raw_prefix
       LAKE_PROCESSED_PREFIX        = stream.processed_prefix
       LAKE_REJECTED_PREFIX         = stream.rejected_prefix

@@ -1,4 +1,4 @@
-# The database, and the tables that the catalog describes. Partitions are registered by the
+# The database, and the tables that the catalogs describe. Partitions are registered by the
 # functions, never by Terraform or a crawler.
 
 locals {
@@ -25,21 +25,24 @@ locals {
   # Readers that go by a column's place need the older columns where they have always been: what was added later
   # comes last, by its day, wherever the file has it.
   stored_columns = {
-    for list in ["columns", "reject_columns"] : list => [
-      for key in sort([for place, column in local.catalog[list] : format("%s %04d", try(column.added, ""), place)]) :
-      local.catalog[list][tonumber(split(" ", key)[1])]
-    ]
+    for key, catalog in local.catalogs : key => {
+      for list in ["columns", "reject_columns"] : list => [
+        for name in sort([for place, column in catalog[list] : format("%s %04d", try(column.added, ""), place)]) :
+        catalog[list][tonumber(split(" ", name)[1])]
+      ]
+    }
   }
 
   tables = merge([
     for key, stream in local.streams : {
-      for format, table in local.catalog.tables : "${key}-${format}" => {
+      for format, table in local.catalogs[key].tables : "${key}-${format}" => {
+        stream   = key
         name     = stream.tables[format].name
         location = "s3://${local.bucket.name}/${stream.tables[format].prefix}"
         table    = table
         # A type that is null for a table, or a column of other formats, is not declared there.
         columns = [
-          for column in local.stored_columns[table.columns] : {
+          for column in local.stored_columns[key][table.columns] : {
             name    = column.name
             type    = table.types[column.type]
             comment = try(column.retired, null) == null ? try(column.comment, null) : "Retired ${column.retired}: ${try(column.comment, "")}"
@@ -60,7 +63,7 @@ resource "aws_glue_catalog_table" "lake" {
   parameters    = each.value.table.parameters
 
   dynamic "partition_keys" {
-    for_each = local.partition_keys
+    for_each = local.partition_keys[each.value.stream]
 
     content {
       name = partition_keys.value
@@ -86,6 +89,13 @@ resource "aws_glue_catalog_table" "lake" {
         type    = columns.value.type
         comment = columns.value.comment
       }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length([for name in local.table_names : name if name == each.value.name]) == 1
+      error_message = "Two streams would have the table ${each.value.name}: give one of them another table_prefix, or its catalog other names."
     }
   }
 }
@@ -121,11 +131,13 @@ locals {
   ]
 }
 
-# The file that the tables above are made from is the one that the functions read.
+# The files that the tables above are made from are the ones that the functions read.
 resource "aws_s3_object" "catalog" {
+  for_each = { for key, file in local.catalog_files : local.catalog_sums[key] => file... }
+
   bucket       = local.bucket.name
-  key          = "${local.artifacts_prefix}catalogs/${local.catalog_sum}.json"
-  source       = local.catalog_file
+  key          = "${local.artifacts_prefix}catalogs/${each.key}.json"
+  source       = each.value[0] # streams may have one catalog
   content_type = "application/json"
 
   override_provider {

@@ -16,26 +16,31 @@ locals {
   # What a whole account shares, whatever the region: roles and dashboards.
   global_suffix = "-${local.region}"
 
-  catalog_file   = coalesce(var.catalog_file, "${path.module}/../src/clickstream_lake/catalogs/clickstream.json")
-  catalog        = jsondecode(file(local.catalog_file))
-  catalog_sum    = filesha256(local.catalog_file) # its name, and its version
-  partition_keys = distinct(concat(local.catalog.partition_keys, var.hour_partition ? ["hour"] : []))
+  # What each family of events is.
+  packaged_catalog = "${path.module}/../src/clickstream_lake/catalogs/clickstream.json"
+  catalog_files    = { for key, stream in var.streams : key => coalesce(stream.catalog_file, var.catalog_file, local.packaged_catalog) }
+  catalog_sums     = { for key, file in local.catalog_files : key => filesha256(file) } # its name, and its version
+  catalogs         = { for key, file in local.catalog_files : key => jsondecode(file(file)) }
 
   # Firehose's name for each partition key's part of the arrival time.
   timestamp_parts = { year = "yyyy", month = "MM", day = "dd", hour = "HH" }
-  date_path       = join("", [for key in local.partition_keys : "${key}=!{timestamp:${local.timestamp_parts[key]}}/"])
+
+  partition_keys = {
+    for key, catalog in local.catalogs : key => distinct(concat(catalog.partition_keys, var.hour_partition ? ["hour"] : []))
+  }
 
   # Everything that differs from stream to stream.
   streams = {
     for key, stream in var.streams : key => {
       name             = "${var.name}-${key}"
+      date_path        = join("", [for part in local.partition_keys[key] : "${part}=!{timestamp:${lookup(local.timestamp_parts, part, "")}}/"])
       raw_prefix       = "${stream.prefix}raw/"
       processed_prefix = "${stream.prefix}processed/"
       rejected_prefix  = "${stream.prefix}rejected/"
       manifests_prefix = "${stream.prefix}manifests/"
       errors_prefix    = "${stream.prefix}errors/"
       tables = {
-        for format, table in local.catalog.tables : format => {
+        for format, table in local.catalogs[key].tables : format => {
           name   = "${stream.table_prefix != null ? stream.table_prefix : stream.prefix == "" ? "" : "${replace(key, "-", "_")}_"}${table.name}"
           prefix = "${stream.prefix}${format == "rejects" ? "rejected/" : "processed/${format}/"}"
         }
@@ -45,4 +50,5 @@ locals {
       max_concurrency = coalesce(stream.transform_max_concurrency, var.transform_max_concurrency)
     }
   }
+  table_names = flatten([for stream in values(local.streams) : [for table in values(stream.tables) : table.name]])
 }

@@ -19,7 +19,7 @@ output "tables" {
 
   precondition {
     condition     = length(local.broken_tables) == 0
-    error_message = "The catalog would drop, rename, move or retype columns that these tables have: ${join(", ", local.broken_tables)}. Columns are added with \"added\": \"<today>\" and never taken away; `clickstream catalog diff ${basename(local.catalog_file)}` says which are meant."
+    error_message = "The catalog would drop, rename, move or retype columns that these tables have: ${join(", ", local.broken_tables)}. Columns are added with \"added\": \"<today>\" and never taken away; `clickstream catalog diff` says which are meant."
   }
 }
 
@@ -56,7 +56,7 @@ output "schedule_dead_letter_queue" {
 }
 
 output "partition_keys" {
-  description = "Partition keys of all tables, in order."
+  description = "Partition keys of the tables of each stream, in order."
   value       = local.partition_keys
 }
 
@@ -88,11 +88,15 @@ output "lake_formation_revokes" {
 locals {
   # An event with all that producers send, and the column that tells kinds of events apart.
   sample_values = { string = "text", bigint = 1, double = 1.5, boolean = true, timestamp = "2025-11-26T10:00:00Z", json = {} }
-  sample_event = {
-    for column in local.catalog.columns : column.name => local.sample_values[column.type]
-    if !contains(["processed_ts", "extra"], column.name) && try(column.retired, null) == null
+  sample_events = {
+    for key, catalog in local.catalogs : key => {
+      for column in catalog.columns : try(column.from[0], column.name) => local.sample_values[column.type]
+      if !contains(["processed_ts", "extra"], column.name) && try(column.retired, null) == null
+    }
   }
-  kind = coalesce(concat([for term in local.catalog.cluster_by : term if !strcontains(term, "(")], ["processed_ts"])...)
+  kinds = {
+    for key, catalog in local.catalogs : key => coalesce(concat([for term in catalog.cluster_by : term if !strcontains(term, "(")], ["processed_ts"])...)
+  }
 }
 
 output "commands" {
@@ -102,12 +106,12 @@ output "commands" {
       send_event = join(" ", [
         "aws firehose put-record --region ${local.region} --delivery-stream-name ${stream.name}",
         "--cli-binary-format raw-in-base64-out",
-        "--record '${jsonencode({ Data = jsonencode(local.sample_event) })}'",
+        "--record '${jsonencode({ Data = jsonencode(local.sample_events[key]) })}'",
       ])
       query = join(" ", [
         "aws athena start-query-execution --region ${local.region} --work-group ${aws_athena_workgroup.lake.name}",
         "--query-execution-context Database=${local.database}",
-        "--query-string 'SELECT ${local.kind}, COUNT(*) FROM ${stream.tables["parquet"].name} GROUP BY ${local.kind}'",
+        "--query-string 'SELECT ${local.kinds[key]}, COUNT(*) FROM ${stream.tables["parquet"].name} GROUP BY ${local.kinds[key]}'",
       ])
       follow_transform = "aws logs tail ${aws_cloudwatch_log_group.function["${key}-transform"].name} --region ${local.region} --follow"
       compact_now      = "aws lambda invoke --region ${local.region} --function-name ${aws_lambda_function.function["${key}-compact"].function_name} --cli-binary-format raw-in-base64-out --payload '{\"action\":\"plan\"}' /dev/stdout"

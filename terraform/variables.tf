@@ -99,7 +99,7 @@ variable "create_database" {
 }
 
 variable "catalog_file" {
-  description = "Path of the catalog that says columns, types, personal data and table formats: tables are made from it, and it is uploaded for the functions to read. Check it first with `clickstream catalog check`. By default the one that is packaged."
+  description = "Path of the catalog that says columns, types, personal data and table formats: tables are made from it, and it is uploaded for the functions to read. Check it first with `clickstream catalog check`. By default the one that is packaged; a stream may have its own."
   type        = string
   default     = null
 
@@ -156,11 +156,13 @@ variable "streams" {
     One Firehose stream, pair of functions and set of tables per family of events. The key names the
     stream (`<name>-<key>`). `prefix` goes before `raw/`, `processed/`, `rejected/` and `manifests/` in the bucket and
     must differ from stream to stream; `table_prefix` goes before the catalog's table names and defaults
-    to the key for every stream that has a `prefix`. Buffers fall back to `firehose_buffer_*`.
+    to the key for every stream that has a `prefix`. `catalog_file` says the family's columns,
+    partitions and personal data; without it `catalog_file` of the lake does. Buffers fall back to `firehose_buffer_*`.
   EOT
   type = map(object({
     prefix                    = optional(string, "")
     table_prefix              = optional(string)
+    catalog_file              = optional(string)
     buffer_mb                 = optional(number)
     buffer_seconds            = optional(number)
     transform_max_concurrency = optional(number)
@@ -172,6 +174,17 @@ variable "streams" {
   validation {
     condition     = length(var.streams) >= 1 && length(var.streams) <= 10
     error_message = "streams must hold 1 to 10 streams."
+  }
+
+  validation {
+    condition = alltrue([
+      for stream in values(var.streams) : stream.catalog_file == null || (
+        can(jsondecode(file(stream.catalog_file)).tables.parquet.name) &&
+        can(jsondecode(file(stream.catalog_file)).columns[0].name) &&
+        can(jsondecode(file(stream.catalog_file)).partition_keys[0])
+      )
+    ])
+    error_message = "A stream's catalog_file must name a JSON file with `columns`, `partition_keys` and `tables`: `clickstream catalog check` says more."
   }
 
   validation {
@@ -209,14 +222,6 @@ variable "streams" {
       )
     ])
     error_message = "Every stream needs a prefix of its own that lies in no other stream's raw/ or processed/."
-  }
-
-  validation {
-    condition = length(distinct([
-      for key, stream in var.streams :
-      coalesce(stream.table_prefix, stream.prefix == "" ? "-" : key)
-    ])) == length(var.streams)
-    error_message = "Two streams have the same table_prefix, so their tables would have the same names."
   }
 
   validation {

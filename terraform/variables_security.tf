@@ -115,8 +115,8 @@ variable "lake_formation_excluded_columns" {
   validation {
     condition = alltrue([
       for name in var.lake_formation_excluded_columns :
-      contains(concat([for column in local.catalog.columns : column.name], [for column in local.catalog.reject_columns : column.name]), name)
+      contains(flatten([for catalog in values(local.catalogs) : [for column in concat(catalog.columns, catalog.reject_columns) : column.name]]), name)
     ])
-    error_message = "lake_formation_excluded_columns must be columns of the catalog."
+    error_message = "lake_formation_excluded_columns must be columns of a catalog."
   }
 }

@@ -21,7 +21,7 @@ run "another_catalog_is_an_apply" {
   }
 
   assert {
-    condition     = aws_s3_object.catalog.key == "artifacts/catalogs/${filesha256("tests/packages/orders.json")}.json" && aws_s3_object.catalog.source == "tests/packages/orders.json"
+    condition     = aws_s3_object.catalog[filesha256("tests/packages/orders.json")].key == "artifacts/catalogs/${filesha256("tests/packages/orders.json")}.json" && aws_s3_object.catalog[filesha256("tests/packages/orders.json")].source == "tests/packages/orders.json"
     error_message = "The file must be uploaded under its hash."
   }
 
@@ -105,7 +105,8 @@ run "one_streams_functions_cannot_touch_the_others_files" {
   assert {
     condition = alltrue(flatten([
       for statement in concat(data.aws_iam_policy_document.function["orders-transform"].statement, data.aws_iam_policy_document.function["orders-compact"].statement) : [
-        for resource in statement.resources : strcontains(resource, "/orders/") if startswith(resource, "arn:aws:s3:::lake/")
+        # Catalogs, which name columns, are for all.
+        for resource in statement.resources : strcontains(resource, "/orders/") if startswith(resource, "arn:aws:s3:::lake/") && !strcontains(resource, "/artifacts/catalogs/")
       ]
     ]))
     error_message = "The functions of orders must stay under orders/."
@@ -119,6 +120,61 @@ run "one_streams_functions_cannot_touch_the_others_files" {
     ]))
     error_message = "The functions of events must not reach orders."
   }
+}
+
+run "each_family_has_a_catalog" {
+  command = plan
+
+  variables {
+    streams = {
+      web    = {}
+      orders = { prefix = "orders/", table_prefix = "", catalog_file = "tests/packages/orders.json" }
+      app    = { prefix = "app/", table_prefix = "", catalog_file = "tests/packages/app.json" }
+      kiosk  = { prefix = "kiosk/", catalog_file = "tests/packages/app.json" }
+    }
+  }
+
+  assert {
+    condition = alltrue([
+      [for column in one(aws_glue_catalog_table.lake["orders-parquet"].storage_descriptor).columns : column.name] == [for column in jsondecode(file("tests/packages/orders.json")).columns : column.name],
+      [for column in one(aws_glue_catalog_table.lake["app-parquet"].storage_descriptor).columns : column.name] == [for column in jsondecode(file("tests/packages/app.json")).columns : column.name],
+      aws_glue_catalog_table.lake["app-parquet"].name == "app_events_parquet",
+      aws_glue_catalog_table.lake["kiosk-parquet"].name == "kiosk_app_events_parquet",
+      aws_glue_catalog_table.lake["web-parquet"].name == "clickstream_events_parquet",
+    ])
+    error_message = "A stream's tables must be those of its catalog."
+  }
+
+  assert {
+    condition = alltrue([
+      [for key in aws_glue_catalog_table.lake["app-json"].partition_keys : key.name] == ["year", "month", "day", "hour"],
+      [for key in aws_glue_catalog_table.lake["web-json"].partition_keys : key.name] == ["year", "month", "day"],
+      endswith(one(aws_kinesis_firehose_delivery_stream.events["app"].extended_s3_configuration).prefix, "day=!{timestamp:dd}/hour=!{timestamp:HH}/"),
+      endswith(one(aws_kinesis_firehose_delivery_stream.events["web"].extended_s3_configuration).prefix, "day=!{timestamp:dd}/"),
+      aws_lambda_function.function["app-compact"].environment[0].variables.LAKE_PARTITION_KEYS == "year,month,day,hour",
+    ])
+    error_message = "A stream's partitions must be those of its catalog."
+  }
+
+  assert {
+    condition     = length(aws_s3_object.catalog) == 3 && endswith(aws_lambda_function.function["kiosk-transform"].environment[0].variables.LAKE_CATALOG, "/${filesha256("tests/packages/app.json")}.json")
+    error_message = "Each catalog must be uploaded once, and read by the functions of its streams."
+  }
+
+  assert {
+    condition     = contains(keys(aws_athena_named_query.saved), "web-events_per_type") && !contains(keys(aws_athena_named_query.saved), "app-events_per_type") && strcontains(output.commands["app"].send_event, "battery") && strcontains(output.commands["app"].query, "SELECT build, COUNT(*) FROM app_events_parquet")
+    error_message = "What names columns must be a stream's own."
+  }
+}
+
+run "refuses_a_part_of_the_day_that_firehose_has_not" {
+  command = plan
+
+  variables {
+    streams = { events = { catalog_file = "tests/packages/turns.json" } }
+  }
+
+  expect_failures = [aws_kinesis_firehose_delivery_stream.events]
 }
 
 run "hour_partitions" {

@@ -135,6 +135,26 @@ run "refuses_stream_tables_the_same" {
     streams = { events = { prefix = "a/", table_prefix = "x_" }, orders = { prefix = "b/", table_prefix = "x_" } }
   }
 
+  expect_failures = [aws_glue_catalog_table.lake]
+}
+
+run "refuses_tables_of_one_name_of_two_catalogs" {
+  command = plan
+
+  variables {
+    streams = { web = {}, app = { prefix = "app/", table_prefix = "", catalog_file = "tests/packages/same.json" } }
+  }
+
+  expect_failures = [aws_glue_catalog_table.lake]
+}
+
+run "refuses_a_streams_catalog_that_is_not_there" {
+  command = plan
+
+  variables {
+    streams = { web = { catalog_file = "no.json" } }
+  }
+
   expect_failures = [var.streams]
 }
 

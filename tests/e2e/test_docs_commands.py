@@ -19,6 +19,7 @@ from clickstream_lake.generate import FirehoseSink, generate_events
 from clickstream_lake.lake.catalog_file import CATALOG_PATH
 from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
+from tests.catalogs import EXAMPLES
 from tests.e2e.needs import need_terraform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -74,7 +75,7 @@ except ValueError:
 """
 # Files that a page takes for given.
 FILES = {
-    "orders.json": (PROJECT / "tests/catalogs/orders.json").read_bytes(),
+    "orders.json": (EXAMPLES / "orders.json").read_bytes(),
     "mine.json": CATALOG_PATH.read_bytes().replace(
         b'    {"name": "price"',
         b'    {"name": "coupon", "type": "string", "added": "2026-11-27"},\n    {"name": "price"',

@@ -14,6 +14,8 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.catalogs import EXAMPLES
+
 # In one process, for the sake of its fixtures.
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("sandbox-up")]
 
@@ -25,10 +27,10 @@ PROMISED = {"endpoint", "bucket", "stream", "database", "workgroup", "queue_url"
 
 @contextmanager
 def sandbox(
-    directory: Path, command: tuple[str, ...] = COMMAND
+    directory: Path, command: tuple[str, ...] = COMMAND, options: tuple[str, ...] = ()
 ) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [*command, "sandbox", "up", "--port", "0", "--json", "--dir", str(directory)],
+        [*command, "sandbox", "up", "--port", "0", "--json", "--dir", str(directory), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -155,3 +157,46 @@ def test_without_its_key_a_command_says_what_to_do(tmp_path: Path) -> None:
     assert wrong.returncode == 1
     assert "UnrecognizedClientException" in wrong.stderr
     assert "set all the variables that it prints" in wrong.stderr
+
+
+def test_families_of_events_have_streams_and_catalogs_of_their_own(tmp_path: Path) -> None:
+    orders = EXAMPLES / "orders.json"
+    options = ("--stream", "web", "--stream", f"orders={orders}")
+    with sandbox(tmp_path / "lake", options=options) as (_, ready):
+        assert ready["stream"] == "clickstream-web"
+        stream = ready["further"]["orders"]["stream"]
+        sent = clickstream(
+            ready, "generate", "--stream", stream, "--catalog", str(orders), "--count", "50"
+        )
+        assert sent.returncode == 0, sent.stderr
+        deadline = time.monotonic() + 60
+        while count(ready, "orders_orders_parquet") != 50 and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert count(ready, "orders_orders") == 50
+        assert count(ready, "clickstream_events") == 0
+
+
+@pytest.mark.parametrize(
+    ("streams", "words"),
+    [
+        (["Web"], "a key has 2 to 16"),
+        (["web", "web=orders.json"], "--stream web is there twice"),
+        (["web=missing.json"], "there is no catalog to read"),
+        ([""], "a key has 2 to 16"),
+    ],
+)
+def test_streams_that_cannot_be_are_one_line(
+    tmp_path: Path, streams: list[str], words: str
+) -> None:
+    options = [part for stream in streams for part in ("--stream", stream)]
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, "sandbox", "up", "--port", "0", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert done.returncode in {1, 2}
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

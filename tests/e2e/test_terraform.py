@@ -15,11 +15,15 @@ from moto.signer.models import signer_backends
 
 from clickstream_lake.demo import terraform
 from clickstream_lake.demo.provision import lake_sandbox
+from clickstream_lake.generate.by_columns import generate_by_columns
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
 from clickstream_lake.sandbox.clients import Clients
 from clickstream_lake.sandbox.firehose import ACCOUNT
 from clickstream_lake.sandbox.moto_fixes import queued_messages
 from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
+from tests.catalogs import EXAMPLES
 from tests.e2e.drift import Drift, plan_drift
 from tests.e2e.needs import need_terraform
 
@@ -44,12 +48,11 @@ MISREPORTED: dict[str, set[str]] = {}
 
 @dataclass(frozen=True)
 class Configuration:
-    """A root module, its variables, and the streams that it makes."""
+    """A root module, its variables, and the streams that it makes, with their catalogs."""
 
     root: str
     variables: dict[str, Any] = field(default_factory=dict)
-    streams: tuple[str, ...] = ("events",)
-    partition_keys: tuple[str, ...] = ("year", "month", "day")
+    streams: dict[str, Path] = field(default_factory=lambda: {"events": CATALOG_PATH})
     alarms: bool = False
 
 
@@ -59,8 +62,11 @@ CONFIGURATIONS = {
         "terraform/examples/production",
         # What the law wants kept cannot be destroyed.
         {"raw_legal_retention_days": None, "force_destroy": True},
-        streams=("web", "orders"),
-        partition_keys=("year", "month", "day", "hour"),
+        streams={
+            "web": CATALOG_PATH,
+            "app": EXAMPLES / "app.json",
+            "orders": EXAMPLES / "orders.json",
+        },
         alarms=True,
     ),
 }
@@ -74,19 +80,23 @@ def test_it_applies_carries_events_does_not_drift_and_goes_without_a_trace(
     configuration = CONFIGURATIONS[name]
     with applied(configuration, tmp_path) as (sandbox, outputs):
         assert set(outputs["streams"]) == set(configuration.streams)
-        assert tuple(outputs["partition_keys"]) == configuration.partition_keys
+        catalogs = {key: load_catalog(file) for key, file in configuration.streams.items()}
+        assert {key: tuple(names) for key, names in outputs["partition_keys"].items()} == {
+            key: catalog.partition_keys for key, catalog in catalogs.items()
+        }
         sandbox.wait_idle()
         assert bool(sandbox.alarms()) == configuration.alarms
         assert ringing(sandbox) == []
         assert waiting() == []
-        for number, key in enumerate(configuration.streams):
-            send(sandbox, outputs["streams"][key], 100 * (number + 1))
+        for number, (key, catalog) in enumerate(catalogs.items()):
+            send(sandbox, outputs["streams"][key], 100 * (number + 1), catalog)
         sandbox.wait_idle()
-        for number, key in enumerate(configuration.streams):
+        for number, (key, catalog) in enumerate(catalogs.items()):
             tables = outputs["tables"][key]
             expected = 100 * (number + 1)
-            assert count(sandbox, outputs, tables["json"]) == expected
-            assert count(sandbox, outputs, tables["parquet"]) == expected
+            # Of a column of its own.
+            assert count(sandbox, outputs, tables["json"], catalog.event_time) == expected
+            assert count(sandbox, outputs, tables["parquet"], catalog.event_time) == expected
             assert count(sandbox, outputs, tables["rejects"]) == 1
         ticks = sandbox.tick("compact")
         assert len(ticks) == len(configuration.streams)
@@ -143,7 +153,7 @@ def test_lakes_live_beside_each_other_and_in_what_is_there(tmp_path: Path) -> No
         lakes = [two["shop"], two["blog"]]
         lakes += [outputs[name]["lake"] for name in ("existing-bucket", "caller")]
         for number, lake in enumerate(lakes):
-            send(sandbox, lake["streams"]["events"], 10 + number)
+            send(sandbox, lake["streams"]["events"], 10 + number, load_catalog())
         sandbox.wait_idle()
         for number, lake in enumerate(lakes):
             for table in ("json", "parquet"):
@@ -221,7 +231,7 @@ def applied(
                 root=configuration.root,
             )["lake"]
         )
-        return resources_of(outputs, configuration.streams[0])
+        return resources_of(outputs, next(iter(configuration.streams)))
 
     with lake_sandbox(provision=provision, directory=workdir / "sandbox") as sandbox:
         yield sandbox, outputs
@@ -240,16 +250,15 @@ def resources_of(lake: dict[str, Any], stream: str) -> Resources:
     )
 
 
-def send(sandbox: Sandbox, stream: str, events: int) -> None:
+def send(sandbox: Sandbox, stream: str, events: int, catalog: Catalog) -> None:
     """Events without a delimiter of their own, and one line that is none."""
-    now = datetime.now(UTC).isoformat()
-    records = [
-        json.dumps({"event_id": f"e{n}", "event_type": "click", "event_ts": now, "user_id": "u"})
-        for n in range(events)
-    ]
-    records.append("no JSON")
+    personal = sorted(catalog.pii_keys)
+    lines = generate_by_columns(
+        1, events, datetime.now(UTC), columns=catalog.sent, personal=personal
+    )
+    records = [*(line.rstrip(b"\n") for line in lines), b"no JSON"]
     for start in range(0, len(records), 500):
-        batch = [{"Data": record.encode()} for record in records[start : start + 500]]
+        batch = [{"Data": record} for record in records[start : start + 500]]
         answer = sandbox.client("firehose").put_record_batch(
             DeliveryStreamName=stream, Records=batch
         )
@@ -289,11 +298,11 @@ def check_dashboard(sandbox: Sandbox) -> None:
         assert drawn - counted <= ONLY_WITH_TROUBLE
 
 
-def count(sandbox: Sandbox, outputs: dict[str, Any], table: str) -> int:
-    """The rows of a table, by the Athena API and the workgroup that Terraform made."""
+def count(sandbox: Sandbox, outputs: dict[str, Any], table: str, column: str = "*") -> int:
+    """Rows that have a column, by the Athena API and the workgroup that Terraform made."""
     athena = sandbox.client("athena")
     execution = athena.start_query_execution(
-        QueryString=f"SELECT COUNT(*) FROM {table}",  # noqa: S608 - our own table's name
+        QueryString=f"SELECT COUNT({column}) FROM {table}",  # noqa: S608 - our own table's name
         QueryExecutionContext={"Database": outputs["database"]},
         WorkGroup=outputs["workgroup"],
     )["QueryExecutionId"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from clickstream_lake.demo import terraform
+from tests.catalogs import EXAMPLES
 from tests.e2e.needs import need_terraform
 
 # In one process, for the sake of its fixtures.
@@ -37,7 +38,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     catalogs = "src/clickstream_lake/catalogs"
     shutil.copytree(PROJECT / catalogs, copy / catalogs)
     packages = terraform._placeholder_packages(copy / "terraform" / "tests")
-    shutil.copy(PROJECT / "tests/catalogs/orders.json", packages)
+    for name in ("app", "orders"):
+        shutil.copy(EXAMPLES / f"{name}.json", packages)
+    turns = (packages / "app.json").read_text().replace('"hour"]', '"turn"]')
+    (packages / "turns.json").write_text(turns)
+    same = (packages / "app.json").read_text().replace("app_events_rejects", "clickstream_rejects")
+    (packages / "same.json").write_text(same)
     for name, changed in changed_orders().items():
         (packages / f"orders-{name}.json").write_text(json.dumps(changed))
     return copy
@@ -45,7 +51,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def changed_orders() -> dict[str, Any]:
     """The catalog of orders as people change it, by what they did."""
-    text = (PROJECT / "tests/catalogs/orders.json").read_text()
+    text = (EXAMPLES / "orders.json").read_text()
     found = {name: json.loads(text) for name in ("added", "moved", "dropped", "renamed", "retyped")}
     coupon = {"name": "coupon", "type": "string"}
     found["added"]["columns"].insert(1, {**coupon, "added": "2025-11-26"})

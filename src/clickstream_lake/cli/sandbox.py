@@ -1,5 +1,6 @@
 """`clickstream sandbox`: a local AWS with the lake in it."""
 
+import re
 import signal
 import threading
 from contextlib import nullcontext
@@ -11,7 +12,7 @@ from rich.markup import escape
 
 from clickstream_lake.cli import connection
 from clickstream_lake.cli.engine import install_engine
-from clickstream_lake.cli.errors import complain, sandbox_extra, warn_without_kernel
+from clickstream_lake.cli.errors import UsageError, complain, sandbox_extra, warn_without_kernel
 from clickstream_lake.console import (
     command_name,
     examples,
@@ -23,13 +24,17 @@ from clickstream_lake.console import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from clickstream_lake.demo.provision import Stream
     from clickstream_lake.sandbox.sandbox import Sandbox
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 DEFAULT_PORT = 4577
+DEFAULT_STREAM = "events"
+_KEY = re.compile(r"[a-z][a-z0-9-]{0,14}[a-z0-9]")
 SAVE_SECONDS = 30
-_EXAMPLE_SQL = '"SELECT event_type, COUNT(*) FROM clickstream_events GROUP BY 1"'
 
 
 @app.callback()
@@ -43,6 +48,7 @@ def _sandbox() -> None:
         "clickstream sandbox up --port 0 --json",
         "clickstream sandbox up --dir .clickstream/lake",
         "clickstream sandbox up --catalog orders.json",
+        "clickstream sandbox up --stream web --stream orders=orders.json",
         "clickstream sandbox up --athena trino",
     )
 )
@@ -59,6 +65,15 @@ def up(
         typer.Option("--dir", help="Keep the lake's files here from one run to the next."),
     ] = None,
     catalog: connection.CatalogFile = None,
+    streams: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stream",
+            metavar="KEY[=FILE]",
+            help="A stream of the lake, with a catalog of its own; once for each family of events. "
+            "All but the first have their key before prefixes and tables, as by Terraform.",
+        ),
+    ] = None,
     buffer_mib: Annotated[
         int, typer.Option(min=1, max=128, help="Firehose delivers after this many MiB …")
     ] = 5,
@@ -80,7 +95,6 @@ def up(
     stderr.print("Starting the local AWS …", style="dim")
     with sandbox_extra():
         from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
-        from clickstream_lake.lake.catalog_file import CATALOG_PATH
         from clickstream_lake.sandbox.state import held, restore
 
     if athena == "trino":
@@ -90,7 +104,9 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     settings = LakeSettings(
-        buffer_mib=buffer_mib, buffer_seconds=buffer_seconds, catalog=catalog or CATALOG_PATH
+        buffer_mib=buffer_mib,
+        buffer_seconds=buffer_seconds,
+        streams=_streams(streams or [DEFAULT_STREAM], catalog),
     )
     with (
         held(directory) if directory else nullcontext(),
@@ -103,7 +119,7 @@ def up(
         ) as sandbox,
     ):
         kept = restore(sandbox.clients, sandbox.resources, directory) if directory else 0
-        _announce(sandbox, as_json=as_json, kept=kept)
+        _announce(sandbox, settings.streams, as_json=as_json, kept=kept)
         if directory:
             _run_and_save(sandbox, directory, stop)
         else:
@@ -153,6 +169,30 @@ def alarms(
     raise typer.Exit(any(row["state"] == "ALARM" for row in rows))
 
 
+def _streams(texts: list[str], default: Path | None) -> "tuple[Stream, ...]":
+    """Read `web` and `orders=orders.json`.
+
+    Raises:
+        UsageError: a key is none that Terraform takes, or is there twice.
+    """
+    from clickstream_lake.demo.provision import Stream
+    from clickstream_lake.lake.catalog_file import CATALOG_PATH
+
+    found: dict[str, Stream] = {}
+    for text in texts:
+        key, _, file = text.partition("=")
+        if not _KEY.fullmatch(key):
+            raise UsageError(
+                f"--stream {text}: a key has 2 to 16 lower-case letters, digits and hyphens, and "
+                "starts with a letter"
+            )
+        if key in found:
+            raise UsageError(f"--stream {key} is there twice: each stream has a key of its own")
+        path = Path(file) if file else default or CATALOG_PATH
+        found[key] = Stream(key, path.resolve(), is_first=not found)
+    return tuple(found.values())
+
+
 def _run_and_save(sandbox: "Sandbox", directory: Path, stop: threading.Event) -> None:
     """Wait for the end; save the lake then, and now and then before, as it is at that moment."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -171,7 +211,7 @@ def _run_and_save(sandbox: "Sandbox", directory: Path, stop: threading.Event) ->
         save(sandbox.clients, sandbox.resources, directory, still=sandbox.still())
 
 
-def _announce(sandbox: "Sandbox", *, as_json: bool, kept: int) -> None:
+def _announce(sandbox: "Sandbox", streams: "Sequence[Stream]", *, as_json: bool, kept: int) -> None:
     names = sandbox.resources.as_dict()
     logs = str(sandbox.log_dir)
     if as_json:
@@ -183,12 +223,32 @@ def _announce(sandbox: "Sandbox", *, as_json: bool, kept: int) -> None:
     for name, value in ({"AWS_ENDPOINT_URL": sandbox.endpoint} | sandbox.credentials()).items():
         stdout.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
     stdout.print("\nThe lake in it:\n")
+    others = names.pop("further", {})
     for name, value in (names | {"logs": logs}).items():
         stdout.print(f"  {name:<18} {escape(value)}", highlight=False, soft_wrap=True)
+    for key, other in others.items():
+        said = f"  and {key:<14} {escape(other['stream'])}"
+        stdout.print(said, highlight=False, soft_wrap=True)
     if kept:
         stdout.print(f"\n{kept:,} objects are back from the last run.")
     stdout.print("\nTry, in another terminal with these variables set:\n")
-    for line in (f"generate --stream {sandbox.stream} --count 10000", f"query {_EXAMPLE_SQL}"):
+    for line in _next_lines(sandbox, streams):
         # A line that is wrapped cannot be copied.
         text = f"  {command_name()} {line}"
         stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _next_lines(sandbox: "Sandbox", streams: "Sequence[Stream]") -> "Iterator[str]":
+    """Commands to go on with: events for each stream, and a question to the first."""
+    from clickstream_lake.demo.provision import table_prefix
+    from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
+
+    resources = sandbox.resources
+    for stream in streams:
+        name = resources.further[stream.key].stream if not stream.is_first else resources.stream
+        catalog = "" if stream.catalog == CATALOG_PATH else f" --catalog {stream.catalog}"
+        yield f"generate --stream {name}{catalog} --count 10000"
+    for stream in streams:
+        found = load_catalog(stream.catalog)
+        table = f"{table_prefix(stream)}{found.tables['json'].name}"
+        yield f'query "SELECT {found.kind}, COUNT(*) FROM {table} GROUP BY 1"'  # noqa: S608 - the catalog's own names

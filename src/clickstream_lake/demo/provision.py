@@ -9,7 +9,7 @@ import io
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -23,7 +23,7 @@ from clickstream_lake.sandbox.runtime.function import Function
 from clickstream_lake.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import FilterRuleTypeDef
+    from mypy_boto3_s3.type_defs import FilterRuleTypeDef, QueueConfigurationTypeDef
 
     from clickstream_lake.sandbox.clients import Clients
 
@@ -69,6 +69,27 @@ def entry_point(function: Function) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream of one family of events.
+
+    Attributes:
+        key: what names of its parts have in them.
+        catalog: the file that says the family's columns.
+        is_first: its places in the bucket and its tables have no prefix; those of others have
+            their key, as by Terraform's defaults.
+    """
+
+    key: str = "events"
+    catalog: Path = CATALOG_PATH
+    is_first: bool = True
+
+
+def table_prefix(stream: Stream) -> str:
+    """What stands before the names of a stream's tables."""
+    return "" if stream.is_first else f"{stream.key.replace('-', '_')}_"
+
+
+@dataclass(frozen=True, slots=True)
 class LakeSettings:
     """What can be chosen about a lake; the defaults suit a person at a laptop.
 
@@ -78,7 +99,7 @@ class LakeSettings:
         timeout: seconds that an invocation may take.
         visibility_timeout: seconds until an unfinished message comes back; six timeouts if None.
         max_receives: how often a message is tried before it is a dead letter.
-        catalog: the file that says the columns.
+        streams: its families of events, the first one first.
         environment: further variables of both functions, such as `LAKE_JSON_COMPRESSION`.
     """
 
@@ -97,11 +118,11 @@ class LakeSettings:
     transform_handler: str = HANDLER
     compact_handler: str = HANDLER
     environment: tuple[tuple[str, str], ...] = ()
-    catalog: Path = CATALOG_PATH
+    streams: tuple[Stream, ...] = (Stream(),)
 
 
 def by_catalog(settings: LakeSettings | None = None) -> Provision:
-    """A `Provision` that creates one lake from its catalog."""
+    """A `Provision` that creates one lake from its catalogs."""
     return lambda clients: _Provisioner(clients, settings or LakeSettings()).run()
 
 
@@ -110,105 +131,184 @@ lake_sandbox: Final = partial(Sandbox, provision=by_catalog(), entry_point=entry
 
 
 class _Provisioner:
+    """Creates what the streams of a lake share, and then each of them."""
+
     def __init__(self, clients: "Clients", settings: LakeSettings) -> None:
         self._clients = clients
         self._settings = settings
-        self._catalog = load_catalog(settings.catalog)
-        self._layout = Layout(
-            partition_keys=settings.partition_keys or self._catalog.partition_keys
-        )
-        self._stream = f"{settings.name}-events"
         self._bucket = f"{settings.name}-lake"
+
+    def run(self) -> Resources:
+        name = self._settings.name
+        self._clients.s3.create_bucket(Bucket=self._bucket)
+        self._clients.glue.create_database(DatabaseInput={"Name": name})
+        trust = {"Version": "2012-10-17", "Statement": []}
+        role = self._clients.client("iam").create_role(
+            RoleName=f"{name}-sandbox", AssumeRolePolicyDocument=json.dumps(trust)
+        )
+        self._create_workgroup()
+        streams = [
+            _StreamProvisioner(
+                self._clients, self._settings, stream, self._bucket, role["Role"]["Arn"]
+            )
+            for stream in self._settings.streams
+        ]
+        self._notify(streams)
+        first, *others = [(stream.key, stream.run()) for stream in streams]
+        self._create_alarms()
+        return replace(first[1], further=dict(others))
+
+    def _notify(self, streams: "list[_StreamProvisioner]") -> None:
+        self._clients.s3.put_bucket_notification_configuration(
+            Bucket=self._bucket,
+            NotificationConfiguration={
+                "QueueConfigurations": [rule for stream in streams for rule in stream.rules()]
+            },
+        )
+
+    def _create_workgroup(self) -> None:
+        results = f"s3://{self._bucket}/{RESULTS_PREFIX}"
+        self._clients.athena.create_work_group(
+            Name=self._settings.name,
+            Configuration={
+                "EnforceWorkGroupConfiguration": True,
+                "ResultConfiguration": {"OutputLocation": results},
+            },
+            Tags=[{"Key": "Sandbox", "Value": "true"}],
+        )
+
+    def _create_alarms(self) -> None:
+        """Terraform's, which are written down for one stream, of each."""
+        name = self._settings.name
+        text = ALARMS.read_text(encoding="utf-8")
+        for stream in self._settings.streams:
+            of = text.replace("${name}-events", f"{name}-{stream.key}")
+            for alarm in json.loads(Template(of).substitute(name=name)):
+                self._clients.client("cloudwatch").put_metric_alarm(**alarm)
+
+
+class _StreamProvisioner:
+    """Creates one stream of a lake: tables, queues, functions, schedules, saved queries."""
+
+    def __init__(
+        self, clients: "Clients", settings: LakeSettings, stream: Stream, bucket: str, role: str
+    ) -> None:
+        self.key = stream.key
+        self._clients = clients
+        self._settings = settings
+        self._role = role
+        self._catalog_file = stream.catalog
+        self._catalog = load_catalog(stream.catalog)
+        self._layout = _layout(
+            settings.partition_keys or self._catalog.partition_keys,
+            "" if stream.is_first else f"{stream.key}/",
+        )
+        before = table_prefix(stream)
+        self._tables: dict[str, str] = {
+            fmt: f"{before}{self._catalog.tables[fmt].name}" for fmt in TABLES
+        }
+        self._stream = f"{settings.name}-{stream.key}"
+        self._bucket = bucket
         self._database = settings.name
+        visibility = settings.visibility_timeout or _VISIBILITY_TIMES * settings.timeout
+        self._queue_url, self._queue_arn, self._dead_url = self._create_queues(
+            "transform", visibility
+        )
+        self._compact_url, self._compact_arn, _ = self._create_queues(
+            "compact", settings.compact_timeout + _SLACK_SECONDS, fifo=True
+        )
+        self._let_the_bucket_send(self._queue_url, self._queue_arn)
 
     def run(self) -> Resources:
         settings = self._settings
-        self._clients.s3.create_bucket(Bucket=self._bucket)
         self._clients.s3.put_object(
             Bucket=self._bucket, Key=self._catalog_key(), Body=self._catalog.content
         )
         self._create_tables()
-        role = self._create_role()
-        visibility = settings.visibility_timeout or _VISIBILITY_TIMES * settings.timeout
-        queue_url, queue_arn, dead_url = self._create_queues("transform", visibility)
-        compact_url, compact_arn, _ = self._create_queues(
-            "compact", settings.compact_timeout + _SLACK_SECONDS, fifo=True
-        )
-        self._let_the_bucket_send(queue_url, queue_arn)
-        self._notify(queue_arn)
-        self._create_stream(role)
+        self._create_stream()
         environment = self._environment()
         self._create_function(
-            "transform", settings.transform_handler, settings.timeout, role, environment
+            "transform", settings.transform_handler, settings.timeout, environment
         )
-        compact_arn_of_function = self._create_function(
-            "compact",
-            settings.compact_handler,
-            settings.compact_timeout,
-            role,
-            {
-                "LAKE_COMPACT_QUEUE_URL": compact_url,
-                "LAKE_TRANSFORM_QUEUE_URL": queue_url,
-                **environment,
-            },
+        queues = {
+            "LAKE_COMPACT_QUEUE_URL": self._compact_url,
+            "LAKE_TRANSFORM_QUEUE_URL": self._queue_url,
+        }
+        compact = self._create_function(
+            "compact", settings.compact_handler, settings.compact_timeout, queues | environment
         )
-        self._map("transform", queue_arn, settings.batch_size)
-        self._map("compact", compact_arn, 1)
-        self._schedule("compact", settings.compact_schedule, "plan", compact_arn_of_function, role)
-        self._schedule(
-            "cleanup", settings.cleanup_schedule, "cleanup", compact_arn_of_function, role
-        )
-        self._schedule("audit", settings.audit_schedule, "audit", compact_arn_of_function, role)
-        self._create_workgroup()
+        self._map("transform", self._queue_arn, settings.batch_size)
+        self._map("compact", self._compact_arn, 1)
+        self._schedule("compact", settings.compact_schedule, "plan", compact)
+        self._schedule("cleanup", settings.cleanup_schedule, "cleanup", compact)
+        self._schedule("audit", settings.audit_schedule, "audit", compact)
         self._save_queries()
-        self._create_alarms()
         return Resources(
             bucket=self._bucket,
             stream=self._stream,
             database=self._database,
             workgroup=settings.name,
-            queue_url=queue_url,
-            dead_letter_url=dead_url,
-            compact_queue_url=compact_url,
+            queue_url=self._queue_url,
+            dead_letter_url=self._dead_url,
+            compact_queue_url=self._compact_url,
         )
+
+    def rules(self) -> "list[QueueConfigurationTypeDef]":
+        """What the bucket has to tell the stream's queue."""
+        filters: dict[str, list[FilterRuleTypeDef]] = {
+            "raw": [
+                {"Name": "prefix", "Value": self._layout.raw_prefix},
+                {"Name": "suffix", "Value": ".gz"},
+            ],
+            "errors": [{"Name": "prefix", "Value": self._layout.errors_prefix}],
+        }
+        return [
+            {
+                "Id": f"{self.key}-{name}",
+                "QueueArn": self._queue_arn,
+                "Events": ["s3:ObjectCreated:*"],
+                "Filter": {"Key": {"FilterRules": of}},
+            }
+            for name, of in filters.items()
+        ]
 
     def _catalog_key(self) -> str:
         return f"{CATALOGS_PREFIX}{self._catalog.sha256}.json"
 
     def _environment(self) -> dict[str, str]:
+        layout = self._layout
         settings = {
             "LAKE_BUCKET": self._bucket,
             "LAKE_DATABASE": self._database,
             "LAKE_CATALOG": f"s3://{self._bucket}/{self._catalog_key()}",
-            "LAKE_PARTITION_KEYS": ",".join(self._layout.partition_keys),
+            "LAKE_PARTITION_KEYS": ",".join(layout.partition_keys),
+            "LAKE_RAW_PREFIX": layout.raw_prefix,
+            "LAKE_PROCESSED_PREFIX": layout.processed_prefix,
+            "LAKE_REJECTED_PREFIX": layout.rejected_prefix,
+            "LAKE_MANIFESTS_PREFIX": layout.manifests_prefix,
+            "LAKE_ERRORS_PREFIX": layout.errors_prefix,
             "POWERTOOLS_METRICS_NAMESPACE": "Clickstream",
         }
+        settings |= {f"LAKE_{fmt.upper()}_TABLE": name for fmt, name in self._tables.items()}
         # Who turns the kernel off for this process means the functions, too.
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         return settings | passed_on | dict(self._settings.environment)
 
     def _create_tables(self) -> None:
-        glue = self._clients.glue
-        glue.create_database(DatabaseInput={"Name": self._database})
         for fmt in TABLES:
             table = self._catalog.glue_table_input(fmt, self._bucket, self._layout)
             # The catalog's own type is looser than the client's.
-            glue.create_table(DatabaseName=self._database, TableInput=table)  # type: ignore[arg-type]
-        for fmt in FORMATS:
+            self._clients.glue.create_table(
+                DatabaseName=self._database,
+                TableInput={**table, "Name": self._tables[fmt]},  # type: ignore[typeddict-item]
+            )
+        for data in FORMATS:
             # Whoever lists a table's prefix gets an error, rather than rows twice.
             self._clients.s3.put_object(
                 Bucket=self._bucket,
-                Key=f"{self._layout.table_dir(fmt)}{GUARD_NAME}.{fmt}",
+                Key=f"{self._layout.table_dir(data)}{GUARD_NAME}.{data}",
                 Body=b"This is no data file: `clickstream files` lists those.\n",
             )
-
-    def _create_role(self) -> str:
-        trust = {"Version": "2012-10-17", "Statement": []}
-        role = self._clients.client("iam").create_role(
-            RoleName=f"{self._settings.name}-sandbox", AssumeRolePolicyDocument=json.dumps(trust)
-        )
-        arn: str = role["Role"]["Arn"]
-        return arn
 
     def _create_queues(
         self, purpose: str, visibility: int, *, fifo: bool = False
@@ -242,30 +342,7 @@ class _Provisioner:
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self._clients.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
 
-    def _notify(self, queue_arn: str) -> None:
-        rules: dict[str, list[FilterRuleTypeDef]] = {
-            "raw": [
-                {"Name": "prefix", "Value": self._layout.raw_prefix},
-                {"Name": "suffix", "Value": ".gz"},
-            ],
-            "errors": [{"Name": "prefix", "Value": self._layout.errors_prefix}],
-        }
-        self._clients.s3.put_bucket_notification_configuration(
-            Bucket=self._bucket,
-            NotificationConfiguration={
-                "QueueConfigurations": [
-                    {
-                        "Id": name,
-                        "QueueArn": queue_arn,
-                        "Events": ["s3:ObjectCreated:*"],
-                        "Filter": {"Key": {"FilterRules": of}},
-                    }
-                    for name, of in rules.items()
-                ]
-            },
-        )
-
-    def _create_stream(self, role: str) -> None:
+    def _create_stream(self) -> None:
         settings = self._settings
         dates = "".join(
             f"{key}=!{{timestamp:{FIREHOSE_LETTERS[key]}}}/" for key in self._layout.partition_keys
@@ -273,7 +350,7 @@ class _Provisioner:
         self._clients.firehose.create_delivery_stream(
             DeliveryStreamName=self._stream,
             ExtendedS3DestinationConfiguration={
-                "RoleARN": role,
+                "RoleARN": self._role,
                 "BucketARN": f"arn:aws:s3:::{self._bucket}",
                 "Prefix": f"{self._layout.raw_prefix}{dates}",
                 "ErrorOutputPrefix": (
@@ -297,13 +374,13 @@ class _Provisioner:
         )
 
     def _create_function(
-        self, purpose: str, handler: str, timeout: int, role: str, environment: dict[str, str]
+        self, purpose: str, handler: str, timeout: int, environment: dict[str, str]
     ) -> str:
         name = f"{self._stream}-{purpose}"
         answer = self._clients.functions.create_function(
             FunctionName=name,
             Runtime="python3.13",
-            Role=role,
+            Role=self._role,
             Handler=handler,
             # The sandbox runs the project's own tree; moto only wants to see an archive.
             Code={"ZipFile": _empty_archive()},
@@ -321,36 +398,22 @@ class _Provisioner:
             FunctionResponseTypes=["ReportBatchItemFailures"],
         )
 
-    def _schedule(
-        self, name: str, expression: str, action: str, function_arn: str, role: str
-    ) -> None:
+    def _schedule(self, name: str, expression: str, action: str, function_arn: str) -> None:
         self._clients.scheduler.create_schedule(
             Name=f"{self._stream}-{name}",
             ScheduleExpression=expression,
             FlexibleTimeWindow={"Mode": "OFF"},
             Target={
                 "Arn": function_arn,
-                "RoleArn": role,
+                "RoleArn": self._role,
                 "Input": json.dumps({"action": action}),
             },
         )
 
-    def _create_workgroup(self) -> None:
-        results = f"s3://{self._bucket}/{RESULTS_PREFIX}"
-        self._clients.athena.create_work_group(
-            Name=self._settings.name,
-            Configuration={
-                "EnforceWorkGroupConfiguration": True,
-                "ResultConfiguration": {"OutputLocation": results},
-            },
-            Tags=[{"Key": "Sandbox", "Value": "true"}],
-        )
-
     def _save_queries(self) -> None:
-        tables: dict[str, str] = {fmt: self._catalog.tables[fmt].name for fmt in TABLES}
-        own = queries_of(self._settings.catalog)
+        own = queries_of(self._catalog_file)
         for file in sorted([*QUERIES.glob("*.sql"), *own.glob("*.sql")]):
-            sql = Template(file.read_text(encoding="utf-8")).safe_substitute(tables)
+            sql = Template(file.read_text(encoding="utf-8")).safe_substitute(self._tables)
             self._clients.athena.create_named_query(
                 Name=f"{self._stream}: {file.stem.replace('_', ' ')}",
                 Description=sql.splitlines()[0].removeprefix("--").strip(),
@@ -359,10 +422,17 @@ class _Provisioner:
                 WorkGroup=self._settings.name,
             )
 
-    def _create_alarms(self) -> None:
-        text = Template(ALARMS.read_text(encoding="utf-8")).substitute(name=self._settings.name)
-        for alarm in json.loads(text):
-            self._clients.client("cloudwatch").put_metric_alarm(**alarm)
+
+def _layout(partition_keys: tuple[str, ...], prefix: str) -> Layout:
+    own = Layout()
+    return Layout(
+        raw_prefix=f"{prefix}{own.raw_prefix}",
+        processed_prefix=f"{prefix}{own.processed_prefix}",
+        rejected_prefix=f"{prefix}{own.rejected_prefix}",
+        manifests_prefix=f"{prefix}{own.manifests_prefix}",
+        errors_prefix=f"{prefix}{own.errors_prefix}",
+        partition_keys=partition_keys,
+    )
 
 
 def _empty_archive() -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clickstream_lake.console import progress
-from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
+from clickstream_lake.demo.provision import LakeSettings, Stream, by_catalog, lake_sandbox
 from clickstream_lake.demo.report import Counts, Report, Scan
 from clickstream_lake.demo.terraform import by_terraform
 from clickstream_lake.generate import FirehoseSink, generate_by_columns, generate_events
@@ -77,7 +77,9 @@ def _provision(settings: DemoSettings, bars: "Progress", task: "TaskID") -> "Pro
     wanted = settings.events * _EVENT_BYTES // _RAW_OBJECTS // 1024**2
     buffer_mib = max(least, min(wanted, most))
     if not settings.terraform:
-        return by_catalog(LakeSettings(buffer_mib=buffer_mib, catalog=settings.catalog))
+        return by_catalog(
+            LakeSettings(buffer_mib=buffer_mib, streams=(Stream(catalog=settings.catalog),))
+        )
 
     def ready(address: str) -> None:
         bars.update(task, note=address)

@@ -4,9 +4,9 @@ import base64
 import os
 import re
 import secrets
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final, Self
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from clickstream_lake.sandbox.errors import SandboxError
 
@@ -82,6 +82,7 @@ class Resources:
         queue_url: the queue between the raw zone and the transform function.
         dead_letter_url: where messages go that failed too often.
         compact_queue_url: the FIFO queue of partitions to compact.
+        further: of a lake with several streams the others, by their keys.
     """
 
     bucket: str = ""
@@ -91,10 +92,14 @@ class Resources:
     queue_url: str = ""
     dead_letter_url: str = ""
     compact_queue_url: str = ""
+    further: Mapping[str, "Resources"] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """All names, for JSON."""
-        return asdict(self)
+        names = asdict(self)
+        if not self.further:
+            del names["further"]
+        return names
 
 
 Provision = Callable[["Clients"], Resources]

@@ -198,6 +198,7 @@ def restore(clients: "Clients", resources: "Resources", directory: Path) -> int:
         return 0
     # A lake that Terraform made has another bucket, and partitions name theirs.
     state = _read(directory)
+    _check_that_it_fits(state, clients, resources, directory)
     s3, bucket = clients.s3, resources.bucket
     # What was transformed in an earlier life must not be announced again.
     notifications = s3.get_bucket_notification_configuration(Bucket=bucket)
@@ -219,6 +220,19 @@ def restore(clients: "Clients", resources: "Resources", directory: Path) -> int:
             )
     _send_again(clients, resources, state)
     return len(state.objects)
+
+
+def _check_that_it_fits(
+    state: _State, clients: "Clients", resources: "Resources", directory: Path
+) -> None:
+    tables = clients.glue.get_tables(DatabaseName=resources.database)["TableList"]
+    lost = state.partitions.keys() - {table["Name"] for table in tables}
+    lost |= state.messages.keys() - _queues(resources).keys()
+    if lost:
+        raise SandboxError(
+            f"the lake in {directory} has other streams or catalogs than this one (here there is "
+            f"no {', '.join(sorted(lost))}): start it as it was started before, or move it away"
+        )
 
 
 def _read(directory: Path) -> _State:
@@ -376,13 +390,23 @@ def _delete_others(state: _State, directory: Path) -> None:
 
 
 def _messages(resources: "Resources", region: str) -> dict[str, list[_Message]]:
-    found = {name: messages_of(getattr(resources, name), region) for name in _QUEUES}
-    return {name: [_Message(*each) for each in waiting] for name, waiting in found.items()}
+    return {
+        name: [_Message(*each) for each in messages_of(url, region)]
+        for name, url in _queues(resources).items()
+    }
+
+
+def _queues(resources: "Resources") -> dict[str, str]:
+    """The URLs of all streams' queues, by names that another lake with these streams has, too."""
+    own = {name: getattr(resources, name) for name in _QUEUES}
+    for key, other in resources.further.items():
+        own |= {f"{key}/{name}": url for name, url in _queues(other).items()}
+    return own
 
 
 def _send_again(clients: "Clients", resources: "Resources", state: _State) -> None:
+    queues = _queues(resources)
     for name, messages in state.messages.items():
-        url = getattr(resources, name)
         for message in messages:
             more: Any = {}
             if message.group:
@@ -391,7 +415,7 @@ def _send_again(clients: "Clients", resources: "Resources", state: _State) -> No
                     "MessageDeduplicationId": secrets.token_hex(16),
                 }
             body = message.body.replace(f'"{state.bucket}"', f'"{resources.bucket}"')
-            clients.sqs.send_message(QueueUrl=url, MessageBody=body, **more)
+            clients.sqs.send_message(QueueUrl=queues[name], MessageBody=body, **more)
 
 
 def _of_bucket(

@@ -1,4 +1,4 @@
-# A lake that a team operates: two families of events by the hour, a key of its own, alarms, legal
+# A lake that a team operates: three families of events, each with its catalog, a key of its own, alarms, legal
 # retention, and the state in S3 (backend.tf.example).
 
 terraform {
@@ -29,12 +29,26 @@ module "lake" {
   name        = "shop"
   package_dir = var.package_dir
 
-  # Web and app events come by the million; orders are few and wanted soon.
+  # Web and app events come by the million; orders are few and wanted soon. What columns a family has, what
+  # of it is personal and how it is partitioned (app events by the hour) is in its catalog.
   streams = {
-    web    = { buffer_mb = 128, buffer_seconds = 300 }
-    orders = { prefix = "orders/", buffer_mb = 16, buffer_seconds = 60, transform_max_concurrency = 5 }
+    web = { buffer_mb = 128, buffer_seconds = 300 }
+    app = {
+      prefix         = "app/"
+      table_prefix   = ""
+      catalog_file   = "${path.module}/catalogs/app.json"
+      buffer_mb      = 128
+      buffer_seconds = 300
+    }
+    orders = {
+      prefix                    = "orders/"
+      table_prefix              = ""
+      catalog_file              = "${path.module}/catalogs/orders.json"
+      buffer_mb                 = 16
+      buffer_seconds            = 60
+      transform_max_concurrency = 5
+    }
   }
-  hour_partition = true
 
   transform_memory_mb       = 1769
   transform_max_concurrency = 50

@@ -10,7 +10,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.s3.models import s3_backends
 
-from clickstream_lake.demo.provision import QUERIES, lake_sandbox
+from clickstream_lake.demo.provision import QUERIES, lake_sandbox, queries_of
+from clickstream_lake.lake.catalog_file import CATALOG_PATH
 from clickstream_lake.sandbox.firehose import ACCOUNT
 from clickstream_lake.sandbox.sandbox import Sandbox
 
@@ -217,7 +218,9 @@ def test_a_lake_has_its_saved_queries(sandbox: Sandbox) -> None:
     names = athena.list_named_queries(WorkGroup=sandbox.workgroup)["NamedQueryIds"]
     queries = athena.batch_get_named_query(NamedQueryIds=names)["NamedQueries"]
     assert {query["Name"] for query in queries} == {
-        f"{sandbox.stream}: {file.stem.replace('_', ' ')}" for file in QUERIES.glob("*.sql")
+        f"{sandbox.stream}: {file.stem.replace('_', ' ')}"
+        for directory in (QUERIES, queries_of(CATALOG_PATH))
+        for file in directory.glob("*.sql")
     }
     (rejects,) = (one for one in queries if one["Name"].endswith("rejects by reason"))
     assert rejects["Description"].startswith("What was rejected")

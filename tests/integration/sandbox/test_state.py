@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandbox
+from clickstream_lake.demo.provision import LakeSettings, Stream, by_catalog, lake_sandbox
 from clickstream_lake.sandbox.errors import SandboxError
 from clickstream_lake.sandbox.sandbox import Sandbox
 from clickstream_lake.sandbox.state import claim, forget, restore, save
+from tests.catalogs import CATALOGS
 
 EVENT = b'{"event_id":"e1","event_type":"click"}\n'
 
@@ -37,7 +38,8 @@ def test_a_lake_comes_back_as_it_was_and_nothing_is_transformed_twice(tmp_path: 
         restored = restore(second.clients, second.resources, directory)
         second.wait_idle()
 
-        assert saved == restored == 3 + 2  # and what stands in the way of readers of prefixes
+        # Their catalog, too, and what stands in the way of readers of prefixes.
+        assert saved == restored == 3 + 1 + 2
         assert count(second) == 1
         listed = second.client("s3").list_objects_v2(Bucket=second.bucket)["Contents"]
         heads = [
@@ -126,3 +128,36 @@ def test_a_lake_that_is_saved_while_it_works_loses_nothing(tmp_path: Path) -> No
         assert 0 < len(raw) < 100, "it was saved while it worked"
         assert count(second) == len(raw)
         assert second.dead_letters() == 0
+
+
+def test_a_lake_of_several_families_comes_back_with_all_of_them_or_says_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    directory, waiting = tmp_path / "lake", '{"action":"unknown"}'
+    (app,) = [path for path in CATALOGS if path.stem == "app"]
+    streams = (Stream("web"), Stream("app", app, is_first=False))
+    with lake_sandbox(provision=by_catalog(LakeSettings(streams=streams))) as first:
+        first.client("s3").put_object(
+            Bucket=first.bucket,
+            Key="app/raw/year=2025/month=11/day=26/hour=10/a.gz",
+            Body=gzip.compress(b'{"screen":"cart","serial":1,"device_id":"x"}\n'),
+        )
+        first.wait_idle()
+        dead = first.resources.further["app"].dead_letter_url
+        first.client("sqs").send_message(QueueUrl=dead, MessageBody=waiting)
+        save(first.clients, first.resources, directory)
+
+    settings = LakeSettings(name="other", streams=streams)
+    with lake_sandbox(provision=by_catalog(settings)) as second:
+        restore(second.clients, second.resources, directory)
+        sql = "SELECT screen FROM app_app_events_parquet"
+        assert [list(row) for row in second.engine.execute(sql, second.database).rows] == [["cart"]]
+        dead = second.resources.further["app"].dead_letter_url
+        (message,) = second.client("sqs").receive_message(QueueUrl=dead)["Messages"]
+        assert message["Body"] == waiting
+
+    with (
+        lake_sandbox() as third,
+        pytest.raises(SandboxError, match=r"no app/.*app_app_events.*: start it as it was"),
+    ):
+        restore(third.clients, third.resources, directory)

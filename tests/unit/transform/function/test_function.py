@@ -1,13 +1,14 @@
 import gzip
 import json
 import os
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
+from clickstream_lake.lake.catalog_file import CATALOG_PATH
 from clickstream_lake.lake.errors import EventError, FailedObjectsError
 from clickstream_lake.transform.function import TransformFunction
 from clickstream_lake.transform.rules.native import library
@@ -274,16 +275,18 @@ def test_logs_and_metrics_hold_counts_and_no_payload(
 
 
 def test_events_that_break_rules_are_counted_by_column_and_rule(
-    lake: FakeLake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    lake: FakeLake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
     rules = {"country": {"enum": ["DE"]}, "price": {"min": 0, "on_breach": "reject"}}
     for column in document["columns"]:
         column.update(rules.get(column["name"], {}))
-    catalog = parse_catalog(document)
-    monkeypatch.setattr("clickstream_lake.transform.function.load_catalog", lambda: catalog)
+    content = json.dumps(document).encode()
+    key = f"artifacts/catalogs/{sha256(content).hexdigest()}.json"
+    lake.put(key, content, raw=True)
+    settings = os.environ | {"LAKE_CATALOG": f"s3://{lake.bucket}/{key}"}
     lake.put(KEY, b'{"country":"x"}\n{"price":-1}\n{"price":1,"country":"DE"}\n{"country":"y"}\n')
-    TransformFunction(os.environ)(sqs(notification(KEY)), Context())  # type: ignore[arg-type]  # a stand-in
+    TransformFunction(settings)(sqs(notification(KEY)), Context())  # type: ignore[arg-type]  # a stand-in
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     by_rule = {entry["rule"]: entry["RulesBrokenByRule"] for entry in metrics if "rule" in entry}
     assert by_rule == {"country.not_in_enum": [2], "price.below_min": [1]}
