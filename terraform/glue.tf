@@ -21,7 +21,7 @@ resource "aws_glue_catalog_database" "lake" {
   }
 }
 
-# The columns that compaction has added by itself, one object each: `coupon/2026-11-28.string`. Its key says all, so
+# The columns that compaction has added by itself, one object each: `coupon/2026-11-28T103000Z.string`. Its key says all, so
 # a list is enough, and a lake without any has an empty one.
 data "aws_s3_objects" "overlay" {
   for_each = { for key, stream in local.streams : key => stream.manifests_prefix if var.schema_evolution == "auto" }
@@ -39,24 +39,42 @@ locals {
   added_keys = {
     for key, stream in local.streams : key => [
       for object in try(data.aws_s3_objects.overlay[key].keys, []) : trimprefix(object, "${stream.manifests_prefix}overlay/")
-      if can(regex("overlay/[a-z][a-z0-9_]*/[0-9]{4}-[0-9]{2}-[0-9]{2}\\.(string|bigint|double|boolean|timestamp|json)(\\.[a-z_-]+)?$", object))
+      if can(regex("overlay/[a-z][a-z0-9_]*/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z\\.(string|bigint|double|boolean|timestamp|json)(\\.[a-z_-]+)?$", object))
     ]
   }
 
-  # By day and name, as the functions take them; a column that the file has by now is the file's.
+  # By time and name, as the functions take them; a column that the file has by now is the file's.
   added_columns = {
     for key, objects in local.added_keys : key => [
       for place in sort([
         for name, places in { for object in objects : split("/", object)[0] => object... } :
-        "${substr(split("/", sort(places)[0])[1], 0, 10)} ${sort(places)[0]}"
+        "${split(".", split("/", sort(places)[0])[1])[0]} ${sort(places)[0]}"
         if !contains(local.catalogs[key].columns[*].name, name)
         ]) : {
         name    = split("/", split(" ", place)[1])[0]
         type    = split(".", place)[1]
         comment = "Added by schema_evolution"
-        added   = split(" ", place)[0]
+        added   = substr(place, 0, 10)
       }
     ]
+  }
+
+  known_columns = {
+    for key, catalog in local.catalogs : key => {
+      columns        = concat(catalog.columns, local.added_columns[key])
+      reject_columns = catalog.reject_columns
+    }
+  }
+
+  # Readers that go by a column's place need the older columns where they have always been: what was added later
+  # comes last, by its day, wherever the file has it.
+  stored_columns = {
+    for key, known in local.known_columns : key => {
+      for list in ["columns", "reject_columns"] : list => [
+        for name in sort([for place, column in known[list] : format("%s %04d", try(column.added, ""), place)]) :
+        known[list][tonumber(split(" ", name)[1])]
+      ]
+    }
   }
 
   tables = merge([
@@ -68,13 +86,10 @@ locals {
         table    = table
         # A type that is null for a table, or a column of other formats, is not declared there.
         columns = [
-          for column in concat(
-            local.catalogs[key][table.columns],
-            [for column in local.added_columns[key] : column if table.columns == "columns"],
-            ) : {
+          for column in local.stored_columns[key][table.columns] : {
             name    = column.name
             type    = table.types[column.type]
-            comment = try(column.comment, null)
+            comment = try(column.retired, null) == null ? try(column.comment, null) : "Retired ${column.retired}: ${try(column.comment, "")}"
           }
           if table.types[column.type] != null && contains(try(column.formats, [format]), format)
         ]
@@ -127,6 +142,37 @@ resource "aws_glue_catalog_table" "lake" {
       error_message = "Two streams would have the table ${each.value.name}: give one of them another table_prefix, or its catalog other names."
     }
   }
+}
+
+# The ids of tables that are there. A data source that named a table itself would be read only once the change of
+# the table is made; so would one with a condition of its own.
+resource "terraform_data" "table" {
+  for_each = local.tables
+
+  input = aws_glue_catalog_table.lake[each.key].id
+}
+
+# The tables as they are before an apply changes them.
+data "aws_glue_catalog_table" "deployed" {
+  for_each = local.tables
+
+  database_name = element(split(":", terraform_data.table[each.key].output), 1)
+  name          = element(split(":", terraform_data.table[each.key].output), 2)
+}
+
+locals {
+  deployed_columns = {
+    for key, table in data.aws_glue_catalog_table.deployed : key => [
+      for column in flatten(table.storage_descriptor[*].columns) : "${column.name} ${column.type}"
+    ]
+  }
+
+  # Files and partitions have the columns that they were written with: only what is added at the end is read right
+  # over all of them.
+  broken_tables = [
+    for key, columns in local.deployed_columns : local.tables[key].name
+    if try(slice([for column in local.tables[key].columns : "${column.name} ${column.type}"], 0, length(columns)) != columns, true)
+  ]
 }
 
 # The files that the tables above are made from are the ones that the functions read.

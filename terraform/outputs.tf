@@ -16,6 +16,11 @@ output "database" {
 output "tables" {
   description = "Names of the JSON, Parquet and rejects tables of each stream."
   value       = { for key, stream in local.streams : key => { for format, table in stream.tables : format => table.name } }
+
+  precondition {
+    condition     = length(local.broken_tables) == 0
+    error_message = "The catalog would drop, rename, move or retype columns that these tables have: ${join(", ", local.broken_tables)}. Columns are added with \"added\": \"<today>\" and never taken away; `clickstream catalog diff` says which are meant."
+  }
 }
 
 output "workgroup" {
@@ -85,8 +90,8 @@ locals {
   sample_values = { string = "text", bigint = 1, double = 1.5, boolean = true, timestamp = "2025-11-26T10:00:00Z", json = {} }
   sample_events = {
     for key, catalog in local.catalogs : key => {
-      for column in catalog.columns : column.name => local.sample_values[column.type]
-      if !contains(["processed_ts", "extra"], column.name)
+      for column in catalog.columns : try(column.from[0], column.name) => local.sample_values[column.type]
+      if !contains(["processed_ts", "extra"], column.name) && try(column.retired, null) == null
     }
   }
   kinds = {

@@ -70,11 +70,11 @@ run "what_compaction_has_added_is_planned_as_it_is" {
   override_data {
     target = data.aws_s3_objects.overlay
     values = { keys = [
-      "manifests/overlay/coupon/2026-11-28.string",
-      "manifests/overlay/coupon/2026-11-29.bigint",
-      "manifests/overlay/price/2026-11-27.string",
-      "manifests/overlay/seen_at/2026-11-27.timestamp.iso-sql",
-      "manifests/overlay/things/2026-11-29.json",
+      "manifests/overlay/coupon/2026-11-28T103000Z.string",
+      "manifests/overlay/coupon/2026-11-29T103000Z.bigint",
+      "manifests/overlay/price/2026-11-27T103000Z.string",
+      "manifests/overlay/seen_at/2026-11-27T103000Z.timestamp.iso-sql",
+      "manifests/overlay/things/2026-11-29T103000Z.json",
       "manifests/overlay/notes.txt",
     ] }
   }

@@ -16,6 +16,7 @@ import pytest
 from clickstream_lake.demo import terraform
 from clickstream_lake.demo.provision import lake_sandbox
 from clickstream_lake.generate import FirehoseSink, generate_events
+from clickstream_lake.lake.catalog_file import CATALOG_PATH
 from clickstream_lake.sandbox.resources import Resources
 from clickstream_lake.sandbox.sandbox import Sandbox
 from tests.catalogs import EXAMPLES
@@ -75,6 +76,10 @@ except ValueError:
 # Files that a page takes for given.
 FILES = {
     "orders.json": (EXAMPLES / "orders.json").read_bytes(),
+    "mine.json": CATALOG_PATH.read_bytes().replace(
+        b'    {"name": "price"',
+        b'    {"name": "coupon", "type": "string", "added": "2026-11-27"},\n    {"name": "price"',
+    ),
     "report.sql": b"SELECT event_type, COUNT(*) AS n FROM clickstream_events GROUP BY 1",
     "raw/year=2025/month=11/day=26/file.gz": gzip.compress(b'{"event_id":"e1"}\n'),
 }

@@ -1,10 +1,12 @@
 """Terraform's own checks: format, validity, `terraform test` with a mocked provider, checkov."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +44,22 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages / "turns.json").write_text(turns)
     same = (packages / "app.json").read_text().replace("app_events_rejects", "clickstream_rejects")
     (packages / "same.json").write_text(same)
+    for name, changed in changed_orders().items():
+        (packages / f"orders-{name}.json").write_text(json.dumps(changed))
     return copy
+
+
+def changed_orders() -> dict[str, Any]:
+    """The catalog of orders as people change it, by what they did."""
+    text = (EXAMPLES / "orders.json").read_text()
+    found = {name: json.loads(text) for name in ("added", "moved", "dropped", "renamed", "retyped")}
+    coupon = {"name": "coupon", "type": "string"}
+    found["added"]["columns"].insert(1, {**coupon, "added": "2025-11-26"})
+    found["moved"]["columns"].insert(1, coupon)
+    found["dropped"]["columns"].pop(4)
+    found["renamed"]["columns"][4]["name"] = "amount"
+    found["retyped"]["columns"][4]["type"] = "string"
+    return found
 
 
 def run(directory: Path, *arguments: str) -> str:

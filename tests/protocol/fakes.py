@@ -217,11 +217,18 @@ class FakeGlue:
 
         return self.steps.call("glue.GetPartition", _name(TableName, PartitionValues), effect)
 
-    def get_partitions(self, *, TableName: str, NextToken: str = "0", **_: Any) -> dict[str, Any]:
+    def get_partitions(
+        self, *, TableName: str, NextToken: str = "0", ExcludeColumnSchema: bool = False, **_: Any
+    ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
             if TableName not in self.tables:
                 raise client_error("EntityNotFoundException", "GetPartitions")
             found = [entry for (table, _), entry in self.partitions.items() if table == TableName]
+            if ExcludeColumnSchema:
+                found = [
+                    {**entry, "StorageDescriptor": {**entry["StorageDescriptor"], "Columns": []}}
+                    for entry in found
+                ]
             start = int(NextToken)
             answer: dict[str, Any] = {"Partitions": found[start : start + self.page_size]}
             if start + self.page_size < len(found):

@@ -16,6 +16,7 @@ from clickstream_lake.console import (
     new_table,
     print_json,
     print_table,
+    size,
     stderr,
     stdout,
 )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from clickstream_lake.lake.config import Config
     from clickstream_lake.lake.proposals import Proposal
     from clickstream_lake.lake.undeclared import Undeclared
+    from clickstream_lake.operate.evolution import Difference
 
 _DAYS = 30
 
@@ -35,7 +37,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 @app.callback()
 def _catalog() -> None:
-    """Check a catalog, the file that says the columns, and find out what it lacks."""
+    """Check a catalog, the file that says the columns, and compare it with what a lake has."""
 
 
 @app.command(
@@ -68,8 +70,81 @@ def check(
             columns = counted(len(found.columns), "column")
             text = f"{file}: nothing is wrong with its {columns}. Its name is {found.sha256}."
             stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+        for column in found.sent:
+            if column.sources and column.name not in column.sources:
+                text = (
+                    f"{file}: column {column.name!r}: from does not name {column.name!r} itself: "
+                    "what is sent under that name goes into extra"
+                )
+                stderr.print(f"Warning: {text}", style="yellow", markup=False, soft_wrap=True)
     if problems:
         raise CatalogError.of(problems)
+
+
+@app.command(
+    epilog=examples(
+        "clickstream catalog diff mine.json",
+        "clickstream catalog diff mine.json --json | jq '.changes[] | select(.instead != \"\")'",
+    )
+)
+def diff(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The catalog to apply.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
+    stream: connection.Stream = connection.STREAM,
+    profile: connection.Profile = None,
+    region: connection.Region = None,
+) -> None:
+    """Say what applying a catalog would do to old and new rows of a deployed lake.
+
+    The file is compared with the tables, their partitions and their files. Nothing is changed. The
+    exit status is 1 if it would drop, rename, move or retype a column.
+    """
+    from clickstream_lake.lake.aws.clients import open_lake
+    from clickstream_lake.lake.catalog_file import read_catalog
+    from clickstream_lake.lake.errors import CatalogError, Problem
+    from clickstream_lake.operate import evolution
+
+    wanted = read_catalog(file.read_bytes(), str(file))
+    connection.connect(profile, region)
+    config, deployed = connection.deployed(stream)
+    lake = open_lake(config, deployed)
+    today = datetime.now(UTC).date().isoformat()
+    found = evolution.compare(lake, deployed, wanted, today=today)
+    if as_json:
+        print_json(asdict(found))
+    elif found.changes:
+        print_table(_changes(found))
+    else:
+        stdout.print("The tables would stay as they are.", markup=False)
+    for each in found.behind:
+        if each.partitions and not as_json:
+            stdout.print(
+                f"{each.partitions:,} of {counted(each.of, f'{each.format} partition')} would be "
+                f"rewritten by and by, newest first: {counted(each.files, 'file')}, "
+                f"{size(each.bytes)}. `clickstream compact --stale-schema` does it at once.",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+    if found.breaking:
+        raise CatalogError.of(
+            [
+                Problem(f"{file}: {change.table} {change.column}, {change.what}: {change.instead}")
+                for change in found.breaking
+            ]
+        )
+
+
+def _changes(found: "Difference") -> "Table":
+    table = new_table("Changes")
+    for heading in ("table", "column", "what", "old rows", "new rows"):
+        table.add_column(heading, overflow="fold")
+    for each in found.changes:
+        style = "red" if each.instead else "default"
+        cells = (each.table, each.column, each.what, each.old_rows, each.new_rows)
+        table.add_row(*map(escape, cells), style=style)
+    return table
 
 
 @app.command(
@@ -234,7 +309,7 @@ def _write(
         raise UsageError(f"no event had {', '.join(sorted(missing))}: nothing is written")
     good = [each for each in chosen if named or not (each.obstacle or each.suspicions)]
     if good:
-        entries = [each.entry() for each in good]
+        entries = [each.entry(datetime.now(UTC).date()) for each in good]
         file.write_bytes(with_columns(file.read_bytes(), str(file), entries, partition_keys))
     return [each.name for each in good]
 

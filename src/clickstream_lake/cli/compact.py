@@ -11,6 +11,7 @@ from rich.markup import escape
 from clickstream_lake.cli import choice, connection
 from clickstream_lake.cli.errors import CliError, UsageError
 from clickstream_lake.console import (
+    counted,
     examples,
     new_table,
     print_json,
@@ -41,6 +42,7 @@ _EMPTY_LOOKS = 4
         "clickstream compact --dry-run",
         "clickstream compact --dry-run --json | jq '.partitions[] | select(.queued)'",
         "clickstream compact --watch",
+        "clickstream compact --stale-schema --dry-run",
         "clickstream compact --partition year=2025/month=11/day=26 --format json",
     )
 )
@@ -50,6 +52,13 @@ def compact(
     fmt: Annotated[list[str] | None, typer.Option("--format", help="Only json or parquet.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Compact even if there is little to gain.")
+    ] = False,
+    stale_schema: Annotated[
+        bool,
+        typer.Option(
+            "--stale-schema",
+            help="All partitions that lack columns of the catalog, of any age, and no others.",
+        ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan and do nothing.")
@@ -75,14 +84,26 @@ def compact(
     operations = _operations(config, found)
     partitions = choice.partitions_of(partition)
     formats = _formats(fmt)
-    plan = operations.plan(partitions=partitions, formats=formats, force=force, dry_run=True)
+    plan = operations.plan(
+        partitions=partitions,
+        formats=formats,
+        force=force,
+        stale_schema=stale_schema,
+        dry_run=True,
+    )
     todo = [planned for planned in plan.partitions if planned.queued]
     account: dict[str, Any] = {
         "partitions": [asdict(planned) for planned in plan.partitions],
+        "behind": plan.behind,
         "queued": 0 if dry_run else len(todo),
     }
     if not as_json:
         print_table(_plan_table(plan.partitions))
+    if plan.behind:
+        here = sum(planned.behind for planned in plan.partitions)
+        behind = counted(plan.behind, "partition")
+        text = f"{behind} without columns of the catalog, {here} of them looked at here"
+        stderr.print(text, style="dim")
     if dry_run or not todo:
         worth = f"{len(todo)} of {len(plan.partitions)} are worth compacting"
         stderr.print(worth, style="dim")
@@ -91,6 +112,7 @@ def compact(
             partitions=partitions,
             formats=formats,
             force=force,
+            stale_schema=stale_schema,
             occasion=f"by hand {time.time_ns()}",
         )
         stderr.print(f"queued {len(todo)}", style="dim")

@@ -98,6 +98,10 @@ def query(
         workgroup=workgroup,
         limit=most or None,
     )
+    if athena_query.names_all(statement):
+        pages = boto3.client("glue").get_paginator("get_tables").paginate(DatabaseName=database)
+        tables = [dict(table) for page in pages for table in page["TableList"]]
+        answer = athena_query.without_retired(answer, statement, tables)
     match form:
         case "table":
             print_table(_table(answer, stdout.width))

@@ -91,7 +91,7 @@ class Evolution:
         due = [each for each in propose(account, catalog, keys) if self._is_due(each, now)][:room]
         for each in due:
             why = f"{each.name}: in {each.share:.2%} of events since {each.since}"
-            overlay.add(each.name, each.type, each.time_formats, f"{now:%Y-%m-%d}", why)
+            overlay.add(each.name, each.type, each.time_formats, now, why)
         return tuple(f"{each.name} {each.type}" for each in due)
 
     def _is_due(self, each: Proposal, now: datetime) -> bool:

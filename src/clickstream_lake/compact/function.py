@@ -105,6 +105,7 @@ class CompactFunction:
             partitions=request.chosen_partitions(),
             formats=request.chosen_formats(),
             force=request.force,
+            stale_schema=request.stale_schema,
             dry_run=request.dry_run,
             occasion=request_id if request.force else "",
             out_of_time=out_of_time,
@@ -182,6 +183,7 @@ class CompactFunction:
             )
         outcome = {
             CompactionOutcome.COMPACTED: "PartitionsCompacted",
+            CompactionOutcome.DECLARED: "PartitionsDeclared",
             CompactionOutcome.SKIPPED: "PartitionsSkipped",
             CompactionOutcome.ABANDONED: "PartitionsAbandoned",
         }[result.outcome]
@@ -226,6 +228,7 @@ class CompactFunction:
         self._telemetry.count("PartitionsPlanned", planned)
         self._telemetry.count("PartitionsNotWorth", len(report.partitions) - planned)
         self._telemetry.count("PartitionsLeft", report.left)
+        self._telemetry.count("PartitionsBehind", report.behind)
         self._telemetry.seconds("OldestWaiting", report.oldest_waiting_seconds)
 
     def _account_cleanup(self, report: CleanupReport) -> None:

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from clickstream_lake.compact.plan.planner import Decision, decide, within
+from clickstream_lake.compact.plan.planner import (
+    OTHER_COLUMNS,
+    Decision,
+    decide,
+    recency,
+    within,
+)
 from clickstream_lake.compact.protocol.cleanup import Cleaner, CleanupResult
 from clickstream_lake.compact.protocol.compactor import CompactionResult, Compactor
 from clickstream_lake.compact.protocol.survey import Survey, survey
@@ -34,6 +40,7 @@ class PlannedPartition:
         merged_files: merged files that it has now.
         expected_files: merged files that it would have after compaction.
         missing: landing files that queries should see but do not, which compacting heals.
+        behind: it does not have the catalog's columns yet.
         oldest_seconds: age of the oldest landing file that waits.
     """
 
@@ -46,6 +53,7 @@ class PlannedPartition:
     merged_files: int
     expected_files: int
     missing: int
+    behind: bool
     oldest_seconds: float
 
 
@@ -56,11 +64,14 @@ class PlanReport:
     Attributes:
         partitions: every partition looked at.
         left: partitions that there was no time for; the next tick looks at them.
+        behind: how many do not have the catalog's columns yet, whether looked at or not; of a
+            request that names partitions, of those.
         results: what was compacted at once, if there is no queue.
     """
 
     partitions: tuple[PlannedPartition, ...]
     left: int
+    behind: int = 0
     results: tuple[CompactionResult, ...] = ()
 
     @property
@@ -100,6 +111,7 @@ class Operations:
         partitions: Sequence[Partition] | None = None,
         formats: Sequence[Format] = FORMATS,
         force: bool = False,
+        stale_schema: bool = False,
         dry_run: bool = False,
         occasion: str = "",
         out_of_time: Callable[[], bool] = lambda: False,
@@ -107,14 +119,16 @@ class Operations:
         """Find the partitions worth compacting, and queue one message for each.
 
         Args:
-            partitions: which ones; None for those in the look-back window.
+            partitions: which ones; None for those in the look-back window, and for the newest of
+                the older ones that do not have the catalog's columns yet.
             formats: in which formats.
+            stale_schema: all those without the catalog's columns instead, of any age.
             force: compact whatever there is to merge.
             dry_run: only report.
             occasion: see `CompactQueue.send`; names a request that is not just a tick.
             out_of_time: asked before each partition.
         """
-        todo = self._todo(partitions, formats)
+        todo, behind = self._todo(partitions, formats, stale_schema=stale_schema)
         planned, results = [], []
         while todo and not out_of_time():
             slot = todo.pop(0)
@@ -124,7 +138,8 @@ class Operations:
             decision = decide(
                 found,
                 self.settings,
-                catalog=self.compactor.builder.catalog,
+                fits=self.compactor.columns.fit,
+                behind=self._is_behind(found),
                 force=force,
             )
             entry = self._describe(found, decision)
@@ -135,8 +150,10 @@ class Operations:
                 results.append(self.compactor.compact(slot, force=force, out_of_time=out_of_time))
             else:
                 message = CompactMessage(slot.format, slot.partition.path, force)
-                self.queue.send(message, occasion=f"{occasion} {_fingerprint(found)}")
-        return PlanReport(tuple(planned), len(todo), tuple(results))
+                self.queue.send(message, occasion=f"{occasion} {_fingerprint(found, entry)}")
+        if behind is None:
+            behind = sum(entry.behind for entry in planned)
+        return PlanReport(tuple(planned), len(todo), behind, tuple(results))
 
     def clean_up(
         self,
@@ -163,18 +180,33 @@ class Operations:
         return CleanupReport(tuple(results), len(todo), dry_run)
 
     def _todo(
-        self, partitions: Sequence[Partition] | None, formats: Sequence[Format]
-    ) -> list[Slot]:
-        if partitions is not None:
-            return _product(partitions, formats)
-        days = self.settings.lookback_days
-        return [
-            Slot(fmt, partition)
-            for fmt in formats
-            for partition in within(
-                (found for found, _ in self._registered(fmt)), now=self.now(), days=days
-            )
-        ]
+        self,
+        partitions: Sequence[Partition] | None,
+        formats: Sequence[Format],
+        *,
+        stale_schema: bool,
+    ) -> tuple[list[Slot], int | None]:
+        """What to look at, and how many slots are behind; None if only a look can tell."""
+        if partitions is not None and not stale_schema:
+            return _product(partitions, formats), None
+        now, days = self.now(), self.settings.lookback_days
+        recent, behind = list[Slot](), list[Slot]()
+        for fmt in formats:
+            listed = list(self._registered(fmt, with_columns=True))
+            recent += [
+                Slot(fmt, each) for each in within((p for p, _ in listed), now=now, days=days)
+            ]
+            behind += [
+                Slot(fmt, partition)
+                for partition, state in listed
+                if self.compactor.columns.are_behind(fmt, state)
+                if partitions is None or partition in partitions
+            ]
+        behind.sort(key=lambda slot: recency(slot.partition, now=now), reverse=True)
+        if stale_schema:
+            return behind, len(behind)
+        older = [slot for slot in behind if slot not in recent]
+        return recent + older[: self.settings.stale_schema_partitions], len(behind)
 
     def _due(self, formats: Sequence[Format]) -> list[Slot]:
         oldest = self.now() - self.cleaner.grace - _CLEANUP_MEMORY
@@ -190,8 +222,13 @@ class Operations:
             ]
         return due
 
-    def _registered(self, fmt: Format) -> Iterable[tuple[Partition, PartitionState]]:
-        return self.lake.partitions.list(self.lake.tables[fmt])
+    def _registered(
+        self, fmt: Format, *, with_columns: bool = False
+    ) -> Iterable[tuple[Partition, PartitionState]]:
+        return self.lake.partitions.list(self.lake.tables[fmt], with_columns=with_columns)
+
+    def _is_behind(self, found: Survey) -> bool:
+        return self.compactor.columns.are_behind(found.slot.format, found.state)
 
     def _survey(self, slot: Slot) -> Survey | None:
         try:
@@ -200,18 +237,23 @@ class Operations:
             return None  # being compacted at this moment
 
     def _describe(self, found: Survey, decision: Decision) -> PlannedPartition:
-        heal = f"{len(found.missing)} files to heal"
-        oldest = found.oldest_input
+        oldest, behind = found.oldest_input, self._is_behind(found)
+        reason = decision.reason
+        if found.missing and not decision.worth:
+            reason = f"{len(found.missing)} files to heal"
+        elif behind and not decision.worth:
+            reason = OTHER_COLUMNS  # which its files do not lack
         return PlannedPartition(
             format=found.slot.format,
             partition=found.slot.partition.path,
-            queued=decision.worth or bool(found.missing),
-            reason=heal if found.missing and not decision.worth else decision.reason,
+            queued=decision.worth or behind or bool(found.missing),
+            reason=reason,
             landing_files=len(found.inputs),
             landing_bytes=sum(info.size for info in found.inputs),
             merged_files=len(found.merged),
             expected_files=len(decision.plan.carried) + len(decision.plan.bins),
             missing=len(found.missing),
+            behind=behind,
             oldest_seconds=(self.now() - oldest).total_seconds() if oldest else 0.0,
         )
 
@@ -220,6 +262,6 @@ def _product(partitions: Sequence[Partition], formats: Sequence[Format]) -> list
     return [Slot(fmt, partition) for fmt in formats for partition in partitions]
 
 
-def _fingerprint(found: Survey) -> str:
+def _fingerprint(found: Survey, entry: PlannedPartition) -> str:
     """Names what was found, so that a retried tick does not queue the same work twice."""
-    return f"{found.state.location} {len(found.inputs)} {len(found.missing)}"
+    return f"{found.state.location} {len(found.inputs)} {len(found.missing)} {entry.behind}"

@@ -28,6 +28,7 @@ class Request(msgspec.Struct, frozen=True):
         partitions: which ones, as paths such as `year=2025/month=11/day=26`; None for recent ones.
         formats: in which formats.
         force: compact whatever there is to merge.
+        stale_schema: plan for all partitions that do not have the catalog's columns, of any age.
         dry_run: only report what would be done.
     """
 
@@ -35,6 +36,7 @@ class Request(msgspec.Struct, frozen=True):
     partitions: list[str] | None = None
     formats: Annotated[list[Format], msgspec.Meta(min_length=1)] | None = None
     force: bool = False
+    stale_schema: bool = False
     dry_run: bool = False
 
     def chosen_partitions(self) -> list[Partition] | None:

@@ -12,6 +12,7 @@ from clickstream_lake.compact.merge.json import JsonOptions, merge_json
 from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.protocol.cleanup import Cleaner
+from clickstream_lake.compact.protocol.columns import Columns
 from clickstream_lake.compact.protocol.compactor import Compactor, new_generation_id
 from clickstream_lake.compact.queue import CompactQueue
 from clickstream_lake.lake.catalog import Catalog
@@ -70,7 +71,13 @@ def wire(
     return Operations(
         lake=lake,
         compactor=Compactor(
-            lake, builder, DuplicateFinder(lake, catalog, workdir), settings, now, new_id
+            lake,
+            builder,
+            Columns(lake, catalog),
+            DuplicateFinder(lake, catalog, workdir),
+            settings,
+            now,
+            new_id,
         ),
         cleaner=Cleaner(lake, timedelta(seconds=settings.grace_seconds), now),
         settings=settings,

@@ -28,6 +28,10 @@ class Field(Protocol):
         """Its name."""
 
     @property
+    def sources(self) -> Sequence[str]:
+        """Names that it is sent under; none if only its own."""
+
+    @property
     def type(self) -> str:
         """One of the catalog's types."""
 
@@ -84,7 +88,7 @@ def _events(
     for number in range(count):
         instant = calendar.moment(calendar.at(number / count))
         yield {
-            column.name: _time(column.time_formats[0], instant)
+            (*column.sources, column.name)[0]: _time(column.time_formats[0], instant)
             if column.type == "timestamp"
             else _value(rng, column)
             for column in columns

@@ -39,6 +39,8 @@ TimeUnit = Literal["hour", "day"]
 
 EXTRA: Final = "extra"
 PROCESSED_TS: Final = "processed_ts"
+RETIRED: Final = "Retired"
+"""How the comment of a column begins that takes no values any more."""
 CATALOG_KEY: Final = b"lake.catalog"
 """Key-value metadata of every Parquet file the lake writes: the SHA-256 of its catalog."""
 JSON_COLUMNS_KEY: Final = b"lake.json_columns"
@@ -60,6 +62,12 @@ class Column:
         url: its texts are URLs, whose parameters are looked at for PII names.
         time_formats: what a timestamp may be sent as.
         quality: what its values have to be besides their type.
+        added: day of the deployment that first had it, as `2026-11-27`; empty for the columns that
+            the table was made with. Tables have their columns in the order of these days.
+        retired: day of the deployment since which it takes no values: it stays where it is, NULL in
+            every row from then on.
+        sources: top-level names under which its values come; the first that has one counts. Empty
+            where only its own name does.
     """
 
     name: str
@@ -70,6 +78,14 @@ class Column:
     url: bool = False
     time_formats: tuple[TimeFormat, ...] = ("iso",)
     quality: Quality = NO_RULES
+    added: str = ""
+    retired: str = ""
+    sources: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """All that files depend on: two catalogs whose columns have one shape write alike."""
+        return self.name, self.type, self.formats, self.time_formats, self.sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,10 @@ class ClusterTerm:
         return cls(timed or plain, cast("TimeUnit | None", unit))
 
 
+Declared = tuple[tuple[str, str], ...]
+"""Names and Glue types of the columns that a table or a partition declares, in its order."""
+
+
 @dataclass(frozen=True, slots=True)
 class TableFormat:
     """How one Glue table stores the catalog's columns.
@@ -113,10 +133,21 @@ class TableFormat:
     serde_parameters: Mapping[str, str]
     parameters: Mapping[str, str]
 
+    @property
+    def declared(self) -> "Declared":
+        """The names and Glue types of the columns, in the table's order."""
+        return tuple((column.name, str(self.types[column.type])) for column in self.columns)
+
     def glue_columns(self) -> list[dict[str, str]]:
         """The columns as Glue's API takes them."""
         return [
-            {"Name": column.name, "Type": str(self.types[column.type]), "Comment": column.comment}
+            {
+                "Name": column.name,
+                "Type": str(self.types[column.type]),
+                "Comment": f"{RETIRED} {column.retired}: {column.comment}"
+                if column.retired
+                else column.comment,
+            }
             for column in self.columns
         ]
 
@@ -127,7 +158,8 @@ class Catalog:
 
     Attributes:
         content: the file, whose SHA-256 is the catalog's name and version.
-        columns: all event columns, including `processed_ts` and `extra`, in Parquet's order.
+        columns: all event columns, including `processed_ts` and `extra`, in the order of tables:
+            a column that was added later comes last, wherever the file has it.
         pii_keys: keys that no published event carries, in lower case.
         fold_names: other ways of writing a PII key are that key too: `userId`, `USER-ID`.
         scrub_text: texts that start like JSON are looked into for PII keys.
@@ -162,10 +194,16 @@ class Catalog:
         """What the catalog is called, in hexadecimal digits."""
         return sha256(self.content).hexdigest()
 
+    @cached_property
+    def shape(self) -> tuple[object, ...]:
+        """All that files depend on: what is said of another catalog's files, a comment apart."""
+        return tuple(column.shape for column in self.columns)
+
     @property
     def sent(self) -> list[Column]:
         """The columns whose values come from producers."""
-        return [column for column in self.columns if column.name not in {PROCESSED_TS, EXTRA}]
+        own = {PROCESSED_TS, EXTRA}
+        return [column for column in self.columns if column.name not in own and not column.retired]
 
     @property
     def kind(self) -> str:

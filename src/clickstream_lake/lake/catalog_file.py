@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +35,8 @@ from clickstream_lake.lake.layout import FORMATS
 from clickstream_lake.lake.quality import ENTRIES, NO_RULES, Quality, quality_of
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_SOURCE: Final = re.compile(r'[^"\\\x00-\x1f]{1,60}')
 _MOST_NAME_BYTES: Final = 255
 _ROW_GROUP_ROWS: Final = (1_000, 10_000_000)
 _PAGE_ROWS: Final = (100, 1_000_000)
@@ -122,7 +125,10 @@ def parse_catalog(document: Mapping[str, Any], content: bytes | None = None) -> 
         tables=tables,
         **parts,
     )
-    _check(catalog, problems)
+    places: dict[str, Place] = {
+        entry["name"]: ("columns", at) for at, entry in enumerate(document["columns"])
+    }
+    _check(catalog, places, problems)
     problems.stop()
     return catalog
 
@@ -184,7 +190,7 @@ _PARTS: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
 
 
 def _column_list(document: Mapping[str, Any], name: str, problems: Problems) -> tuple[Column, ...]:
-    known = {each.name for each in fields(Column)} - {"quality"} | {*ENTRIES}
+    known = {each.name for each in fields(Column)} - {"quality", "sources"} | {*ENTRIES, "from"}
     columns: dict[str, Column] = {}
     entries: list[Any] = []
     with problems.at():
@@ -198,6 +204,16 @@ def _column_list(document: Mapping[str, Any], name: str, problems: Problems) -> 
             with problems.at(name, number):
                 check_keys(entry, frozenset(known), "a column")
             (column,) = _columns([entry])
+            if name == "reject_columns" and (column.retired or column.sources):
+                raise CatalogError(
+                    f"column {column.name!r}: the lake itself writes rejects: none is retired, and "
+                    "no field has its values"
+                )
+            if column.retired and column.quality != NO_RULES:
+                raise CatalogError(
+                    f"column {column.name!r}: it is retired, so no value is judged by a rule",
+                    "retired",
+                )
             if name == "reject_columns" and column.quality != NO_RULES:
                 raise CatalogError(
                     f"column {column.name!r}: the lake itself writes rejects: it has no rules"
@@ -208,7 +224,8 @@ def _column_list(document: Mapping[str, Any], name: str, problems: Problems) -> 
                     "name",
                 )
             columns[column.name] = column
-    return tuple(columns.values())
+    # Readers that go by a column's place need the older ones where they have always been.
+    return tuple(sorted(columns.values(), key=lambda column: column.added))
 
 
 def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
@@ -236,10 +253,50 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
                 dictionary=bool(entry.get("dictionary", True)),
                 url=url,
                 time_formats=_time_formats(name, kind, entry.get("time_formats")),
+                added=_day(name, entry, "added"),
+                retired=_day(name, entry, "retired"),
+                sources=_sources(name, entry),
                 quality=_quality(name, kind, entry),
             )
         )
     return tuple(columns)
+
+
+def _sources(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    if "from" not in entry:
+        return ()
+    if name in {EXTRA, PROCESSED_TS}:
+        raise CatalogError(f"column {name!r}: the lake itself writes it", "from")
+    if entry.get("retired"):
+        raise CatalogError(f"column {name!r}: it is retired: no field has its values", "from")
+    found = texts_of(entry, "from")
+    if not found or len(set(found)) < len(found) or not all(map(_SOURCE.fullmatch, found)):
+        raise CatalogError(
+            f"column {name!r}: from is a list of names of fields, each once, without quotes, "
+            "backslashes and control characters",
+            "from",
+        )
+    return found
+
+
+def _day(name: str, entry: Mapping[str, Any], key: str) -> str:
+    """A day as ISO 8601 writes it; empty if the entry has none."""
+    text = entry.get(key, "")
+    if text == "":
+        return ""
+    if name in {EXTRA, PROCESSED_TS}:
+        raise CatalogError(f"column {name!r}: every table has it from the first day on", key)
+    if not (isinstance(text, str) and _DAY.fullmatch(text) and _is_day(text)):
+        raise CatalogError(f"column {name!r}: {key} is a day, such as 2026-11-27", key)
+    return text
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _time_formats(name: str, kind: str, entry: Sequence[Any] | None) -> tuple[TimeFormat, ...]:
@@ -303,10 +360,15 @@ def _table(fmt: str, entry: Mapping[str, Any], columns: tuple[Column, ...]) -> T
     )
 
 
-def _check(catalog: Catalog, problems: Problems) -> None:
-    """Note what single entries cannot show: names that do not fit each other."""
+def _check(catalog: Catalog, places: Mapping[str, Place], problems: Problems) -> None:
+    """Note what single entries cannot show: names that do not fit each other.
+
+    Args:
+        catalog: whose entries are right one by one.
+        places: where the file has each column.
+        problems: takes what is wrong.
+    """
     columns = {column.name: column for column in catalog.columns}
-    places: dict[str, Place] = {name: ("columns", at) for at, name in enumerate(columns)}
     processed, extra = columns.get(PROCESSED_TS), columns.get(EXTRA)
     with problems.at(*places.get(PROCESSED_TS, ("columns",))):
         if processed is None or processed.type != "timestamp":
@@ -333,6 +395,27 @@ def _check(catalog: Catalog, problems: Problems) -> None:
         if missing := {*FORMATS, "rejects"} - set(catalog.tables):
             raise CatalogError(f"the catalog lacks the tables {sorted(missing)}")
         _check_merging(catalog, problems)
+    _check_sources(catalog, places, problems)
+    with problems.at("columns"):
+        named = {catalog.dedupe_on, *catalog.cluster_columns, *catalog.bloom}
+        if steering := [name for name in columns if columns[name].retired and name in named]:
+            raise CatalogError(
+                f"{steering} are retired: dedupe_on, cluster_by and bloom have to do without them"
+            )
+
+
+def _check_sources(catalog: Catalog, places: Mapping[str, Place], problems: Problems) -> None:
+    """Check that each field has one column at most, and may have one."""
+    taken = {c.name: c.name for c in catalog.sent if not c.sources} | {EXTRA: EXTRA}
+    taken[PROCESSED_TS] = PROCESSED_TS
+    for column in catalog.columns:
+        for at, source in enumerate(column.sources):
+            with problems.at(*places[column.name], "from", at):
+                other = taken.setdefault(source, column.name)
+                if other != column.name:
+                    raise CatalogError(f"{source!r} has the values of {other!r} already")
+                if catalog.is_pii(source):
+                    raise CatalogError(f"{source!r} is a PII key: no column has its values")
 
 
 def _check_merging(catalog: Catalog, problems: Problems) -> None:

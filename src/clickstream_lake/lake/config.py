@@ -118,6 +118,14 @@ class CompactSettings(Settings, frozen=True):
     lookback_days: Annotated[
         int, Meta(ge=1, le=3_650, description="how far back a schedule tick looks for partitions")
     ] = 3
+    stale_schema_partitions: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="how many older partitions a schedule tick brings to the catalog's columns",
+        ),
+    ] = 32
     grace_seconds: Annotated[
         int,
         Meta(ge=0, le=30 * 86_400, description="how long replaced files stay for running queries"),

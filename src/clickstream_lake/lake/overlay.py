@@ -8,7 +8,7 @@ rewrites what another reads. What the object holds is for people.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from clickstream_lake.lake.catalog import COLUMN_TYPES, TIME_FORMATS, Catalog, ColumnType
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 COMMENT: Final = "Added by schema_evolution"
 _PARTS: Final = 2
+_STAMP: Final = "%Y-%m-%dT%H%M%SZ"
+"""Of UTC, as in a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,18 @@ class Added:
     """One column.
 
     Attributes:
-        day: when it was added, as `2026-11-28`.
-        at: the same, by S3's clock.
+        at: when it was added, to the second.
     """
 
     name: str
     type: ColumnType
     time_formats: tuple[str, ...]
-    day: str
     at: datetime
 
     def entry(self) -> dict[str, Any]:
         """The column as a catalog's file has it."""
         entry: dict[str, Any] = {"name": self.name, "type": self.type, "comment": COMMENT}
+        entry["added"] = f"{self.at:%Y-%m-%d}"
         if self.time_formats:
             entry["time_formats"] = list(self.time_formats)
         return entry
@@ -56,7 +57,7 @@ class Overlay:
         self._layout = layout
 
     def columns(self) -> list[Added]:
-        """The columns, in the order of their days and names.
+        """The columns, in the order in which they were added, and of their names.
 
         Raises:
             StorageError: S3 refused.
@@ -64,21 +65,21 @@ class Overlay:
         found: dict[str, Added] = {}
         base = self._layout.overlay_dir
         for info in self._store.list(base):
-            added = _added(info.key.removeprefix(base), info.last_modified)
-            # Two at the same instant may have had two days or types: the first key counts.
+            added = _added(info.key.removeprefix(base))
+            # Two at the same instant may have had two types: the first key counts.
             if added is not None:
                 found.setdefault(added.name, added)
-        return sorted(found.values(), key=lambda each: (each.day, each.name))
+        return sorted(found.values(), key=lambda each: (each.at, each.name))
 
     def add(
-        self, name: str, kind: ColumnType, time_formats: Sequence[str], day: str, why: str
+        self, name: str, kind: ColumnType, time_formats: Sequence[str], at: datetime, why: str
     ) -> None:
         """Add one column; nothing happens if it is there.
 
         Raises:
             StorageError: S3 refused.
         """
-        said = ".".join(filter(None, (day, kind, "-".join(time_formats))))
+        said = ".".join(filter(None, (f"{at:{_STAMP}}", kind, "-".join(time_formats))))
         key = f"{self._layout.overlay_dir}{name}/{said}"
         with suppress(ObjectExistsError):
             text = f"{why}\n".encode()
@@ -107,13 +108,17 @@ def overlaid(catalog: Catalog, columns: Sequence[Added], partition_keys: Sequenc
     return read_catalog(with_columns(catalog.content, name, entries, partition_keys), name)
 
 
-def _added(key: str, at: datetime) -> Added | None:
+def _added(key: str) -> Added | None:
     """What a key says; None for any other object."""
     name, _, said = key.partition("/")
-    day, *rest = said.split(".")
+    stamp, *rest = said.split(".")
     if not 1 <= len(rest) <= _PARTS or rest[0] not in COLUMN_TYPES:
         return None
     formats = tuple(rest[1].split("-")) if len(rest) == _PARTS else ()
     if not set(formats) <= set(TIME_FORMATS):
         return None
-    return Added(name, rest[0], formats, day, at)
+    try:
+        at = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return Added(name, rest[0], formats, at)

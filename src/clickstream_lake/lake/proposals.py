@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog, ColumnType
@@ -44,10 +45,11 @@ class Proposal:
     suspicions: tuple[str, ...]
     obstacle: str
 
-    def entry(self) -> dict[str, Any]:
-        """The column as a catalog's file has it."""
+    def entry(self, day: date) -> dict[str, Any]:
+        """The column as a catalog's file has it that is deployed on a day."""
         comment = f"Seen in {self.share:.2%} of events since {self.since[:10]}"
         entry: dict[str, Any] = {"name": self.name, "type": self.type, "comment": comment}
+        entry["added"] = day.isoformat()
         if self.time_formats:
             entry["time_formats"] = list(self.time_formats)
         return entry

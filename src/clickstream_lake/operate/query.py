@@ -1,11 +1,13 @@
 """Run one statement through the Athena API, in AWS or the sandbox, and collect the answer."""
 
+import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from clickstream_lake.errors import ToolkitError
+from clickstream_lake.lake.catalog import RETIRED
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
+_ALL_COLUMNS: Final = re.compile(r"(?:\bselect|\bdistinct|,|\.)\s*\*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,36 @@ def run(
         bytes_scanned=statistics.get("DataScannedInBytes", 0),
         milliseconds=statistics.get("EngineExecutionTimeInMillis", 0),
         more=more,
+    )
+
+
+def names_all(sql: str) -> bool:
+    """Whether a statement asks for all columns of a table, whichever they are."""
+    return _ALL_COLUMNS.search(sql) is not None
+
+
+def without_retired(answer: Answer, sql: str, tables: list[dict[str, Any]]) -> Answer:
+    """An answer without the columns that take no values any more.
+
+    One that the statement names stays, and so does one that is in use in another table.
+
+    Args:
+        answer: to the statement.
+        sql: a statement that asks for all columns.
+        tables: those of the database, as Glue has them.
+    """
+    columns = [
+        each for table in tables for each in table.get("StorageDescriptor", {}).get("Columns", [])
+    ]
+    retired = {c["Name"] for c in columns if c.get("Comment", "").startswith(f"{RETIRED} ")}
+    in_use = {c["Name"] for c in columns if not c.get("Comment", "").startswith(f"{RETIRED} ")}
+    hidden = retired - in_use - set(re.findall(r"\w+", sql.lower()))
+    kept = [place for place, name in enumerate(answer.columns) if name not in hidden]
+    return replace(
+        answer,
+        columns=[answer.columns[place] for place in kept],
+        types=[answer.types[place] for place in kept],
+        rows=[[row[place] for place in kept] for row in answer.rows],
     )
 
 

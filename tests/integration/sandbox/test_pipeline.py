@@ -322,7 +322,7 @@ def test_fields_that_a_producer_begins_to_send_become_columns_of_the_file(
     assert propose("--until", "2025-11-26")["rows"] == 0
     assert propose("--write")["written"] == ["coupon", "score"]
     names = [column.name for column in load_catalog(file).columns]
-    assert names[-4:] == ["coupon", "score", "processed_ts", "extra"]
+    assert names[-4:] == ["processed_ts", "extra", "coupon", "score"]
     # What is in the file by now is proposed no more; a suspect is written if it is named.
     assert propose("--write", "--column", "contact")["written"] == ["contact"]
     assert propose("--write")["fields"] == []

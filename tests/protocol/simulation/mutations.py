@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from msgspec import structs
 
 from clickstream_lake.lake.aws.objects import ObjectInfo, ObjectStore
-from clickstream_lake.lake.aws.partitions import PartitionCatalog, PartitionState
+from clickstream_lake.lake.aws.partitions import Declares, PartitionCatalog, PartitionState
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.lake import Generation, Lake
@@ -49,9 +49,17 @@ class _Unannounced(PartitionCatalog):
         del table, partition, next_location
         self.current = current
 
-    def swap(self, table: str, partition: Partition, *, location: str, now: datetime) -> None:
+    def swap(
+        self,
+        table: str,
+        partition: Partition,
+        *,
+        location: str,
+        now: datetime,
+        declares: Declares = Declares.TABLES,
+    ) -> None:
         super().announce(table, partition, current=self.current, next_location=location)
-        super().swap(table, partition, location=location, now=now)
+        super().swap(table, partition, location=location, now=now, declares=declares)
 
 
 class _CopiesIntoCurrentOnly(Lake):

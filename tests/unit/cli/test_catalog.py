@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from clickstream_lake.cli import app
+from clickstream_lake.cli import app, connection
+from clickstream_lake.cli import catalog as catalog_command
 from clickstream_lake.cli.errors import report
-from clickstream_lake.lake.catalog_file import CATALOG_PATH
+from clickstream_lake.lake.aws import clients
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
 from clickstream_lake.lake.catalogs import SCHEMA_PATH
+from clickstream_lake.lake.config import Config
 from tests.catalogs import CATALOGS
+from tests.protocol.lake import BUCKET, DATABASE, LakeUnderTest
 
 ORDERS = next(path for path in CATALOGS if path.stem == "orders")
 NAMES = {"order_no", "status", "placed_at", "total", "lines", "shop", "gift", "address"}
@@ -89,3 +93,57 @@ def test_a_catalog_that_cannot_be_used_is_one_error(tmp_path: Path) -> None:
     ):
         _, error = run(*command)
         assert f"{bad}:1:1: a catalog is a JSON object" in str(error)
+
+
+@pytest.fixture
+def lake(memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch) -> LakeUnderTest:
+    monkeypatch.setattr(catalog_command.stdout, "_width", 200)
+    config = Config(bucket=BUCKET, database=DATABASE)
+    monkeypatch.setattr(connection, "deployed", lambda _: (config, load_catalog()))
+    monkeypatch.setattr(clients, "s3_client", lambda: memory_lake.s3)
+    monkeypatch.setattr(clients, "glue_client", lambda: memory_lake.glue)
+    memory_lake.publish("json", memory_lake.put_raw("a"))
+    return memory_lake
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_difference_is_a_table_of_old_and_new_rows(tmp_path: Path) -> None:
+    document = json.loads(CATALOG_PATH.read_text())
+    coupon = {"name": "coupon", "type": "string", "added": "2025-11-27"}
+    document["columns"].insert(2, coupon)
+    (tmp_path / "mine.json").write_text(json.dumps(document))
+    said, error = run("catalog", "diff", str(tmp_path / "mine.json"))
+    assert error is None
+    assert "added: string" in said
+    assert "1 of 1 json partition would be rewritten" in said
+    told = json.loads(run("catalog", "diff", str(tmp_path / "mine.json"), "--json")[0])
+    assert {change["column"] for change in told["changes"]} == {"coupon"}
+    assert [behind["files"] for behind in told["behind"]] == [1, 0]
+    same, _ = run("catalog", "diff", str(CATALOG_PATH))
+    assert same == "The tables would stay as they are.\n"
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_difference_that_breaks_queries_ends_with_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(CATALOG_PATH.read_text())
+    document["columns"].pop(10)
+    (tmp_path / "mine.json").write_text(json.dumps(document))
+    said, error = run("catalog", "diff", str(tmp_path / "mine.json"))
+    assert "dropped" in said
+    assert error is not None
+    assert report(error) == 1
+    assert "price, dropped: keep it, with" in capsys.readouterr().err
+
+
+def test_a_column_whose_own_name_does_not_count_is_warned_of(tmp_path: Path) -> None:
+    document = json.loads(CATALOG_PATH.read_text())
+    columns = {entry["name"]: entry for entry in document["columns"]}
+    columns["price"]["from"] = ["unit_price"]
+    columns["country"]["from"] = ["land", "country"]
+    (tmp_path / "mine.json").write_text(json.dumps(document))
+    outcome = CliRunner().invoke(app, ["catalog", "check", str(tmp_path / "mine.json")])
+    assert outcome.exit_code == 0
+    assert "'price': from does not name 'price' itself" in outcome.stderr
+    assert "country" not in outcome.stderr

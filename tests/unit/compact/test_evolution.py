@@ -17,6 +17,7 @@ from tests.unit.lake.test_accounts import compact, land
 
 NONE = EvolutionReport((), ())
 DAY = timedelta(days=1)
+LONG_AGO = datetime(2025, 11, 26, tzinfo=UTC)
 
 
 def today() -> Partition:
@@ -60,7 +61,9 @@ def test_a_day_later_both_fields_are_columns_of_both_tables(lake: LakeUnderTest)
 
 
 def test_a_step_that_ended_half_way_is_made_up_for(lake: LakeUnderTest) -> None:
-    Overlay(lake.store, lake.layout).add("coupon", "string", (), "2025-11-26", "")
+    Overlay(lake.store, lake.layout).add(
+        "coupon", "string", (), datetime(2025, 11, 26, tzinfo=UTC), ""
+    )
     lake.partitions.add_columns(TABLES["json"], [{"Name": "coupon", "Type": "string"}])
     assert step(lake).declared == (f"{TABLES['parquet']}.coupon",)
 
@@ -96,7 +99,9 @@ def test_at_most_so_many_are_added(memory_lake: LakeUnderTest) -> None:
 
 def test_what_a_person_took_over_makes_room_for_more(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
-    Overlay(lake.store, lake.layout).add("price", "double", (), "2025-11-26", "")
+    Overlay(lake.store, lake.layout).add(
+        "price", "double", (), datetime(2025, 11, 26, tzinfo=UTC), ""
+    )
     send(lake, [{"a": 1}] * 100)
     assert step(lake, evolution_columns=1).added == ("a bigint",)
 

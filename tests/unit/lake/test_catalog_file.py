@@ -107,6 +107,64 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
         lambda d: d["reject_columns"][0].update(required=True),
         "'raw_key': the lake itself",
     ),
+    "a day that is none": (
+        lambda d: column(d, "price").update(added="2026-02-30"),
+        "'price': added is a day",
+    ),
+    "a day in other words": (
+        lambda d: column(d, "price").update(retired="27/11/2026"),
+        "'price': retired is a day",
+    ),
+    "a column of ours that is new": (
+        lambda d: column(d, "extra").update(added="2026-11-27"),
+        "'extra': every table has it",
+    ),
+    "a column of ours from elsewhere": (
+        lambda d: column(d, "extra").update({"from": ["rest"]}),
+        "'extra': the lake itself",
+    ),
+    "what is retired from elsewhere": (
+        lambda d: column(d, "price").update({"from": ["cost"], "retired": "2026-11-27"}),
+        "'price': it is retired",
+    ),
+    "from nowhere": (lambda d: column(d, "price").update({"from": []}), "'price': from is a list"),
+    "from one field twice": (
+        lambda d: column(d, "price").update({"from": ["a", "a"]}),
+        "'price': from is a list",
+    ),
+    "from a quoted field": (
+        lambda d: column(d, "price").update({"from": ['a"b']}),
+        "'price': from is a list",
+    ),
+    "from a text": (lambda d: column(d, "price").update({"from": "cost"}), "a list of texts"),
+    "a field of two columns": (
+        lambda d: [column(d, name).update({"from": ["cost"]}) for name in ("price", "quantity")],
+        "'cost' has the values of 'price' already",
+    ),
+    "a field that is a column": (
+        lambda d: column(d, "price").update({"from": ["quantity"]}),
+        "'quantity' has the values of 'quantity' already",
+    ),
+    "a PII field": (
+        lambda d: column(d, "price").update({"from": ["UserId"]}),
+        "'UserId' is a PII key",
+    ),
+    "rejects from elsewhere": (
+        lambda d: d["reject_columns"][0].update({"from": ["key"]}),
+        "'raw_key': the lake itself",
+    ),
+    "a retired reject": (
+        lambda d: d["reject_columns"][0].update(retired="2026-11-27"),
+        "'raw_key': the lake itself",
+    ),
+    "rules of what is retired": (
+        lambda d: column(d, "price").update(retired="2026-11-27", min=1),
+        "'price': it is retired",
+    ),
+    "rows in the order of what is retired": (
+        lambda d: column(d, "event_type").update(retired="2026-11-27"),
+        "['event_type'] are retired",
+    ),
     "a time that is none": (lambda d: column(d, "event_ts").update(min="26/11"), "'event_ts': min"),
     "ignoring a text": (lambda d: d.update(dedupe_ignore="price"), "a list of texts"),
     "ignoring a field twice": (lambda d: d.update(dedupe_ignore=["a", "a"]), "twice"),

@@ -45,6 +45,17 @@ BETWEEN_PLACES = {
     "a rule of extra",
     "a rule of rejects",
     "a time that is none",
+    "a day that is none",
+    "a column of ours that is new",
+    "a retired reject",
+    "a column of ours from elsewhere",
+    "what is retired from elsewhere",
+    "a field of two columns",
+    "a field that is a column",
+    "a PII field",
+    "rejects from elsewhere",
+    "rules of what is retired",
+    "rows in the order of what is retired",
     "ignoring the id",
     "ignoring extra",
 }
@@ -77,7 +88,10 @@ def test_the_schema_has_the_keys_that_the_code_reads() -> None:
         SCHEMA["properties"],
         *(SCHEMA["$defs"][name]["properties"] for name in ("column", "table")),
     )
-    assert set(column) == {field.name for field in fields(Column)} - {"quality"} | {*ENTRIES}
+    assert set(column) == {field.name for field in fields(Column)} - {"quality", "sources"} | {
+        *ENTRIES,
+        "from",
+    }
     assert set(table) == {field.name for field in fields(TableFormat)}
     assert column["type"]["enum"] == list(COLUMN_TYPES)
     assert column["time_formats"]["items"]["enum"] == list(TIME_FORMATS)

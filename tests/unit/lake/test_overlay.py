@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import pytest
 
 from clickstream_lake.lake.aws.objects import ObjectStore
@@ -13,8 +15,15 @@ def store() -> ObjectStore:
     return ObjectStore(FakeS3(), BUCKET)  # type: ignore[arg-type]  # the in-memory client
 
 
+def on(day: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T00:00:00+00:00")
+
+
 def names(overlay: Overlay) -> list[tuple[str, str, tuple[str, ...], str]]:
-    return [(each.name, each.type, each.time_formats, each.day) for each in overlay.columns()]
+    return [
+        (each.name, each.type, each.time_formats, f"{each.at:%Y-%m-%d}")
+        for each in overlay.columns()
+    ]
 
 
 def test_a_lake_without_an_overlay_has_its_catalog(store: ObjectStore) -> None:
@@ -25,13 +34,13 @@ def test_a_lake_without_an_overlay_has_its_catalog(store: ObjectStore) -> None:
 
 def test_what_is_added_comes_back_and_is_in_the_catalog(store: ObjectStore) -> None:
     overlay = Overlay(store, Layout())
-    overlay.add("seen_at", "timestamp", ("iso", "sql"), "2025-11-27", "often")
-    overlay.add("coupon", "string", (), "2025-11-26", "often")
+    overlay.add("seen_at", "timestamp", ("iso", "sql"), on("2025-11-27"), "often")
+    overlay.add("coupon", "string", (), on("2025-11-26"), "often")
     assert names(overlay) == [
         ("coupon", "string", (), "2025-11-26"),
         ("seen_at", "timestamp", ("iso", "sql"), "2025-11-27"),
     ]
-    assert store.read("manifests/overlay/coupon/2025-11-26.string") == b"often\n"
+    assert store.read("manifests/overlay/coupon/2025-11-26T000000Z.string") == b"often\n"
     columns = {column.name: column for column in overlay.over(load_catalog()).columns}
     assert columns["coupon"].type == "string"
     assert columns["seen_at"].time_formats == ("iso", "sql")
@@ -40,20 +49,30 @@ def test_what_is_added_comes_back_and_is_in_the_catalog(store: ObjectStore) -> N
 
 def test_the_first_of_one_name_counts(store: ObjectStore) -> None:
     overlay = Overlay(store, Layout())
-    overlay.add("coupon", "string", (), "2025-11-27", "")
-    overlay.add("coupon", "bigint", (), "2025-11-26", "")
-    overlay.add("coupon", "bigint", (), "2025-11-26", "")
+    overlay.add("coupon", "string", (), on("2025-11-27"), "")
+    overlay.add("coupon", "bigint", (), on("2025-11-26"), "")
+    overlay.add("coupon", "bigint", (), on("2025-11-26"), "")
     assert names(overlay) == [("coupon", "bigint", (), "2025-11-26")]
 
 
 def test_what_the_file_has_or_may_not_have_is_left_out(store: ObjectStore) -> None:
     overlay = Overlay(store, Layout())
     for name in ("price", "extra", "year", "user_id"):
-        overlay.add(name, "string", (), "2025-11-26", "")
+        overlay.add(name, "string", (), on("2025-11-26"), "")
     assert overlay.over(load_catalog()) is load_catalog()
 
 
-def test_other_objects_are_no_columns(store: ObjectStore) -> None:
-    for key in ("x", "x/", "coupon/2025-11-26", "coupon/2025-11-26.text", "a/d.timestamp.iso-x"):
-        store.put_bytes(f"manifests/overlay/{key}", b"")
+@pytest.mark.parametrize(
+    "key",
+    [
+        "x",
+        "x/",
+        "coupon/2025-11-26T000000Z",
+        "coupon/2025-11-26T000000Z.text",
+        "coupon/2025-11-26.string",
+        "seen/2025-11-26T000000Z.timestamp.iso-x",
+    ],
+)
+def test_other_objects_are_no_columns(store: ObjectStore, key: str) -> None:
+    store.put_bytes(f"manifests/overlay/{key}", b"")
     assert Overlay(store, Layout()).columns() == []

@@ -1,4 +1,5 @@
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from clickstream_lake.lake.undeclared import Field, Undeclared
 from tests.catalogs import CATALOGS
 
 KEYS = ("year", "month", "day")
+TODAY = date(2025, 11, 28)
 SINCE = "2025-11-26T10:00:00+00:00"
 
 
@@ -52,10 +54,11 @@ def test_a_proposal_says_how_many_events_have_it() -> None:
     assert (made.share, made.nullable, made.longest) == (0.25, 0.8, 12)
     assert made.kinds == {"text": 0.8, "null": 0.2}
     assert (made.suspicions, made.obstacle) == ((), "")
-    assert made.entry() == {
+    assert made.entry(TODAY) == {
         "name": "coupon",
         "type": "string",
         "comment": "Seen in 25.00% of events since 2025-11-26",
+        "added": "2025-11-28",
     }
 
 
@@ -116,11 +119,14 @@ def test_a_column_that_is_there_is_refused() -> None:
 
 
 def test_new_columns_are_lines_after_the_events_and_nothing_else_changes() -> None:
-    entries = [proposal().entry(), proposal("seen_at", kinds={"iso": 1, "sql": 1}).entry()]
+    entries = [
+        proposal().entry(TODAY),
+        proposal("seen_at", kinds={"iso": 1, "sql": 1}).entry(TODAY),
+    ]
     before = CATALOG_PATH.read_text(encoding="utf-8")
     after = with_columns(before.encode(), "c.json", entries, KEYS).decode()
     added = [line for line in after.splitlines() if line not in before.splitlines()]
-    seen = '"comment": "Seen in 25.00% of events since 2025-11-26"'
+    seen = '"comment": "Seen in 25.00% of events since 2025-11-26", "added": "2025-11-28"'
     formats = '"time_formats": ["iso", "sql"]'
     assert added == [
         f'    {{"name": "coupon", "type": "string", {seen}}},',
@@ -128,7 +134,7 @@ def test_new_columns_are_lines_after_the_events_and_nothing_else_changes() -> No
     ]
     assert [line for line in after.splitlines() if line not in added] == before.splitlines()
     names = [column.name for column in read_catalog(after.encode(), "c.json").columns]
-    assert names[-4:] == ["coupon", "seen_at", "processed_ts", "extra"]
+    assert names[-4:] == ["processed_ts", "extra", "coupon", "seen_at"]
 
 
 def styles(path: Path) -> dict[str, str]:

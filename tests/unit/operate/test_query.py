@@ -5,7 +5,7 @@ from typing import Any, Self, cast
 import pytest
 
 from clickstream_lake.errors import ToolkitError
-from clickstream_lake.operate.query import Answer, run
+from clickstream_lake.operate.query import Answer, names_all, run, without_retired
 
 
 def row(*cells: str | None) -> dict[str, Any]:
@@ -89,3 +89,38 @@ def test_a_query_that_fails_says_why(state: str) -> None:
 
     with pytest.raises(ToolkitError, match=f"the query {state.lower()}: no such column"):
         answer(athena)
+
+
+def test_a_retired_column_is_not_among_all_of_them() -> None:
+    retired = {"Name": "price", "Comment": "Retired 2026-11-27: Unit price"}
+    columns = [{"Name": "event_id"}, retired, {"Name": "country", "Comment": "Where"}]
+    tables = [{"StorageDescriptor": {"Columns": columns}}]
+    answer = Answer(
+        columns=["event_id", "price", "country"],
+        types=["varchar", "double", "varchar"],
+        rows=[["1", None, "DE"]],
+        bytes_scanned=0,
+        milliseconds=0,
+        more=False,
+    )
+    shown = without_retired(answer, "SELECT * FROM events", tables)
+    assert (shown.columns, shown.rows) == (["event_id", "country"], [["1", "DE"]])
+    named = without_retired(answer, "SELECT *, price FROM events", tables)
+    assert named == answer
+    used = [*tables, {"StorageDescriptor": {"Columns": [{"Name": "price"}]}}]
+    assert without_retired(answer, "SELECT * FROM orders", used) == answer
+
+
+@pytest.mark.parametrize(
+    ("sql", "all_of_them"),
+    [
+        ("SELECT * FROM t", True),
+        ("select DISTINCT\n* from t", True),
+        ("SELECT t.* FROM t", True),
+        ("SELECT 1, * FROM t", True),
+        ("SELECT COUNT(*) FROM t", False),
+        ("SELECT a * b FROM t", False),
+    ],
+)
+def test_a_statement_that_asks_for_all_columns_is_known(sql: str, *, all_of_them: bool) -> None:
+    assert names_all(sql) == all_of_them

@@ -9,6 +9,8 @@ goes into the `extra` object.
 
 Rules of columns judge events when they come: a stored value stays in its column, whatever rule is
 added later. What a rule has put into `extra` is lifted only once today's rules allow it.
+
+A column that is retired keeps the values that it has, and gets none that came since.
 """
 
 from typing import Any, Final
@@ -22,6 +24,7 @@ from clickstream_lake.lake.catalog import (
     JSON_COLUMNS_KEY,
     PROCESSED_TS,
     Catalog,
+    Column,
 )
 from clickstream_lake.lake.coercion import MISMATCH, judged_coercion_of, raw_coercion_of
 
@@ -66,6 +69,7 @@ class Conformer:
                 if name not in self._retyped
                 and name not in {EXTRA, PROCESSED_TS}
                 and self._columns[name].type != "json"
+                and not self._columns[name].retired
             ]
         self._judged = self._typed | {
             name: judged_coercion_of(self._columns[name]) for name in self._loosened
@@ -107,7 +111,8 @@ class Conformer:
             name: [None] * len(table) for name in self._fresh + self._retyped if name != EXTRA
         }
         for name in self._loosened:
-            if any(text is not None and f'"{name}":' in text for text in extras):
+            keys = [f'"{source}":' for source in _sources(self._columns[name])]
+            if any(text is not None and any(key in text for key in keys) for text in extras):
                 coming[name] = self._values(table, name)
         for row, text in enumerate(extras):
             moving = {name: raw for name, raws in going.items() if (raw := raws[row]) is not None}
@@ -127,18 +132,32 @@ class Conformer:
         fields = _fields(text) if text is not None else {}
         before = (self.lifted, self.returned)
         for name, values in coming.items():
-            for holder, coercions in ((moving, self._typed), (fields, self._judged)):
-                if values[row] is None and name in holder:
-                    value, _ = coercions[name](bytes(holder[name]))
-                    if value is not MISMATCH:
-                        values[row] = value
-                        del holder[name]
-                        self.lifted += holder is fields
+            if values[row] is None and name in moving:
+                value, _ = self._typed[name](bytes(moving[name]))
+                if value is not MISMATCH:
+                    values[row] = value
+                    del moving[name]
+            if values[row] is None:
+                values[row] = self._lift(name, fields)
         fields.update({name: msgspec.Raw(raw) for name, raw in moving.items()})
         self.returned += len(moving)
         if before == (self.lifted, self.returned):
             return text
         return _encode(fields).decode() if fields else None
+
+    def _lift(self, name: str, fields: dict[str, Any]) -> Any:  # noqa: ANN401 - by the column's type
+        """Take a column's value out of `extra`: of its sources the first counts that has one."""
+        for source in _sources(self._columns[name]):
+            if source not in fields:
+                continue
+            value, _ = self._judged[name](bytes(fields[source]))
+            if value is MISMATCH:
+                break
+            del fields[source]
+            self.lifted += 1
+            if value is not None:
+                return value
+        return None
 
     def _values(self, table: pa.Table, name: str) -> list[Any]:
         """A column's values as its coercion would give them."""
@@ -159,6 +178,10 @@ class Conformer:
             None if value is None else value.encode() if as_is else _encode(value)
             for value in column.to_pylist()
         ]
+
+
+def _sources(column: Column) -> tuple[str, ...]:
+    return column.sources or (column.name,)
 
 
 def _fields(text: str) -> dict[str, Any]:
@@ -220,7 +243,13 @@ class LineConformer:
         self._catalog = catalog
         columns = [column for column in catalog.columns if column.name != EXTRA]
         self._typed = {column.name: raw_coercion_of(column) for column in columns}
-        self._judged = {column.name: judged_coercion_of(column) for column in columns}
+        self._judged = {
+            column.name: judged_coercion_of(column) for column in columns if not column.retired
+        }
+        self._sources = {c.name: _sources(c) for c in columns if not c.retired}
+        self._senders = {s: name for name, sources in self._sources.items() for s in sources}
+        # Fields that no column was called like: where a producer sent them, nobody moved them.
+        self._undeclared = self._senders.keys() - self._typed.keys()
 
     def line(self, line: bytes) -> bytes:
         """Conform one line, without its end; a line that already fits keeps its bytes.
@@ -264,12 +293,20 @@ class LineConformer:
         return rewritten
 
     def _lift(self, fields: dict[str, msgspec.Raw], held: dict[str, msgspec.Raw]) -> None:
-        """Move what now fits its column out of `held`."""
-        for name in [name for name in held if name in self._judged]:
+        """Move what now fits its column out of `held`, and from under other names."""
+        sent = [*held, *(self._undeclared & fields.keys())]
+        for name in dict.fromkeys(self._senders[each] for each in sent if each in self._senders):
             if name in fields and bytes(fields[name]) != b"null":
                 continue
-            value, text = self._judged[name](bytes(held[name]))
-            if value is not MISMATCH:
+            for source in self._sources[name]:
+                holder = fields if source in self._undeclared and source in fields else held
+                if source not in holder:
+                    continue
+                value, text = self._judged[name](bytes(holder[source]))
+                if value is MISMATCH:
+                    break
+                del holder[source]
                 fields[name] = msgspec.Raw(text)
-                del held[name]
                 self.lifted += 1
+                if value is not None:
+                    break

@@ -1,13 +1,17 @@
 """Is a partition worth compacting, and how? Pure decisions over what a survey found."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.layout import Partition
+
+OTHER_COLUMNS: Final = "older columns"
+"""Why a partition is worth it that does not have today's columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,8 @@ def decide(
     found: Survey,
     settings: CompactSettings,
     *,
-    catalog: str,
+    fits: Callable[[str], bool],
+    behind: bool = False,
     force: bool = False,
     rewrite: Container[str] = (),
 ) -> Decision:
@@ -38,7 +43,9 @@ def decide(
     Args:
         found: the partition.
         settings: what counts as worth it, and the target size.
-        catalog: SHA-256 of the catalog; merged files by another are rewritten with the rest.
+        fits: whether files by the catalog of a SHA-256 are like today's; merged files by another
+            are rewritten with the rest.
+        behind: the partition does not have today's columns, which is worth a rewrite.
         force: compact whatever there is to merge.
         rewrite: merged files that have to be rewritten because some of their rows are dropped.
     """
@@ -47,7 +54,7 @@ def decide(
             file.name,
             file.bytes,
             merged=True,
-            stale=file.catalog != catalog or file.name in rewrite,
+            stale=not fits(file.catalog) or file.name in rewrite,
         )
         for file in found.merged
     ]
@@ -58,6 +65,8 @@ def decide(
         waiting_bytes=sum(info.size for info in found.inputs),
         settings=settings,
     )
+    if behind and plan.bins:
+        worth, reason = True, OTHER_COLUMNS
     if force and plan.bins:
         worth, reason = True, "forced"
     return Decision(worth, reason, plan)
@@ -85,6 +94,10 @@ def within(partitions: Iterable[Partition], *, now: datetime, days: int) -> list
     A partition without a readable year, month and day is always among them.
     """
     first = now.date() - timedelta(days=days)
-    dated = [(partition.date, partition) for partition in partitions]
-    recent = [(day or now.date(), partition) for day, partition in dated if not day or day >= first]
-    return [partition for _, partition in sorted(recent, reverse=True)]
+    recent = (each for each in partitions if not each.date or each.date >= first)
+    return sorted(recent, key=lambda each: recency(each, now=now), reverse=True)
+
+
+def recency(partition: Partition, *, now: datetime) -> tuple[date, Partition]:
+    """What orders partitions by their day (UTC); those without a readable one count as today's."""
+    return partition.date or now.date(), partition

@@ -13,11 +13,13 @@ from secrets import token_hex
 
 from clickstream_lake.compact.merge.build import Builder, Built
 from clickstream_lake.compact.merge.dedupe import DuplicateFinder, Duplicates
-from clickstream_lake.compact.plan.planner import Decision, decide
+from clickstream_lake.compact.plan.planner import OTHER_COLUMNS, Decision, decide
+from clickstream_lake.compact.protocol.columns import Columns
 from clickstream_lake.compact.protocol.survey import Survey, replaced, survey
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError
 from clickstream_lake.lake.lake import Generation, Lake
+from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import Format, Slot, uri
 
 
@@ -25,6 +27,8 @@ class CompactionOutcome(StrEnum):
     """What compacting one partition came to."""
 
     COMPACTED = "compacted"
+    # No file has to change: the partition declares the table's columns from now on.
+    DECLARED = "declared"
     SKIPPED = "skipped"
     # Somebody else moved the partition; what was built stays invisible.
     ABANDONED = "abandoned"
@@ -89,6 +93,7 @@ class Compactor:
 
     lake: Lake
     builder: Builder
+    columns: Columns
     duplicates: DuplicateFinder
     settings: CompactSettings
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -136,6 +141,8 @@ class Compactor:
         # 2. Choose the inputs, or stop here.
         decision = self._decide(found, force=force)
         before = self._describe(found, decision, healed)
+        if not decision.plan.bins and self._is_behind(found):
+            return self._declare(found, before)
         if not decision.worth:
             return before
         duplicates = self.duplicates.find(found)
@@ -144,7 +151,8 @@ class Compactor:
         # 3. Build a new generation, its manifest last.
         built = self._build(found, decision, duplicates, out_of_time)
         if built is None:
-            return replace(before, reason="nothing but foreign files to merge")
+            before = replace(before, reason="nothing but foreign files to merge")
+            return self._declare(found, before) if self._is_behind(found) else before
         generation = built.generation
         # 4. Announce it: from here on every writer publishes there too.
         self._announce(found, generation)
@@ -167,10 +175,23 @@ class Compactor:
         return decide(
             found,
             self.settings,
-            catalog=self.builder.catalog,
+            fits=self.columns.fit,
+            behind=self._is_behind(found),
             force=force,
             rewrite=rewrite,
         )
+
+    def _is_behind(self, found: Survey) -> bool:
+        return self.columns.are_behind(found.slot.format, found.state)
+
+    def _declare(self, found: Survey, before: CompactionResult) -> CompactionResult:
+        """Have a partition declare the table's columns, by which all of its files are read."""
+        self.lake.partitions.declare(
+            self.lake.tables[found.slot.format],
+            found.slot.partition,
+            current=found.state.location,
+        )
+        return replace(before, outcome=CompactionOutcome.DECLARED, reason=OTHER_COLUMNS)
 
     def _build(
         self,
@@ -208,12 +229,29 @@ class Compactor:
             raise PartitionMovedError(f"{outdated[0]!r} was replaced while it was merged")
 
     def _swap(self, found: Survey, generation: Generation) -> None:
+        complete = not self._is_behind(found) or self._has_the_columns(generation)
         self.lake.partitions.swap(
             self.lake.tables[found.slot.format],
             found.slot.partition,
             location=self._location(generation),
             now=self.now(),
+            declares=self.columns.to_declare(found.slot.format, found.state, complete=complete),
         )
+
+    def _has_the_columns(self, generation: Generation) -> bool:
+        """Whether all files of a generation have today's columns, as far as they say so.
+
+        A transform that has the former catalog may still have published there.
+        """
+        merged = {generation.directory + file.name for file in generation.manifest.files}
+        if not all(self.columns.fit(file.catalog) for file in generation.manifest.files):
+            return False
+        for info in self.lake.files_of(generation):
+            head = None if info.key in merged else self.lake.store.head(info.key)
+            figures = LandingMetadata.from_s3(head.metadata) if head else None
+            if figures is not None and not self.columns.fit(figures.recipe.catalog):
+                return False
+        return True
 
     def _location(self, generation: Generation) -> str:
         return uri(self.lake.store.bucket, generation.directory)

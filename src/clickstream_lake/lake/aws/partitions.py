@@ -1,8 +1,8 @@
 """The only module that talks to Glue: where each partition points, and where it is about to.
 
-A partition's whole state is its location and two parameters of its own. `UpdatePartition` is
-atomic but checks no version, so every change first makes sure that the partition is still what
-the caller believes. The compact queue allows one writer at a time.
+A partition's whole state is its location, the columns that it declares and parameters of its own.
+`UpdatePartition` is atomic but checks no version, so every change first makes sure that the
+partition is still what the caller believes. The compact queue allows one writer at a time.
 """
 
 import time
@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from clickstream_lake.lake.catalog import Declared
 from clickstream_lake.lake.errors import PartitionCatalogError, PartitionMovedError
 from clickstream_lake.lake.layout import Partition
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 NEXT_LOCATION: Final = "next_location"
 """Parameter that announces the generation about to replace the location."""
+OUTDATED_FILES: Final = "outdated_files"
+"""Parameter of a partition with files by older columns than those that it declares."""
 BECAME_CURRENT: Final = "became_current"
 """Parameter with the instant (ISO 8601, UTC) at which the location became the current one."""
 
@@ -49,12 +53,32 @@ class PartitionState:
         next_location: the announced generation, or None.
         became_current: when `location` became current by a swap; None if it was never swapped.
         parameters: all parameters of the partition, including those above.
+        columns: names and types that it declares, in order; empty where they were not asked for.
     """
 
     location: str
     next_location: str | None = None
     became_current: datetime | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    columns: Declared = ()
+
+    @property
+    def has_outdated_files(self) -> bool:
+        """Whether files by older columns than those that it declares were left in it."""
+        return OUTDATED_FILES in self.parameters
+
+
+class Declares(StrEnum):
+    """What a partition declares once its location changes.
+
+    An engine reads each file by what its partition declares, so the columns change together with
+    the files, or where the files are read right under either list.
+    """
+
+    TABLES = "the table's columns"
+    # Older files than that are among its files: the planner comes back to it.
+    TABLES_OVER_OUTDATED = "the table's columns, over files that lack some"
+    ITS_OWN = "the columns that it has"
 
 
 class PartitionCatalog:
@@ -85,7 +109,9 @@ class PartitionCatalog:
         except _NotFoundError:
             return None
 
-    def list(self, table: str) -> Iterator[tuple[Partition, PartitionState]]:
+    def list(
+        self, table: str, *, with_columns: bool = False
+    ) -> Iterator[tuple[Partition, PartitionState]]:
         """Every partition of a table, page by page, in Glue's order."""
         names = self.keys(table)
         token: dict[str, Any] = {}
@@ -94,7 +120,7 @@ class PartitionCatalog:
                 page = self._client.get_partitions(
                     DatabaseName=self._database,
                     TableName=table,
-                    ExcludeColumnSchema=True,
+                    ExcludeColumnSchema=not with_columns,
                     **token,
                 )
             for entry in page["Partitions"]:
@@ -106,6 +132,10 @@ class PartitionCatalog:
     def keys(self, table: str) -> Sequence[str]:
         """The names of a table's partition keys, in order."""
         return [key["Name"] for key in self._table(table).get("PartitionKeys", [])]
+
+    def declared(self, table: str) -> Declared:
+        """Names and types of a table's columns, in order."""
+        return _declared(self._table(table))
 
     def columns(self, table: str, partition: Partition | None = None) -> Sequence[Any]:
         """The columns of a table, or those that a partition of it was written with.
@@ -165,19 +195,31 @@ class PartitionCatalog:
         """
 
         def change(state: PartitionState) -> tuple[str, dict[str, str]]:
-            if state.location != _directory(current):
-                raise PartitionMovedError(
-                    f"{table} {partition.path} points at {state.location}, not at {current}"
-                )
+            _check_location(table, partition, state, current)
             return state.location, {
                 **state.parameters,
                 NEXT_LOCATION: _directory(next_location),
             }
 
-        self._update(table, partition, change)
+        self._update(table, partition, change, Declares.ITS_OWN)
 
-    def swap(self, table: str, partition: Partition, *, location: str, now: datetime) -> None:
+    def swap(
+        self,
+        table: str,
+        partition: Partition,
+        *,
+        location: str,
+        now: datetime,
+        declares: Declares = Declares.TABLES,
+    ) -> None:
         """Make the announced generation the current one.
+
+        Args:
+            table: its Glue table.
+            partition: which one.
+            location: the generation.
+            now: when it became current.
+            declares: the columns that its files are read by from then on.
 
         Raises:
             PartitionMovedError: another generation has since been announced, or none is.
@@ -190,25 +232,37 @@ class PartitionCatalog:
                 )
             parameters = {**state.parameters, BECAME_CURRENT: now.isoformat()}
             del parameters[NEXT_LOCATION]
-            return _directory(location), parameters
+            return _directory(location), _marked(parameters, declares)
 
-        self._update(table, partition, change)
+        self._update(table, partition, change, declares)
+
+    def declare(self, table: str, partition: Partition, *, current: str) -> None:
+        """Give a partition the table's columns, because its files are read right under them.
+
+        Raises:
+            PartitionMovedError: the partition no longer points at `current`.
+        """
+
+        def change(state: PartitionState) -> tuple[str, dict[str, str]]:
+            _check_location(table, partition, state, current)
+            return state.location, _marked(state.parameters, Declares.TABLES)
+
+        self._update(table, partition, change, Declares.TABLES)
 
     def _update(
         self,
         table: str,
         partition: Partition,
         change: Callable[[PartitionState], tuple[str, dict[str, str]]],
+        declares: Declares,
     ) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 found = self._read(table, partition)
                 state = _state(found)
                 location, parameters = change(state)
-                # An engine reads each file by what its partition declares, so the columns change
-                # together with the files: at the swap, not when it is announced.
-                moves = location != state.location
-                storage = self._storage(table) if moves else found["StorageDescriptor"]
+                keeps = declares is Declares.ITS_OWN
+                storage = found["StorageDescriptor"] if keeps else self._storage(table)
                 with _lake_errors("update", table, partition):
                     self._client.update_partition(
                         DatabaseName=self._database,
@@ -296,6 +350,27 @@ def _input(
     }
 
 
+def _check_location(table: str, partition: Partition, state: PartitionState, current: str) -> None:
+    if state.location != _directory(current):
+        raise PartitionMovedError(
+            f"{table} {partition.path} points at {state.location}, not at {current}"
+        )
+
+
+def _marked(parameters: Mapping[str, str], declares: Declares) -> dict[str, str]:
+    """The parameters of a partition, which say whether it has older files than it declares."""
+    if declares is Declares.TABLES_OVER_OUTDATED:
+        return {**parameters, OUTDATED_FILES: "true"}
+    ends = {OUTDATED_FILES} if declares is Declares.TABLES else set()
+    return {name: value for name, value in parameters.items() if name not in ends}
+
+
+def _declared(found: Mapping[str, Any]) -> Declared:
+    """What a table or a partition of Glue's declares."""
+    columns = found["StorageDescriptor"].get("Columns") or []
+    return tuple((column["Name"], column["Type"]) for column in columns)
+
+
 def _directory(location: str) -> str:
     """One spelling of a location, so that two can be compared; Athena needs the slash."""
     return location.rstrip("/") + "/"
@@ -311,4 +386,5 @@ def _state(partition: Any) -> PartitionState:  # noqa: ANN401 - the stubs' Typed
         else None,
         became_current=datetime.fromisoformat(stamp) if stamp else None,
         parameters=parameters,
+        columns=_declared(partition),
     )

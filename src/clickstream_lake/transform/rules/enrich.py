@@ -1,6 +1,6 @@
 """The data rules, one event at a time: what the kernel has to give, and what works without one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -127,10 +127,23 @@ class Enriched:
 class _Known:
     """A column, with what is asked for each value of it."""
 
-    __slots__ = ("check", "coercion", "index", "is_string", "rejects", "required")
+    __slots__ = (
+        "check",
+        "coercion",
+        "index",
+        "is_string",
+        "name",
+        "prefix",
+        "rejects",
+        "required",
+        "sources",
+    )
 
     def __init__(self, index: int, column: Column) -> None:
         self.index = index
+        self.name = column.name
+        self.prefix = b',"%s":' % column.name.encode()
+        self.sources = column.sources
         self.is_string = column.type == "string"
         self.coercion: Coercion = coercion_of(column)
         self.check: Check | None = column.quality.check()
@@ -171,14 +184,22 @@ class Enricher:
         self._processed_index = index[PROCESSED_TS]
         self._processed_ts = rules.processed_ts
         self._tail = b',"%s":"%s"}\n' % (PROCESSED_TS.encode(), rules.processed_ts_text.encode())
+        # What is sent under the name of a retired column goes where a lake's own name goes; so does
+        # one of a column whose values come under other names alone.
         self._columns: dict[str, _Known] = {
             column.name: _Known(index[column.name], column)
             for column in columns
-            if column.name not in {EXTRA, PROCESSED_TS}
+            if column.name not in {EXTRA, PROCESSED_TS} and not column.retired
         }
+        self._senders = {
+            source: known
+            for name, known in self._columns.items()
+            for source in known.sources or (name,)
+        }
+        self._choosing = [known for known in self._columns.values() if len(known.sources) > 1]
         self._required = {n: known for n, known in self._columns.items() if known.required}
         self._scrubber = Scrubber(catalog, max_depth=rules.limits.max_depth)
-        self._prefixes = {name: b',"%s":' % name.encode() for name in self._columns}
+        self._prefixes: dict[str, bytes] = {}
 
     def scan(self, data: bytes, line: int, offset: int) -> Iterator[Enriched]:
         """Enrich the lines of a block; the last one may lack its end.
@@ -260,23 +281,24 @@ class Enricher:
         Raises:
             RejectedError: a column's rules do.
         """
-        columns, prefixes, values = self._columns, self._prefixes, event.values
+        senders, values = self._senders, event.values
+        passed_over = self._passed_over(values) if self._choosing else ()
         row: list[Any] = [None] * self._width
         parts: list[bytes | msgspec.Raw] = []
         moved: list[bytes | msgspec.Raw] = []  # into `extra` of both formats
         undeclared: list[bytes] = []  # into `extra` of Parquet only
         unfit: dict[str, Breach | None] = {}  # columns whose values move, or lack
         for key, raw in event.fields.items():
-            known = columns.get(key)
-            if known is not None:
+            known = senders.get(key)
+            if known is not None and key not in passed_over:
                 cell, text, breach = known.take(values[key], raw)
                 if cell is not MISMATCH:
                     row[known.index] = cell
-                    parts += (prefixes[key], text)
+                    parts += (known.prefix, text)
                     continue
-                unfit[key] = breach
-                parts += (prefixes[key], _NULL)
-            elif not self._catalog.taken_for_column(key, self._partition_keys):
+                unfit[known.name] = breach
+                parts += (known.prefix, _NULL)
+            elif known is None and not self._catalog.taken_for_column(key, self._partition_keys):
                 prefix = self._prefix(key)
                 parts += (prefix, raw)
                 undeclared += (prefix, compact(bytes(raw)))
@@ -292,6 +314,19 @@ class Enricher:
         row[self._processed_index] = self._processed_ts
         parts.append(self._tail)
         return b"{" + b"".join(parts)[1:], row
+
+    def _passed_over(self, values: Mapping[str, Any]) -> set[str]:
+        """The fields that do not count because a column has its value from another one.
+
+        Of a column's sources the first counts that has a value.
+        """
+        found: set[str] = set()
+        for known in self._choosing:
+            sent = [source for source in known.sources if source in values]
+            with_value = [source for source in sent if values[source] is not None]
+            chosen = (with_value or sent)[:1]
+            found.update(source for source in sent if source not in chosen)
+        return found
 
     def _account(self, row: list[Any], unfit: dict[str, Breach | None], done: Enriched) -> None:
         """Count the columns without a value that fits, and those that lack but are required.

@@ -9,7 +9,7 @@ import ctypes
 import math
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -26,6 +26,7 @@ from clickstream_lake.transform.rules.enrich import (
     Tally,
 )
 from clickstream_lake.transform.rules.native import library
+from clickstream_lake.transform.rules.scrub import url_names
 from clickstream_lake.transform.rules.strict import MAX_KEY_BYTES
 
 # The same numbers as in native/kernel.h.
@@ -117,10 +118,33 @@ class Kernel:
         self._layouts: Any = self._native.kernel_layouts(self._kernel)
         self._json = bytearray()
         self._json_at: Any = None
-        for name, index in self._columns.items():
-            fate = _REFUSED if name in {EXTRA, PROCESSED_TS} else index
-            key = b'"%s"' % name.encode()
-            if not self._native.kernel_learn(self._kernel, key, len(key), fate):
+        self._longer = 0  # bytes that a JSON line may have more, because columns have longer names
+        self._learn_names(columns)
+
+    def _learn_names(self, columns: Sequence[Column]) -> None:
+        """Have the kernel know the names under which values of columns come, and the lake's own.
+
+        Raises:
+            KernelError: there is no memory.
+        """
+        native, kernel = self._native, self._kernel
+        # A name of a column that has its values from others may be one of these others.
+        from_others = {source for column in columns for source in column.sources}
+        urls = url_names(columns)
+        for index, column in enumerate(columns):
+            name = b'"%s"' % column.name.encode()
+            refused = column.retired or column.sources or column.name in {EXTRA, PROCESSED_TS}
+            fate = _REFUSED if refused else index
+            known = column.name in from_others or native.kernel_learn(
+                kernel, name, len(name), fate, column.name in urls
+            )
+            for source in column.sources:
+                key = b'"%s"' % source.encode()
+                known &= native.kernel_source(
+                    kernel, key, len(key), index, source in urls, name, len(name)
+                )
+                self._longer += max(0, len(name) - len(key))
+            if not known:
                 raise KernelError("no memory for the names of columns")
 
     def scan(self, data: bytes, line: int, offset: int) -> Iterator[Enriched]:
@@ -134,7 +158,7 @@ class Kernel:
         Raises:
             KernelError: there is no memory.
         """
-        room = _MOST_GROWTH * len(data) + _MOST_STAMP_BYTES * _MOST_ROWS
+        room = _MOST_GROWTH * len(data) + (_MOST_STAMP_BYTES + self._longer) * _MOST_ROWS
         if len(self._json) < room:
             self._json_at = None  # which would forbid the change
             self._json = bytearray(room)

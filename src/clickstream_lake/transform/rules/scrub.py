@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog import Catalog, Column
 
 Span = tuple[int, int]
 
@@ -91,13 +91,18 @@ class _Frame:
     members: list[_Member] = field(default_factory=list)
 
 
+def url_names(columns: Iterable[Column]) -> frozenset[str]:
+    """The fields whose texts are URLs: what is sent so is looked into, wherever it goes."""
+    return frozenset(name for c in columns if c.url for name in (c.name, *c.sources))
+
+
 class Scrubber:
     """Finds what has to be cut out, by one catalog."""
 
     def __init__(self, catalog: Catalog, *, max_depth: int) -> None:
         self._is_pii = catalog.is_pii
         self._levels = MOST_LEVELS if catalog.scrub_text else 0
-        self._urls = frozenset(c.name.encode() for c in catalog.columns if c.url)
+        self._urls = frozenset(name.encode() for name in url_names(catalog.columns))
         self._max_depth = max_depth
 
     def scrub(self, event: bytes) -> bytes:

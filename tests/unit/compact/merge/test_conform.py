@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import pytest
 from clickstream_lake.compact.merge.conform import LineConformer
 from clickstream_lake.compact.merge.merging import Input, MergeCounters
 from clickstream_lake.compact.merge.parquet import merge_parquet
-from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog import Catalog, Column
 from clickstream_lake.lake.quality import Quality
 
 Write = Callable[..., Path]
@@ -247,3 +248,81 @@ def test_a_rule_that_is_new_takes_nothing_out_of_stored_rows(
     assert (row["country"], counters.returned) == ("DEU", 0)
     line = b'{"country":"DEU"}'
     assert LineConformer(ruled(catalog, "country", Quality(max_length=2))).line(line) == line
+
+
+def retired(catalog: Catalog, name: str) -> Catalog:
+    columns = tuple(
+        replace(column, retired="2025-11-27") if column.name == name else column
+        for column in catalog.columns
+    )
+    tables = {
+        fmt: replace(
+            table, columns=tuple(c for c in columns if c.name in {d.name for d in table.columns})
+        )
+        for fmt, table in catalog.tables.items()
+        if fmt != "rejects"
+    }
+    return replace(catalog, content=b"retired", columns=columns, tables=tables)
+
+
+def test_a_retired_column_keeps_old_values_and_gets_none_that_came_since(
+    write: Write, catalog: Catalog
+) -> None:
+    path = write(
+        [
+            {"event_id": "1", "price": 2.5},
+            {"event_id": "2", "extra": '{"price":3.5,"quantity":4}'},
+        ]
+    )
+    rows, _ = conform(path, retired(catalog, "price"))
+    assert [(row["price"], row["extra"]) for row in rows] == [(2.5, None), (None, '{"price":3.5}')]
+    lines = LineConformer(retired(catalog, "price"))
+    assert lines.line(b'{"event_id":"1","price":2.5}') == b'{"event_id":"1","price":2.5}'
+    since = b'{"event_id":"2","extra":{"price":3.5}}'
+    assert lines.line(since) == since
+
+
+def from_fields(catalog: Catalog, name: str, *sources: str) -> Catalog:
+    def of(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        return tuple(replace(c, sources=sources) if c.name == name else c for c in columns)
+
+    tables = {fmt: replace(t, columns=of(t.columns)) for fmt, t in catalog.tables.items()}
+    return replace(catalog, content=b"renamed", columns=of(catalog.columns), tables=tables)
+
+
+@pytest.mark.parametrize(
+    ("sent", "price", "left"),
+    [
+        ({"unit_price": 2.5}, 2.5, {}),
+        ({"cost": 3.5, "unit_price": 2.5}, 2.5, {"cost": 3.5}),
+        ({"unit_price": None, "cost": 3.5}, 3.5, {}),
+        ({"unit_price": "x", "cost": 3.5}, None, {"unit_price": "x", "cost": 3.5}),
+        ({"other": 1}, None, {"other": 1}),
+    ],
+)
+def test_fields_of_before_a_rename_move_into_the_column_alike(
+    write: Write, catalog: Catalog, sent: dict[str, Any], price: float | None, left: dict[str, Any]
+) -> None:
+    newer = from_fields(catalog, "price", "unit_price", "price", "cost")
+    path = write([{"event_id": "1", "extra": json.dumps(sent)}])
+    (row,), _ = conform(path, newer)
+    assert (row["price"], json.loads(row["extra"] or "{}")) == (price, left)
+    # As fields that were no columns, and as those that had moved into extra.
+    for line in ({"event_id": "1", **sent}, {"event_id": "1", "extra": sent}):
+        lines = LineConformer(newer)
+        found = json.loads(lines.line(json.dumps(line).encode()))
+        assert found.pop("price", None) == price
+        held = found.pop("extra", {})
+        assert found.pop("event_id") == "1"
+        assert held | found == left
+
+
+def test_a_value_that_a_column_has_stays_whatever_else_was_sent(
+    write: Write, catalog: Catalog
+) -> None:
+    newer = from_fields(catalog, "price", "unit_price")
+    path = write([{"event_id": "1", "price": 1.5, "extra": '{"unit_price":2.5}'}])
+    (row,), _ = conform(path, newer)
+    assert (row["price"], row["extra"]) == (1.5, '{"unit_price":2.5}')
+    line = b'{"event_id":"1","price":1.5,"unit_price":2.5}'
+    assert LineConformer(newer).line(line) == line

@@ -16,6 +16,10 @@ NOW = datetime(2025, 11, 26, 12, tzinfo=UTC)
 SETTINGS = CompactSettings(target_file_bytes=1000, min_files=4)
 
 
+by_a = frozenset("A").__contains__
+by_b = frozenset("B").__contains__
+
+
 def landing(*sizes: int) -> list[ObjectInfo]:
     return [
         ObjectInfo(f"processed/json/{DAY.path}/s{at}-{at:012x}.json", size, "e", NOW)
@@ -69,24 +73,24 @@ def test_a_partition_is_worth_it_when_enough_is_gained(
     worth: bool,
     reason: str,
 ) -> None:
-    decision = decide(surveyed(sizes, merged), SETTINGS, catalog="A")
+    decision = decide(surveyed(sizes, merged), SETTINGS, fits=by_a)
     assert (decision.worth, decision.reason) == (worth, reason)
 
 
 def test_force_compacts_what_there_is() -> None:
-    assert decide(surveyed([1], []), SETTINGS, catalog="A", force=True).reason == "forced"
+    assert decide(surveyed([1], []), SETTINGS, fits=by_a, force=True).reason == "forced"
 
 
 def test_force_does_not_compact_nothing() -> None:
-    assert not decide(surveyed([], [500]), SETTINGS, catalog="A", force=True).worth
+    assert not decide(surveyed([], [500]), SETTINGS, fits=by_a, force=True).worth
 
 
 def test_big_files_are_carried_unless_they_have_to_be_rewritten() -> None:
     found = surveyed([1, 1, 1, 1], [900])
-    kept = decide(found, SETTINGS, catalog="A")
+    kept = decide(found, SETTINGS, fits=by_a)
     assert [file.name for file in kept.plan.carried] == ["merged-0"]
-    assert decide(found, SETTINGS, catalog="B").plan.carried == ()
-    assert decide(found, SETTINGS, catalog="A", rewrite={"merged-0"}).plan.carried == ()
+    assert decide(found, SETTINGS, fits=by_b).plan.carried == ()
+    assert decide(found, SETTINGS, fits=by_a, rewrite={"merged-0"}).plan.carried == ()
 
 
 def test_recent_partitions_come_newest_first() -> None:

@@ -14,6 +14,7 @@ from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import load_catalog
+from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.errors import ConservationError, LakeError, PartitionMovedError
 from clickstream_lake.lake.layout import FORMATS, Format, Slot
 from tests.protocol.lake import (
@@ -107,17 +108,23 @@ def test_small_merged_files_are_merged_again_and_big_ones_carried_over(
     assert len(lake.visible("json")) == 8
 
 
-def test_merged_files_of_an_older_schema_are_rewritten_with_the_rest(
+@pytest.mark.parametrize(("columns", "carried"), [({"fresh": "string"}, 0), ({}, 1)])
+def test_merged_files_with_other_columns_are_rewritten_with_the_rest(
     memory_lake: LakeUnderTest,
+    newer: Callable[..., Catalog],
+    columns: dict[str, str],
+    carried: int,
 ) -> None:
     lake = memory_lake
     land(lake, "a", "b")
     size = lake.operations().compactor.compact(JSON_DAY, force=True).bytes_after
     land(lake, "c")
-    catalog = replace(load_catalog(), content=b"another")
+    Catalogs(lake.store, lake.layout, load_catalog()).keep()
+    catalog = newer(**columns)
+    assert catalog.sha256 != load_catalog().sha256
     compactor = lake.operations(catalog=catalog, target_file_bytes=size).compactor
     result = compactor.compact(JSON_DAY, force=True)
-    assert (result.outcome, result.carried) == ("compacted", 0)
+    assert (result.outcome, result.carried) == ("compacted", carried)
     assert len(lake.visible("json")) == 6
 
 

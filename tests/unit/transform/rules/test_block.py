@@ -237,3 +237,140 @@ def test_places_go_on_from_block_to_block() -> None:
         (6, 18_100, LineReason.NOT_JSON),
     ]
     assert sum(batch.num_rows for part in parts for batch in part.batches) == 9_002
+
+
+def retired(*names: str) -> Rules:
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    for entry in document["columns"]:
+        if entry["name"] in names:
+            entry["retired"] = "2025-11-26"
+    return dataclasses.replace(RULES, catalog=parse_catalog(document))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_blocks_come_out_alike_where_columns_are_retired(seed: int) -> None:
+    hostile = Hostile(random.Random(seed))  # noqa: S311 - test data
+    lines = [hostile.line() if seed % 2 else hostile.plain() for _ in range(60)]
+    data = b"\n".join(lines) + b"\n"
+    rules = retired("price", "country", "properties", "page_url")
+    assert by_block(data, rules) == by_line(data, rules)
+
+
+@pytest.mark.parametrize("enrich", [by_block, by_line])
+def test_what_is_sent_for_a_retired_column_goes_into_extra_of_both_formats(enrich: Any) -> None:  # noqa: ANN401 - two functions
+    sent = b'{"event_id":"1","price":2.50,"quantity":3,"Price":4}\n'
+    found = enrich(sent, retired("price"))
+    (line,), (row,) = found["json"].splitlines(), found["rows"]
+    assert "price" not in json.loads(line)
+    assert json.loads(line)["extra"] == {"price": 2.5, "Price": 4}
+    assert json.loads(row["extra"]) == {"price": 2.5, "Price": 4}
+    assert (row["price"], row["quantity"]) == (None, 3)
+    assert found["mismatched"] == {}
+
+
+def renamed() -> Rules:
+    """Columns whose values come under other names: several, and one that is not its own."""
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    sources = {
+        "price": ["unit_price", "price", "zz"],
+        "country": ["land"],
+        "event_ts": ["ts", "event_ts"],
+        "properties": ["a", "properties"],
+        "page_url": ["page_url", "ref"],
+        "referrer": ["referrer_url"],
+    }
+    for entry in document["columns"]:
+        if entry["name"] in sources:
+            entry["from"] = sources[entry["name"]]
+    return dataclasses.replace(RULES, catalog=parse_catalog(document))
+
+
+RENAMED = renamed()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_blocks_come_out_alike_where_columns_come_under_other_names(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - test data
+    hostile = Hostile(rng)
+    lines = []
+    for number in range(60):
+        line = hostile.line() if (seed + number) % 2 else hostile.plain()
+        for name in ("price", "country", "event_ts", "properties", "page_url", "referrer"):
+            if rng.random() < 0.4:
+                other = rng.choice(["unit_price", "zz", "land", "ts", "a", "ref", "l\\u0061nd"])
+                line = line.replace(b'"%s"' % name.encode(), b'"%s"' % other.encode(), 1)
+        lines.append(line)
+    data = b"\n".join(lines) + b"\n"
+    assert by_block(data, RENAMED) == by_line(data, RENAMED)
+
+
+SENT: list[tuple[bytes, dict[str, Any], dict[str, Any]]] = [
+    (b'{"unit_price":2.5}', {"price": 2.5}, {}),
+    (b'{"price":3}', {"price": 3}, {}),
+    (b'{"quantity":1,"price":3,"unit_price":4}', {"quantity": 1, "price": 4}, {"price": 3}),
+    (b'{"unit_price":null,"price":3}', {"price": 3}, {"unit_price": None}),
+    (b'{"zz":1,"price":null}', {"price": 1}, {"price": None}),
+    (b'{"unit_price":null}', {"price": None}, {}),
+    (b'{"unit\\u005fprice":4}', {"price": 4}, {}),
+    # The first with a value counts, whether it fits or not.
+    (b'{"unit_price":"x","price":1}', {"price": None}, {"unit_price": "x", "price": 1}),
+    (b'{"land":"AT","country":"DE"}', {"country": "AT"}, {"country": "DE"}),
+    (b'{"country":"DE"}', {}, {"country": "DE"}),
+    (b'{"Land":"AT"}', {"Land": "AT"}, {}),
+]
+
+
+@pytest.mark.parametrize("enrich", [by_block, by_line])
+@pytest.mark.parametrize(("sent", "line", "extra"), SENT)
+def test_a_column_has_the_first_value_of_its_sources(
+    enrich: Any,  # noqa: ANN401 - two functions
+    sent: bytes,
+    line: dict[str, Any],
+    extra: dict[str, Any],
+) -> None:
+    found = enrich(sent + b"\n", RENAMED)
+    published, row = json.loads(found["json"]), found["rows"][0]
+    assert published.pop("processed_ts")
+    assert published == line | ({"extra": extra} if extra else {})
+    assert json.loads(row["extra"] or "{}") == extra | {
+        name: line[name] for name in line.keys() & {"Land"}
+    }
+
+
+def retyped() -> Rules:
+    """A column of URLs that is retired, and its field the source of one that is none of URLs."""
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    for entry in document["columns"]:
+        if entry["name"] == "referrer":
+            entry["retired"] = "2026-11-27"
+    page = {"name": "page", "type": "string", "from": ["referrer"], "added": "2026-11-27"}
+    document["columns"].append(page)
+    return dataclasses.replace(RULES, catalog=parse_catalog(document))
+
+
+@pytest.mark.parametrize("enrich", [by_block, by_line])
+@pytest.mark.parametrize("rules", [RENAMED, retired("referrer"), retyped()])
+@pytest.mark.parametrize("name", ["page_url", "ref", "referrer_url", "referrer"])
+def test_personal_parameters_leave_urls_wherever_these_go(
+    enrich: Any,  # noqa: ANN401 - two functions
+    rules: Rules,
+    name: str,
+) -> None:
+    sent = b'{"event_id":"1","%s":"https://a.example/?user_id=7&q=1"}\n' % name.encode()
+    if any(name in (c.name, *c.sources) for c in rules.catalog.columns):
+        found = enrich(sent, rules)
+        assert b"?q=1" in found["json"]
+        assert "user_id" not in str(found["rows"])
+
+
+@pytest.mark.parametrize("enrich", [by_block, by_line])
+def test_a_long_name_for_a_short_one_has_room(enrich: Any) -> None:  # noqa: ANN401 - two functions
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    name = "n" * 250
+    entry = {"name": name, "type": "bigint", "from": ["a"], "added": "2026-11-27"}
+    document["columns"].append(entry)
+    rules = dataclasses.replace(RULES, catalog=parse_catalog(document))
+    data = b'{"a":1}\n' * 8_000
+    lines = enrich(data, rules)["json"].splitlines()
+    assert len(lines) == 8_000
+    assert all(json.loads(line)[name] == 1 for line in lines[::1_000])

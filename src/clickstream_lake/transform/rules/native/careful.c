@@ -268,6 +268,36 @@ static int broken(Kernel *k, u32 column, u8 tag) {
     return NOT_IN_ENUM + (tag - OUT_OF_ENUM);
 }
 
+/* Of the sources of each column, choose the first in the catalog's order that has a value. */
+static void choose_sources(Kernel *k, const u8 *p, const u8 *end) {
+    for (u32 i = 0; i < k->columns; i++) k->sources[i].chosen = 0;
+    for (p = skip_blank(p + 1); *p != '}'; p = skip_blank(p + (*p == ','))) {
+        const u8 *key = p;
+        size_t size;
+        u32 number;
+        p = string_end(p + 1, end);
+        size = (size_t)(p - key);
+        if (memchr(key, '\\', size)) {
+            u8 *name = k->name.at;
+            u8 *name_end = decode_text(key + 1, p - 1, name);
+            size = (size_t)(encode_text(name, name_end, k->key.at) - (u8 *)k->key.at);
+            key = k->key.at;
+        }
+        number = size <= LONGEST_KEY ? find_key(k, key, size) : 0;
+        p = skip_blank(skip_blank(p) + 1);
+        if (number && k->keys[number].column <= SOURCES) {
+            Source *source = &k->sources[SOURCES - k->keys[number].column];
+            bool is_null = *p == 'n';
+            if (!source->chosen || (source->is_null && !is_null) ||
+                (source->is_null == is_null && number < source->chosen)) {
+                source->chosen = number;
+                source->is_null = is_null;
+            }
+        }
+        p = skip_blank(value_end(p, end));
+    }
+}
+
 /* Type the fields of an event that is well-formed and scrubbed; or say why it is rejected. */
 static int put_event(Kernel *k, const u8 *p, const u8 *end) {
     size_t room = (size_t)(end - p) + 2;
@@ -280,9 +310,11 @@ static int put_event(Kernel *k, const u8 *p, const u8 *end) {
     k->moved.count = 0;
     k->has_extra = false;
     memset(k->tags + (size_t)k->rows * k->columns, NOTHING, k->columns);
+    if (k->has_sources) choose_sources(k, p, end);
     emit(k, "{", 1);
     for (p = skip_blank(p + 1); *p != '}'; p = skip_blank(p + (*p == ','))) {
         const u8 *key = p, *stop;
+        const Source *source = NULL;
         size_t key_size;
         u32 number = 0;
         int32_t fate;
@@ -299,12 +331,17 @@ static int put_event(Kernel *k, const u8 *p, const u8 *end) {
             key = k->key.at;
             key_size = (size_t)(encode_text(name, name + size, k->key.at) - key);
         }
+        if (fate <= SOURCES) {
+            source = &k->sources[SOURCES - fate];
+            fate = find_key(k, key, key_size) == source->chosen ? SOURCES - fate : REFUSED;
+        }
         p = skip_blank(skip_blank(p) + 1);
         stop = value_end(p, end);
         if (fate != REFUSED) {
             if (!first) emit(k, ",", 1);
             first = false;
-            emit(k, key, key_size);
+            if (source) emit(k, source->name, source->size);
+            else emit(k, key, key_size);
             emit(k, ":", 1);
         }
         if (fate == UNDECLARED) {

@@ -26,6 +26,22 @@ RARE void put_moved(Kernel *k, bool first) {
     put_literal(k, "}", 1);
 }
 
+/* A field that has a column's value: in the JSON line it has the column's name. Which of several
+ * counts, careful.c knows. */
+RARE const u8 *take_source(Kernel *k, const u8 *p, const Key *key, bool first) {
+    Source *source = &k->sources[SOURCES - key->column];
+    Key as = *key;
+    as.column = SOURCES - key->column;
+    if (source->seen == k->number || (key->is_url && !k->urls[as.column])) return NULL;
+    source->seen = k->number;
+    p = skip_white(p);
+    if (*p != ':') return NULL;
+    put_literal(k, ",", !first);
+    put_literal(k, source->name, source->size);
+    put_literal(k, ":", 1);
+    return take_value(k, skip_white(p + 1), &as);
+}
+
 /* The end of one event, whose opening brace is at `p`; NULL if it is not plain. */
 static const u8 *scan_event(Kernel *k, const u8 *p) {
     u32 last = 0;
@@ -52,11 +68,17 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
         key->seen = k->number;
         k->keys_seen++;
         if (key->column < UNDECLARED) {
-            bool space;
-            p = skip_white(p);
-            if (CHECK(COLON_OF_PII, *p != ':')) return NULL;
-            p = skip_white(p + 1);
-            p = key->column == DROPPED ? scan_value(k, p, &space) : take_moved(k, p, key);
+            if (key->column <= SOURCES) {
+                p = take_source(k, p, key, first);
+                first = false;
+            } else {
+                bool space;
+                if (key->is_url) return NULL;
+                p = skip_white(p);
+                if (CHECK(COLON_OF_PII, *p != ':')) return NULL;
+                p = skip_white(p + 1);
+                p = key->column == DROPPED ? scan_value(k, p, &space) : take_moved(k, p, key);
+            }
         } else {
             if (first) put(k, start, p);
             else if (start[-1] == ',') put(k, start - 1, p);

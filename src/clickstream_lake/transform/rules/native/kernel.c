@@ -52,6 +52,8 @@ EXPORTED void kernel_free(Kernel *k) {
     free(k->taken);
     free(k->taken_sizes);
     free(k->urls);
+    for (u32 i = 0; k->sources && i < k->columns; i++) free(k->sources[i].name);
+    free(k->sources);
     free(k->mismatched);
     free(k->repaired.at);
     free(k->clean.at);
@@ -96,11 +98,12 @@ EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, const u8 *formats, u32
     k->text_bytes = calloc(columns, sizeof *k->text_bytes);
     k->mismatched = calloc(columns, sizeof *k->mismatched);
     k->urls = calloc(columns, 1);
+    k->sources = calloc(columns, sizeof *k->sources);
     k->present = calloc(columns, sizeof *k->present);
     k->layouts = calloc(columns, sizeof *k->layouts);
     k->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (!k->c_locale || !k->kinds || !k->formats || !k->keys || !k->slots || !k->cells || !k->tags ||
-        !k->breaches || !k->text_bytes || !k->mismatched || !k->urls || !k->present || !k->layouts) {
+        !k->breaches || !k->text_bytes || !k->mismatched || !k->urls || !k->sources || !k->present || !k->layouts) {
         kernel_free(k);
         return NULL;
     }
@@ -183,17 +186,32 @@ EXPORTED int kernel_rules(Kernel *k, u32 count, const Rules *rules) {
 }
 
 /* Say what becomes of fields with a key of the catalog's, in its quotes; 0 without memory. */
-EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column) {
-    if (!learn_key(k, text, size, column)) return 0;
+EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column, int is_url) {
+    u32 number = learn_key(k, text, size, column);
+    if (!number) return 0;
+    k->keys[number].is_url = is_url;
     k->own_keys = k->key_count;
     return 1;
+}
+
+/* The same of a key that has a value of a column, called `name`: of those that an event has, the one
+ * counts that was learnt first. Names and keys are in their quotes, without escapes. */
+EXPORTED int kernel_source(Kernel *k, const u8 *text, u32 size, u32 column, int is_url,
+                           const u8 *name, u32 name_size) {
+    Source *source = &k->sources[column];
+    if (!source->name && !(source->name = malloc(name_size))) return 0;
+    memcpy(source->name, name, name_size);
+    source->size = name_size;
+    k->has_sources = true;
+    return kernel_learn(k, text, size, SOURCES - (int32_t)column, is_url);
 }
 
 /* Scan lines from `start` on, until the end or a full table; `start` is 0 in a new block.
  *
  * `data` has a zero byte after its `size` bytes, which are fewer than 2^31; `json` has room for
  * six times `size` bytes and 64 more for each of MOST_ROWS + MOST_JOINED + 1 events: a field of six
- * bytes may become a time of 26. Returns 0 without memory.
+ * bytes may become a time of 26. Where columns have sources, each event has room for their names,
+ * too. Returns 0 without memory.
  */
 EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json) {
     const u8 *p = data + start;

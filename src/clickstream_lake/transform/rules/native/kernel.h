@@ -52,7 +52,7 @@ EXPORTED const char *left_out = "";
 
 /* Version of the exported functions and of the structs that the caller reads: raise it with each
  * change, together with `ABI` of library.py. */
-#define KERNEL_ABI 3
+#define KERNEL_ABI 4
 
 /* Rows after which a call ends: the caller loops over a larger block. */
 #define MOST_ROWS 8192
@@ -85,8 +85,9 @@ enum {
     ANY_EPOCH = EPOCH_S | EPOCH_MS | EPOCH_US | EPOCH_NS | AUTO_EPOCH,
 };
 
-/* What becomes of a field; numbers from 0 on are columns. */
-enum { UNDECLARED = -1, DROPPED = -2, REFUSED = -3 };
+/* What becomes of a field; numbers from 0 on are columns, and SOURCES - n has a value of column n
+ * under another name, or beside other fields that may have one. */
+enum { UNDECLARED = -1, DROPPED = -2, REFUSED = -3, SOURCES = -4 };
 /* Longest key that is remembered, quotes included. */
 #define LONGEST_KEY 258
 
@@ -119,7 +120,17 @@ typedef struct {
     int32_t column;
     u32 seen; /* in the event with this number */
     u32 next; /* the key that came after it last */
+    bool is_url; /* its texts are URLs, wherever they go */
 } Key;
+
+/* Where the values of a column come from, if it says so. */
+typedef struct {
+    u8 *name;    /* the column's, in its quotes */
+    u32 size;    /* quotes included */
+    u32 seen;    /* a source of it, in the event with this number */
+    u32 chosen;  /* key number of the one that counts in an event */
+    bool is_null; /* which has no value */
+} Source;
 
 typedef union {
     struct { u32 start, size; } text;
@@ -219,6 +230,8 @@ typedef struct {
     Rules *rules;        /* of the columns that have some */
     u32 rule_count;
     u8 *urls;  /* by column: whether it holds them */
+    Source *sources; /* by column */
+    bool has_sources;
     Key *keys; /* number 0 is none; from `own_keys` on they are the producers' */
     u32 key_count, key_room, own_keys, *slots, slot_mask;
     u64 seed;
@@ -280,7 +293,9 @@ EXPORTED int kernel_names(Kernel *k, u32 count, const u8 *names, const u8 *sizes
 EXPORTED int kernel_taken(Kernel *k, u32 count, const u8 *names, const u8 *sizes);
 EXPORTED void kernel_texts(Kernel *k, int look_inside, const u8 *urls);
 EXPORTED int kernel_rules(Kernel *k, u32 count, const Rules *rules);
-EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column);
+EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column, int is_url);
+EXPORTED int kernel_source(Kernel *k, const u8 *text, u32 size, u32 column, int is_url,
+                           const u8 *name, u32 name_size);
 EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json);
 EXPORTED const Scanned *kernel_scanned(const Kernel *k);
 EXPORTED const Reject *kernel_rejects(const Kernel *k);

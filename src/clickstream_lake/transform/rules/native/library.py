@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from clickstream_lake.transform.rules.reasons import LineReason
 
-ABI: Final = 3
+ABI: Final = 4
 """Version of this interface, as `KERNEL_ABI` in kernel.h: raise it when a declaration changes."""
 
 SETTING: Final = "CLICKSTREAM_KERNEL"
@@ -135,7 +135,8 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "kernel_taken": (ctypes.c_int, _KERNEL, _U32, _TEXT, _TEXT),
     "kernel_texts": (None, _KERNEL, ctypes.c_int, _TEXT),
     "kernel_rules": (ctypes.c_int, _KERNEL, _U32, ctypes.POINTER(Rules)),
-    "kernel_learn": (ctypes.c_int, _KERNEL, _TEXT, _U32, ctypes.c_int32),
+    "kernel_learn": (ctypes.c_int, _KERNEL, _TEXT, _U32, ctypes.c_int32, ctypes.c_int),
+    "kernel_source": (ctypes.c_int, _KERNEL, _TEXT, _U32, _U32, ctypes.c_int, _TEXT, _U32),
     "kernel_scan": (ctypes.c_int, _KERNEL, _TEXT, _U64, _U64, ctypes.c_void_p),
     "kernel_scanned": (ctypes.POINTER(Scanned), _KERNEL),
     "kernel_rejects": (ctypes.POINTER(Reject), _KERNEL),

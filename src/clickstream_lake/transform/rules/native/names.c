@@ -44,6 +44,7 @@ static u32 learn_key(Kernel *k, const u8 *text, size_t size, int32_t column) {
     key->hash = hash_of(k, text, size);
     key->column = column;
     key->seen = key->next = 0;
+    key->is_url = false;
     put_into_slot(k, k->key_count);
     return k->key_count++;
 }

@@ -321,7 +321,7 @@ static bool cut_walk(Kernel *k, const u8 *text, const u8 *end, unsigned level) {
                 const Member *m = member(k, k->members.count - 1);
                 const u8 *quoted = name_of(k, text, m) - 1;
                 u32 number = find_key_of(k, quoted, m->size + 2, m->hash);
-                is_url = number && k->keys[number].column >= 0 && k->urls[k->keys[number].column];
+                is_url = number && k->keys[number].is_url;
             }
             if (!cut_inside(k, start + 1, p - 1, (u64)(start + 1 - text), level, is_url))
                 return false;
