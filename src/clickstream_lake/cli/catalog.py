@@ -37,7 +37,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 @app.callback()
 def _catalog() -> None:
-    """Check a catalog, the file that says the columns, and compare it with what a lake has."""
+    """Check a catalog, compare it with a lake, find what it lacks."""
 
 
 @app.command(
@@ -233,7 +233,12 @@ def propose(
         stdout.print(f"{file}: added {names}", markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command(epilog=examples("clickstream catalog pull orders.json"))
+@app.command(
+    epilog=examples(
+        "clickstream catalog pull orders.json",
+        "clickstream catalog pull orders.json --json | jq '.added'",
+    )
+)
 def pull(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The lake's catalog.")],

@@ -51,8 +51,8 @@ def test_a_day_later_both_fields_are_columns_of_both_tables(lake: LakeUnderTest)
     assert step(lake).added == ("coupon string", "score double")
     # Functions learn of it first: until they have, the tables are as they were.
     assert columns(lake, "json") == before["json"]
-    assert step(lake, timedelta(0)) == NONE
-    declared = step(lake).declared
+    assert step(lake, DAY + timedelta(minutes=29)) == NONE
+    declared = step(lake, DAY + timedelta(minutes=31)).declared
     assert [name.rpartition(".")[2] for name in declared] == ["coupon", "score"] * 2
     assert columns(lake, "json") == [*before["json"], "coupon", "score"]
     assert columns(lake, "parquet") == [*before["parquet"], "coupon", "score"]
