@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "doctor": "Say what is wrong with a deployed lake, and what to do.",
     "replay": "Send raw objects through the transform again.",
     "package": "Fill a directory with what Terraform deploys.",
-    "catalog": "Check a catalog, the file that says the columns, and compare it with a lake.",
+    "catalog": "Check a catalog, the file of columns; compare it with a lake.",
     "sandbox": "A local AWS with the lake in it.",
     "engine": "A Trino of your own over the lake.",
 }
