@@ -81,6 +81,7 @@ NOON = datetime(2025, 11, 26, 12, tzinfo=UTC)
 PRELUDE = r"""
 set -euo pipefail
 until_ready() { # Start what runs until Ctrl-C, wait for its endpoint, and press Ctrl-C.
+  : >ready.log  # here: what an earlier one has said must be gone before the first look
   setsid "$@" >ready.log 2>&1 &
   local running=$!
   for _ in $(seq 600); do
