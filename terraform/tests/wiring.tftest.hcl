@@ -303,12 +303,12 @@ run "tables_come_from_the_catalog" {
   }
 
   assert {
-    condition     = { for column in one(aws_glue_catalog_table.lake["events-json"].storage_descriptor).columns : column.name => column.type } == { for column in local.catalog.columns : column.name => local.catalog.tables.json.types[column.type] if local.catalog.tables.json.types[column.type] != null && try(contains(column.formats, "json"), true) }
+    condition     = { for column in one(aws_glue_catalog_table.lake["events-json"].storage_descriptor).columns : column.name => column.type } == { for column in local.catalogs["events"].columns : column.name => local.catalogs["events"].tables.json.types[column.type] if local.catalogs["events"].tables.json.types[column.type] != null && try(contains(column.formats, "json"), true) }
     error_message = "The JSON table must declare the catalog's columns that its SerDe can read."
   }
 
   assert {
-    condition     = [for column in one(aws_glue_catalog_table.lake["events-parquet"].storage_descriptor).columns : column.name] == [for column in local.catalog.columns : column.name]
+    condition     = [for column in one(aws_glue_catalog_table.lake["events-parquet"].storage_descriptor).columns : column.name] == [for column in local.catalogs["events"].columns : column.name]
     error_message = "The Parquet table must declare all columns, in the catalog's order."
   }
 

@@ -88,15 +88,20 @@ NOON = datetime(2025, 11, 26, 12, tzinfo=UTC)
 PRELUDE = r"""
 set -euo pipefail
 until_ready() { # Start what runs until Ctrl-C, wait for its endpoint, and press Ctrl-C.
-  setsid "$@" >ready.log 2>&1 &
-  local running=$!
+  # One after the other, whatever page or worker it is: they all take the same port.
+  exec 9>"${TMPDIR:-/tmp}/clickstream-docs-$(id -u).lock"
+  flock 9
+  : >ready.log  # here: what an earlier one has said must be gone before the first look
+  setsid "$@" >ready.log 2>&1 9>&- &
+  local running=$! ended=1
   for _ in $(seq 600); do
     if grep -qE 'AWS_ENDPOINT_URL|"endpoint"' ready.log; then
-      kill -INT $running; wait $running; return
+      kill -INT $running; wait $running && ended=0 || ended=$?; break
     fi
     sleep 0.2
   done
-  cat ready.log; kill $running; return 1
+  exec 9>&-
+  if [ $ended -ne 0 ]; then cat ready.log; kill $running 2>/dev/null || true; return 1; fi
 }
 """
 

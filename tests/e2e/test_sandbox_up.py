@@ -61,6 +61,16 @@ def count(ready: dict[str, Any], table: str) -> int:
     return int(answer.stdout.splitlines()[1]) if answer.returncode == 0 else -1
 
 
+def comes_to(ready: dict[str, Any], table: str, rows: int) -> bool:
+    """Whether a table has that many rows before long: Firehose delivers by the clock, as in AWS."""
+    deadline = time.monotonic() + 60
+    while count(ready, table) != rows:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.5)
+    return True
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_works_with_any_client_stops_cleanly_and_keeps_the_lake(
     tmp_path: Path, number: signal.Signals
@@ -77,12 +87,8 @@ def test_it_works_with_any_client_stops_cleanly_and_keeps_the_lake(
         assert [bucket["Name"] for bucket in buckets] == [ready["bucket"]]
         sent = clickstream(ready, "generate", "--stream", ready["stream"], "--count", "2000")
         assert sent.returncode == 0, sent.stderr
-        # Firehose's buffer is flushed by the clock here, as in AWS.
-        deadline = time.monotonic() + 60
-        while count(ready, "clickstream_events") != 2_000 and time.monotonic() < deadline:
-            time.sleep(0.5)
-        assert count(ready, "clickstream_events") == 2_000
-        assert count(ready, "clickstream_events_parquet") == 2_000
+        assert comes_to(ready, "clickstream_events", 2_000)
+        assert comes_to(ready, "clickstream_events_parquet", 2_000)
         wrong = clickstream(ready, "query", "SELECT nothing FROM clickstream_events")
         assert (wrong.returncode, "COLUMN_NOT_FOUND" in wrong.stderr) == (1, True)
         planned = clickstream(ready, "compact", "--force", "--watch")
@@ -128,11 +134,8 @@ def test_killed_it_leaves_what_it_has_saved_and_the_same_key(tmp_path: Path) -> 
     assert oct(directory.stat().st_mode)[-3:] == "700"
     with sandbox(directory) as (process, second):
         assert second["AWS_ACCESS_KEY_ID"] == first["AWS_ACCESS_KEY_ID"]
-        deadline = time.monotonic() + 60
-        while count(second, "clickstream_events_parquet") != 2_000 and time.monotonic() < deadline:
-            time.sleep(0.5)
-        assert count(second, "clickstream_events") == 2_000
-        assert count(second, "clickstream_events_parquet") == 2_000
+        assert comes_to(second, "clickstream_events", 2_000)
+        assert comes_to(second, "clickstream_events_parquet", 2_000)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
@@ -169,10 +172,8 @@ def test_families_of_events_have_streams_and_catalogs_of_their_own(tmp_path: Pat
             ready, "generate", "--stream", stream, "--catalog", str(orders), "--count", "50"
         )
         assert sent.returncode == 0, sent.stderr
-        deadline = time.monotonic() + 60
-        while count(ready, "orders_orders_parquet") != 50 and time.monotonic() < deadline:
-            time.sleep(0.5)
-        assert count(ready, "orders_orders") == 50
+        assert comes_to(ready, "orders_orders", 50)
+        assert comes_to(ready, "orders_orders_parquet", 50)
         assert count(ready, "clickstream_events") == 0
 
 

@@ -19,7 +19,8 @@ from tests.engine.eras import TABLES, Era
 pytestmark = pytest.mark.engine
 
 PROJECT = Path(__file__).parents[2]
-SAVED = sorted((CATALOG_PATH.parent / "queries").glob("*.sql"))
+# Of every catalog, and of the packaged one.
+SAVED = sorted(CATALOG_PATH.parent.glob("*queries/*.sql"))
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r'clickstream (?:query|estimate) "([^"]+)"')
