@@ -18,6 +18,8 @@ TYPED = dict(
     )
 )
 ALL = {**CASES, **TYPED}
+LONG = {"no delimiters, 100,000 events"}
+NAMES = [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in ALL]
 READABLE = {name: case for name, case in ALL.items() if case.corrupt is None}
 
 
@@ -39,7 +41,7 @@ def as_sent(case: Case) -> Outcome:
     return run(case.make(), compressed=case.raw, limits=case.limits)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_nasty_object_is_published_and_rejected_exactly_so(name: str) -> None:
     case = ALL[name]
     outcome = as_sent(case)
@@ -71,7 +73,7 @@ def test_a_nasty_object_is_published_and_rejected_exactly_so(name: str) -> None:
     check(outcome, expect(data, CATALOG, case.limits))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_without_a_kernel_every_file_is_the_same(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +96,7 @@ def test_every_reason_has_a_case() -> None:
     assert found - {None} == {*LineReason, *ObjectReason} - {*Breach}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_all_cases_in_one_object_change_nothing_for_each_other(compression: Any) -> None:  # noqa: ANN401
     texts = [case.make() for case in READABLE.values() if not case.raw]

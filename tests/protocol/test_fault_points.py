@@ -131,7 +131,13 @@ def world(tmp_path: Path) -> Iterator[World]:
     assert made.findings.bad == 0, made.findings.details
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+# Each call of each fault is a run of its own: seconds for a transform, more for a compaction.
+LONG = {"second compaction", "compaction after a crash", "first compaction"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(s, marks=pytest.mark.slow if s in LONG else ()) for s in SCENARIOS]
+)
 def test_every_call_may_fail_lose_its_answer_or_be_the_last(
     name: str, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,31 +35,42 @@ def tell(capsys: pytest.CaptureFixture[str], figures: Figures) -> None:
 
 
 def test_nothing_goes_wrong_in_random_schedules(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(capsys, run_all(range(100)))
+    tell(capsys, run_all(range(30)))
 
 
 def test_nothing_is_lost_or_doubled_by_two_racing_compactors(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tell(capsys, run_all(range(25), compactors=2))
+    tell(capsys, run_all(range(10), compactors=2))
 
 
 def test_nothing_is_lost_unreported_when_raw_objects_are_replaced(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tell(capsys, run_all(range(25), replaces=True))
+    tell(capsys, run_all(range(10), replaces=True))
 
 
 def test_nothing_goes_wrong_while_an_older_version_works_beside(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tell(capsys, run_all(range(50), beside=OLDER))
+    tell(capsys, run_all(range(15), beside=OLDER))
 
 
 def test_a_list_of_files_holds_every_row_once_whatever_happens_meanwhile(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tell(capsys, run_all(range(40), by_files=True))
+    tell(capsys, run_all(range(15), by_files=True))
+
+
+@pytest.mark.slow
+def test_nothing_goes_wrong_in_more_schedules_of_each_kind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell(capsys, run_all(range(30, 100)))
+    tell(capsys, run_all(range(10, 25), compactors=2))
+    tell(capsys, run_all(range(10, 25), replaces=True))
+    tell(capsys, run_all(range(15, 50), beside=OLDER))
+    tell(capsys, run_all(range(15, 40), by_files=True))
 
 
 @pytest.mark.slow

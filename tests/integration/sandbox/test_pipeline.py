@@ -180,6 +180,7 @@ def test_a_corrupt_object_in_a_batch_is_rejected_and_the_good_ones_are_published
     assert lake.dead_letters() == 0
 
 
+@pytest.mark.slow  # the message comes back after 15 s, and after 30 s more is given up
 def test_a_message_that_can_never_be_processed_ends_as_a_dead_letter_and_holds_up_nobody(
     lake: Sandbox,
 ) -> None:
