@@ -204,6 +204,27 @@ def test_a_partition_that_is_new_during_a_deployment_has_the_columns_of_file_and
     assert behind(lake) == 0
 
 
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_a_file_that_a_late_retry_makes_by_the_former_catalog_follows_at_the_next_tick(
+    lake: LakeUnderTest, fmt: Format
+) -> None:
+    deploy(lake, AFTER)
+    operating(lake).plan(stale_schema=True)
+    source = lake.put_raw("late")
+    recipe = Recipe(BEFORE.sha256, rules=RULES)
+    lake.publish(fmt, source, ["late"], recipe=recipe)
+    lake.publish(fmt, lake.put_raw("new"), ["new"], recipe=Recipe(AFTER.sha256, rules=RULES))
+
+    (result,) = operating(lake).plan().results
+
+    assert (result.format, result.reason, result.merged) == (fmt, "older columns", 3)
+    assert not operating(lake).plan().results
+    # While the next deployment is under way, that waits.
+    lake.publish(fmt, lake.put_raw("later"), ["later"], recipe=recipe)
+    deploy(lake, BEFORE)
+    assert not operating(lake).plan().results
+
+
 @pytest.fixture
 def half_done(lake: LakeUnderTest) -> LakeUnderTest:
     """A partition of two merged files, one of which there was no time for after a new column."""
