@@ -295,11 +295,13 @@ class _Schedule:
                 if key in self.undelivered:
                     self._deliver(writer, key)
                     self._finish(writer)
-        # The deployment ends, and one tick has to do for its columns.
+        # The deployment ends, and one tick has to do for its columns, or for what one had no time for.
         has = max(self.world.stage, stage_of(self.world.catalog))
         stage = self.random.randint(has, self.stages - 1)
         self.world.deploy(catalog_of(MARKS[0], stage))
         self.world.apply(self.world.catalog)
+        if self.random.random() < 0.5:
+            self._tick(force=False, short=True)
         self._tick(force=False)
         self.world.check_columns()
         for _ in range(2):
@@ -311,13 +313,14 @@ class _Schedule:
             self.cleaner.start(lambda: self.world.clean_up(self.cleaner), self.world.now)
             self._finish(self.cleaner)
 
-    def _tick(self, *, force: bool) -> None:
-        """One of the schedule, and all the work that it queues."""
-        compactor = self.compactors[0]
-        compactor.start(lambda: self.world.tick(compactor, force=force), self.world.now)
+    def _tick(self, *, force: bool, short: bool = False) -> None:
+        """One of the schedule, and all the work that it queues, or as much as there is time for."""
+        compactor, world = self.compactors[0], self.world
+        compactor.start(lambda: world.tick(compactor, force=force), world.now)
         self._finish(compactor)
-        for message in list(self.world.messages):
-            compactor.start(partial(self.world.compact, compactor, message), self.world.now)
+        for message in list(world.messages):
+            work = partial(world.compact, compactor, message, lambda: short)
+            compactor.start(work, world.now)
             self._finish(compactor)
 
     def _finish(self, actor: Actor) -> None:
