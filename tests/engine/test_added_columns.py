@@ -66,8 +66,10 @@ def told(era: Era, columns: str) -> list[list[Any]]:
     answers = []
     for fmt in FORMATS:
         sql = f"SELECT {columns} FROM {TABLES[fmt]} ORDER BY 1"
-        for ask in (era.ask, partial(embedded, era)):
-            answers.append([[as_text(value) for value in row] for row in ask(sql)])
+        answers += [
+            [[as_text(value) for value in row] for row in ask(sql)]
+            for ask in (era.ask, partial(embedded, era))
+        ]
     assert all(answer == answers[0] for answer in answers), answers
     return answers[0]
 

@@ -229,15 +229,6 @@ class _SeesTheTables(PartitionCatalog):
         return found and replace(found, columns=self.declared(table))
 
 
-class _ForgetsOutdatedFiles(PartitionCatalog):
-    """Does not note that files were left without some of the columns."""
-
-    def swap(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - PartitionCatalog's
-        over_old = options["declares"] is Declares.TABLES_OVER_OUTDATED
-        declares = Declares.TABLES if over_old else options["declares"]
-        super().swap(*args, **{**options, "declares": declares})
-
-
 class _LikeAny(tuple[tuple[str, str], ...]):
     """Columns that are like any others."""
 
@@ -317,8 +308,6 @@ MUTATIONS = {
     "registered_by_the_table": Mutation("writer", Parts(partitions=_RegistersByTheTable)),
     # Leave partitions that have too few files to be worth it as they are.
     "columns_not_followed": Mutation("compactor", Parts(partitions=_SeesTheTables)),
-    # Leave the rest of a partition that a compaction had no time for as it is.
-    "outdated_files_forgotten": Mutation("compactor", Parts(partitions=_ForgetsOutdatedFiles)),
     # Let a slow invocation replace newer content by the older that it read.
     "outdated_content_published": Mutation("writer", Parts(store=_NeverReplaced), replaces=True),
 }

@@ -295,7 +295,7 @@ class _Schedule:
                 if key in self.undelivered:
                     self._deliver(writer, key)
                     self._finish(writer)
-        # The deployment ends, and one tick has to do for its columns, or for what one had no time for.
+        # The deployment ends. One tick has to do for its columns, or for what one had no time for.
         has = max(self.world.stage, stage_of(self.world.catalog))
         stage = self.random.randint(has, self.stages - 1)
         self.world.deploy(catalog_of(MARKS[0], stage))
