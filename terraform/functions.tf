@@ -44,17 +44,19 @@ locals {
     for key, function in local.functions : key => merge(
       local.stream_environments[function.stream],
       function.kind == "compact" ? {
-        LAKE_COMPACT_QUEUE_URL   = aws_sqs_queue.work[key].id
-        LAKE_TRANSFORM_QUEUE_URL = aws_sqs_queue.work["${function.stream}-transform"].id
-        LAKE_AUDIT_GRACE_SECONDS = tostring(60 * var.audit_grace_minutes)
-        LAKE_TARGET_FILE_BYTES   = tostring(var.compact_target_file_mb * 1024 * 1024)
-        LAKE_MIN_FILES           = tostring(var.compact_min_files)
-        LAKE_LOOKBACK_DAYS       = tostring(var.compact_lookback_days)
-        LAKE_GRACE_SECONDS       = tostring(var.compact_grace_seconds)
-        LAKE_TIME_BUDGET_SECONDS = tostring(var.compact_timeout_seconds - 120)
-        LAKE_EVOLUTION_PERCENT   = tostring(var.schema_evolution_percent)
-        LAKE_EVOLUTION_HOURS     = tostring(var.schema_evolution_hours)
-        LAKE_EVOLUTION_COLUMNS   = tostring(var.schema_evolution_max_columns)
+        LAKE_COMPACT_QUEUE_URL       = aws_sqs_queue.work[key].id
+        LAKE_TRANSFORM_QUEUE_URL     = aws_sqs_queue.work["${function.stream}-transform"].id
+        LAKE_AUDIT_GRACE_SECONDS     = tostring(60 * var.audit_grace_minutes)
+        LAKE_TARGET_FILE_BYTES       = tostring(var.compact_target_file_mb * 1024 * 1024)
+        LAKE_MIN_FILES               = tostring(var.compact_min_files)
+        LAKE_LOOKBACK_DAYS           = tostring(var.compact_lookback_days)
+        LAKE_STALE_SCHEMA_PARTITIONS = tostring(var.compact_stale_schema_partitions)
+        LAKE_GRACE_SECONDS           = tostring(var.compact_grace_seconds)
+        LAKE_TIME_BUDGET_SECONDS     = tostring(var.compact_timeout_seconds - 120)
+        LAKE_EVOLUTION_PERCENT       = tostring(var.schema_evolution_percent)
+        LAKE_EVOLUTION_HOURS         = tostring(var.schema_evolution_hours)
+        LAKE_EVOLUTION_COLUMNS       = tostring(var.schema_evolution_max_columns)
+        LAKE_EVOLUTION_DELAY_SECONDS = "1800" # functions look every 5 minutes, and run for 15 at most
       } : {},
       { POWERTOOLS_SERVICE_NAME = function.name },
     )

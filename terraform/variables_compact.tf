@@ -144,6 +144,17 @@ variable "compact_lookback_days" {
   }
 }
 
+variable "compact_stale_schema_partitions" {
+  description = "How many older partitions a schedule tick brings to the catalog's columns, after those it looks at anyway."
+  type        = number
+  default     = 32
+
+  validation {
+    condition     = var.compact_stale_schema_partitions >= 1 && var.compact_stale_schema_partitions <= 10000 && floor(var.compact_stale_schema_partitions) == var.compact_stale_schema_partitions
+    error_message = "compact_stale_schema_partitions must be a whole number from 1 to 10000."
+  }
+}
+
 variable "compact_grace_seconds" {
   description = "How long replaced files stay for queries that still read them, before the clean-up deletes them."
   type        = number

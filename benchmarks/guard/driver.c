@@ -47,13 +47,14 @@ int main(int argc, char **argv) {
     columns = 0;
     for (int i = 2; i < argc; i++) {
         int length = (int)(strchr(argv[i], ':') - argv[i]), number = atoi(argv[i] + length + 1);
+        int is_url = number >= 0 && urls[columns];
         char key[LONGEST_KEY + 1];
         snprintf(key, sizeof key, "\"%.*s\"", length, argv[i]);
         if (number >= 0) {
             int column = (int)columns++;
             number = number >= EXTRA ? REFUSED : column;
         }
-        if (!kernel_learn(k, (const u8 *)key, (u32)strlen(key), number)) return 1;
+        if (!kernel_learn(k, (const u8 *)key, (u32)strlen(key), number, is_url)) return 1;
     }
     scanned = kernel_scanned(k);
     for (; position < size; position = scanned->consumed) {

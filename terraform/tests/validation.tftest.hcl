@@ -574,6 +574,56 @@ run "refuses_compact_lookback_days" {
   expect_failures = [var.compact_lookback_days]
 }
 
+run "refuses_compact_stale_schema_partitions" {
+  command = plan
+
+  variables {
+    compact_stale_schema_partitions = 0
+  }
+
+  expect_failures = [var.compact_stale_schema_partitions]
+}
+
+run "refuses_schema_evolution" {
+  command = plan
+
+  variables {
+    schema_evolution = "always"
+  }
+
+  expect_failures = [var.schema_evolution]
+}
+
+run "refuses_schema_evolution_percent" {
+  command = plan
+
+  variables {
+    schema_evolution_percent = 0
+  }
+
+  expect_failures = [var.schema_evolution_percent]
+}
+
+run "refuses_schema_evolution_hours" {
+  command = plan
+
+  variables {
+    schema_evolution_hours = 721
+  }
+
+  expect_failures = [var.schema_evolution_hours]
+}
+
+run "refuses_schema_evolution_max_columns" {
+  command = plan
+
+  variables {
+    schema_evolution_max_columns = 101
+  }
+
+  expect_failures = [var.schema_evolution_max_columns]
+}
+
 run "refuses_compact_grace_seconds" {
   command = plan
 

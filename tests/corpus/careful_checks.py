@@ -23,6 +23,7 @@ class CarefulCheck:
         line: one or several, without the last one's end.
         scrub_text: whether the catalog has texts looked into.
         rules: whether its columns have rules.
+        fed: whether some have their values from fields of other names.
     """
 
     name: str
@@ -32,6 +33,7 @@ class CarefulCheck:
     line: bytes
     scrub_text: bool = True
     rules: bool = False
+    fed: bool = False
 
     @property
     def switch(self) -> str:
@@ -226,7 +228,7 @@ SCRUB: Final = [
     CarefulCheck("texts of arrays", "scrub.c", "p < text + size && (*p == '{' || «*p == '['»)", "false", inside(b"[%s]" % PII)),
     CarefulCheck("URLs of the event itself", "scrub.c", "if (level == 0 && «depth == 1» && frame->is_object) {", "frame->is_object", odd(b'"properties":{"page_url":"/p?user_id=1"}')),
     CarefulCheck("URLs of an event alone", "scrub.c", "if («level == 0» && depth == 1 && frame->is_object) {", "true", inside(b'{"page_url":"/p?user_id=1"}')),
-    CarefulCheck("columns that hold no URLs", "scrub.c", "k->keys[number].column >= 0 && «k->urls[k->keys[number].column]»", "true", odd(b'"event_id":"/p?user_id=1"')),
+    CarefulCheck("columns that hold no URLs", "scrub.c", "is_url = number && «k->keys[number].is_url»;", "true", odd(b'"event_id":"/p?user_id=1"')),
     CarefulCheck("doubles of the event alone", "scrub.c", "if («level == 0» && !drop_doubles", "true", inside(b'{"a":1,"a":2}')),
     CarefulCheck("doubles", "scrub.c", "«m->drop = true»", "0", b'{"zz":1,"zz":2}'),
     CarefulCheck("nested doubles", "scrub.c", "if («level == 0 && !drop_doubles(k, text, frame.first)») return", "k->frames.count == 0 && !drop_doubles(k, text, frame.first)", b'{"zz":{"a":1,"a":2}}'),
@@ -329,7 +331,7 @@ CAREFUL: Final = [
     CarefulCheck("null", "careful.c", "} else if («*p == 'n'») {", "false", odd(b'"event_id":null')),
     CarefulCheck("mismatches by column", "events.c", "«k->mismatched[column]++»;", "0", b'{"price":"x"}'),
     CarefulCheck("mismatches", "events.c", "«k->scanned.mismatches++»;", "0", b'{"price":"x"}'),
-    CarefulCheck("the comma of the first field", "careful.c", 'if («!first») emit(k, ",", 1); first = false; emit(k, key, key_size);', "true", odd(b'"zz":1')),
+    CarefulCheck("the comma of the first field", "careful.c", 'if («!first») emit(k, ",", 1); first = false; if (source)', "true", odd(b'"zz":1')),
     CarefulCheck("the comma of extra", "careful.c", 'if («!first») emit(k, ",", 1); first = false; emit(k, "\\"extra\\":", 8);', "true", b'{"year":1,"year":2}'),
     CarefulCheck("the comma of the time", "careful.c", "emit(k, k->tail + first, «k->tail_size - first»);", "k->tail_size", b'{"zz":{}}' + b'{"user_id":1,"\\u0075ser_id":2}'),
     CarefulCheck("extra in its line", "careful.c", "if («k->moved.count») { if (!first)", "false", odd(b'"zz":1')),
@@ -393,4 +395,16 @@ QUALITY: Final = [
     CarefulCheck("the cells of a text with escapes", "quality.c", "(«tag == INPUT» ? k->data : k->decoded)", "true", b'{"product_id":"p","event_type":"\\u0063lick"}', rules=True),
 ]  # fmt: skip
 
-CHECKS: Final = (*FAST, *FRAMING, *CHECK, *SCRUB, *CAREFUL, *NAMES, *QUALITY)
+FED: Final = [
+    CarefulCheck("the first of several", "careful.c", "source->is_null == is_null && «number < source->chosen»", "false", b'{"price":2,"unit_price":1}', fed=True),
+    CarefulCheck("not the last of several", "careful.c", "source->is_null == is_null && «number < source->chosen»", "true", b'{"unit_price":1,"price":2}', fed=True),
+    CarefulCheck("the first with a value", "careful.c", "(«source->is_null && !is_null») ||", "false", b'{"unit_price":null,"price":2}', fed=True),
+    CarefulCheck("none without a value", "careful.c", "(«source->is_null == is_null» && number", "true", b'{"price":2,"unit_price":null}', fed=True),
+    CarefulCheck("one behind an escape", "careful.c", "u32 number; p = string_end(p + 1, end); size = (size_t)(p - key); if («memchr(key, '\\\\', size)») {", "false", b'{"unit\\u005fprice":1,"price":2}', fed=True),
+    CarefulCheck("those of one event", "careful.c", "for (u32 i = 0; i < «k->columns»; i++) k->sources[i].chosen = 0;", "0", b'{"unit_price":1,"price":2}\n' + odd(b'"price":2'), fed=True),
+    CarefulCheck("the column's name", "careful.c", "if («source») emit(k, source->name, source->size);", "false", odd(b'"unit_price":1'), fed=True),
+    CarefulCheck("one that does not count", "careful.c", "fate = «find_key(k, key, key_size) == source->chosen» ? SOURCES - fate : REFUSED;", "true", b'{"unit_price":1,"price":2}', fed=True),
+    CarefulCheck("URLs of another name", "scrub.c", "is_url = number && «k->keys[number].is_url»;", "false", odd(b'"page":"/p?user_id=1"'), fed=True),
+]  # fmt: skip
+
+CHECKS: Final = (*FAST, *FRAMING, *CHECK, *SCRUB, *CAREFUL, *NAMES, *QUALITY, *FED)

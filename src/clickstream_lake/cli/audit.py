@@ -23,6 +23,7 @@ from clickstream_lake.console import (
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from clickstream_lake.lake.catalog import Catalog
     from clickstream_lake.lake.config import Config
     from clickstream_lake.lake.lake import Lake
     from clickstream_lake.operate.audit import Breach, Repairs, Verdict
@@ -79,7 +80,7 @@ def audit(
             verdicts.append(judge(view, now=datetime.now(UTC), settle=settle))
             bars.advance(task)
     breaches = [breach for verdict in verdicts for breach in verdict.breaches]
-    repairs = _repair(lake, config, stream, breaches) if repair and breaches else None
+    repairs = _repair(lake, found, config, stream, breaches) if repair and breaches else None
     if as_json:
         print_json(_plain(verdicts, repairs))
     else:
@@ -88,11 +89,13 @@ def audit(
         raise typer.Exit(1)
 
 
-def _repair(lake: "Lake", config: "Config", stream: str, breaches: "list[Breach]") -> "Repairs":
+def _repair(
+    lake: "Lake", catalog: "Catalog", config: "Config", stream: str, breaches: "list[Breach]"
+) -> "Repairs":
     from clickstream_lake.operate.audit import Repairer
 
     queue = transform_queue(stream, config.bucket)
-    return Repairer(lake, queue.send).repair(breaches)
+    return Repairer(lake, catalog, queue.send).repair(breaches)
 
 
 def _plain(verdicts: "list[Verdict]", repairs: "Repairs | None") -> dict[str, object]:

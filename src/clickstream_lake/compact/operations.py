@@ -228,7 +228,7 @@ class Operations:
         return self.lake.partitions.list(self.lake.tables[fmt], with_columns=with_columns)
 
     def _is_behind(self, found: Survey) -> bool:
-        return self.compactor.columns.are_behind(found.slot.format, found.state)
+        return self.compactor.columns.is_behind(found)
 
     def _survey(self, slot: Slot) -> Survey | None:
         try:

@@ -4,7 +4,7 @@ The transform publishes single sources and the compactor heals whole partitions.
 module, so that one place decides what is visible.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from clickstream_lake.lake.aws.objects import ObjectInfo, ObjectStore
@@ -65,8 +65,13 @@ class Lake:
         """Where a partition points now; None if it is not registered."""
         return self.partitions.get(self.tables[slot.format], slot.partition)
 
-    def registered(self, slot: Slot) -> PartitionState:
+    def registered(self, slot: Slot, names: Collection[str] | None = None) -> PartitionState:
         """Where a partition points now; registers it at its landing directory if needed.
+
+        Args:
+            slot: which one.
+            names: the columns that its first file was made by: while an apply is under way, the
+                table may have others; None if nobody knows.
 
         Raises:
             PartitionMovedError: somebody removes the partition each time it is registered.
@@ -74,7 +79,8 @@ class Lake:
         state = self.state(slot)
         if state is None:
             location = uri(self.store.bucket, self.layout.landing_dir(slot))
-            self.partitions.create(self.tables[slot.format], slot.partition, location)
+            table = self.tables[slot.format]
+            self.partitions.create(table, slot.partition, location, names=names)
             state = self.state(slot)
         if state is None:
             raise PartitionMovedError(f"{slot.path} was removed as it was registered")

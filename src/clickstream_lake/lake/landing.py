@@ -67,11 +67,13 @@ class LandingFile:
 
     Attributes:
         gzip: the file is gzip-compressed JSON (named `.json.gz`).
+        columns: names of the columns that it was made by; None where nobody knows.
     """
 
     path: Path
     metadata: LandingMetadata
     gzip: bool = False
+    columns: frozenset[str] | None = None
 
 
 def quoted(raw_key: str) -> str:

@@ -130,7 +130,7 @@ class Publisher:
         key, size = self._land(fmt, source, landing)
         # Read only after the landing file is in place: a run that announces a generation after this
         # read finds the landing file by itself.
-        state = self._lake.registered(slot)
+        state = self._lake.registered(slot, landing.columns)
         outcome = PublishOutcome.PUBLISHED
         for generation in self._lake.in_use(slot, state):
             if self._is_stale_in(generation, source, landing):

@@ -1,17 +1,33 @@
 """What another catalog would make of a lake: of its tables, and of the rows that are there."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
-from clickstream_lake.lake.catalog import RETIRED, Catalog, Column, TableFormatName
+from clickstream_lake.lake.accounts import accounts, partitions_between
+from clickstream_lake.lake.catalog import RETIRED, Catalog, Column, ColumnType, TableFormatName
 from clickstream_lake.lake.errors import PartitionMovedError
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import FORMATS, Slot
+from clickstream_lake.lake.undeclared import Kind, Undeclared, total
 
 _TABLES: Final[tuple[TableFormatName, ...]] = (*FORMATS, "rejects")
 _AT_A_TIME: Final = 16
+_TEXTS: Final[frozenset[Kind]] = frozenset(("iso", "sql", "text"))
+_PARTS: Final[frozenset[Kind]] = frozenset(("object", "array"))
+FAIL: Final[Mapping[ColumnType, frozenset[Kind]]] = {
+    "string": _PARTS,
+    "timestamp": _PARTS,
+    "boolean": _PARTS,
+    "double": _PARTS | _TEXTS | {"boolean"},
+    # Of numbers with a point readers take the whole part; of those beyond 64 bits nothing.
+    "bigint": _PARTS | _TEXTS | {"boolean", "number"},
+    "json": frozenset(),
+}
+"""Values on which a query of the JSON table fails, or may, where a line has them in a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +96,9 @@ def compare(lake: Lake, deployed: Catalog, catalog: Catalog, *, today: str) -> D
         for fmt in _TABLES
         for change in _changes_of_table(lake, fmt, deployed, catalog, today)
     ]
-    return Difference(tuple(changes), tuple(_behind(lake, catalog)))
+    return Difference(
+        tuple(_with_what_was_sent(lake, catalog, changes)), tuple(_behind(lake, catalog))
+    )
 
 
 def _changes_of_table(
@@ -138,6 +156,53 @@ def changes(
     yield from _moved(table, [*before], [*after], columns, today)
     for name in [name for name in after if name not in before]:
         yield _added(table, columns[name], fmt)
+
+
+def _with_what_was_sent(
+    lake: Lake, catalog: Catalog, changes: Iterable[Change]
+) -> Iterator[Change]:
+    """The changes, where a column is added under a name that old JSON lines have already."""
+    columns = {column.name: column for column in catalog.tables["json"].columns}
+    sent: Undeclared | None = None
+    for change in changes:
+        column = columns.get(change.column)
+        if change.table != lake.tables["json"] or column is None or change.instead:
+            yield change
+        elif change.what.startswith("added"):
+            sent = sent or _sent(lake)
+            yield _as_sent(change, column, sent)
+        else:
+            yield change
+
+
+def _as_sent(change: Change, column: Column, sent: Undeclared) -> Change:
+    # Readers take a key for a column whatever its case.
+    fields = [field for name, field in sent.fields.items() if name.lower() == column.name]
+    kinds = sorted(set(chain.from_iterable(field.kinds for field in fields)))
+    if failing := sorted(FAIL[column.type] & set(kinds)):
+        sources = json.dumps(column.sources or [column.name])
+        return replace(
+            change,
+            old_rows="queries of it fail, until they are rewritten",
+            instead=f"producers have sent {', '.join(failing)} as {column.name}: give the column a "
+            f'name that no line has, with "from": {sources}',
+        )
+    if kinds:
+        return replace(
+            change,
+            old_rows=f"as sent, which was {', '.join(kinds)} by a sample; queries of it fail where "
+            "that does not fit, until they are rewritten",
+        )
+    return change
+
+
+def _sent(lake: Lake) -> Undeclared:
+    """The account of what producers have sent, as far as compaction has looked at it."""
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        found = pool.map(
+            lambda each: list(accounts(lake, [each])), partitions_between(lake, None, None)
+        )
+        return total(chain.from_iterable(found))
 
 
 def _is_retired(column: Mapping[str, Any]) -> bool:

@@ -184,11 +184,12 @@ class RawObjectProcessor:
             recipe=Recipe(job.catalog.sha256, rules=RULES),
         )
         paths: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
+        columns = frozenset(column.name for column in job.catalog.columns)
         outcomes: dict[Format, PublishOutcome] = {}
         for fmt, path in paths.items():
             if path is not None:
                 job.check()
-                file = LandingFile(path=path, metadata=metadata, gzip=path.suffix == ".gz")
+                file = LandingFile(path, metadata, path.suffix == ".gz", columns)
                 outcomes[fmt] = self._publisher.publish(fmt, source, file)
         return outcomes
 

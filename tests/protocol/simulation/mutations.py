@@ -3,7 +3,7 @@
 The product's own code runs on parts that lie to it, or forget, at one point each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from msgspec import structs
 
 from clickstream_lake.lake.aws.objects import ObjectInfo, ObjectStore
 from clickstream_lake.lake.aws.partitions import Declares, PartitionCatalog, PartitionState
-from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog import Catalog, Declared
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import Partition, Slot, uri
@@ -133,8 +133,8 @@ class _ReadsFirst(Lake):
         self.last = super().state(slot)
         return self.last
 
-    def registered(self, slot: Slot) -> PartitionState:
-        return self.last or super().registered(slot)
+    def registered(self, slot: Slot, names: Collection[str] | None = None) -> PartitionState:
+        return self.last or super().registered(slot, names)
 
 
 class _Overwrites(ObjectStore):
@@ -146,8 +146,7 @@ class _NoHeads(ObjectStore):
     """Finds no landing file, so none that was replaced."""
 
     def head(self, key: str) -> ObjectInfo | None:
-        del key
-        return None
+        return super().head(key) if "/compacted/" in key else None
 
 
 class _NeverReplaced(ObjectStore):
@@ -205,6 +204,55 @@ class _MergesWithoutRecipes(Lake):
         return replace(found, manifest=structs.replace(found.manifest, sources=sources))
 
 
+class _SwapsInTheColumns(PartitionCatalog):
+    """Declares the table's columns at each swap, whatever files were left as they were."""
+
+    def swap(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - PartitionCatalog's
+        super().swap(*args, **{**options, "declares": Declares.TABLES})
+
+
+class _AnnouncesColumns(PartitionCatalog):
+    """Declares the table's columns when it announces the files that have them."""
+
+    def announce(
+        self, table: str, partition: Partition, *, current: str, next_location: str
+    ) -> None:
+        super().announce(table, partition, current=current, next_location=next_location)
+        super().declare(table, partition, current=current)
+
+
+class _SeesTheTables(PartitionCatalog):
+    """Takes each partition for one that declares the table's columns."""
+
+    def get(self, table: str, partition: Partition) -> PartitionState | None:
+        found = super().get(table, partition)
+        return found and replace(found, columns=self.declared(table))
+
+
+class _LikeAny(tuple[tuple[str, str], ...]):
+    """Columns that are like any others."""
+
+    __slots__ = ()
+    __hash__ = tuple.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+class _AlwaysDeployed(PartitionCatalog):
+    """Says of each table that it has the columns of whatever catalog."""
+
+    def declared(self, table: str) -> Declared:
+        return _LikeAny(super().declared(table))
+
+
+class _RegistersByTheTable(PartitionCatalog):
+    """Registers partitions with all that the table has."""
+
+    def create(self, *args: Any, **options: Any) -> bool:  # noqa: ANN401 - PartitionCatalog's
+        return super().create(*args, **{**options, "names": None})
+
+
 @dataclass(frozen=True)
 class Mutation:
     """A protection that is missing: what one kind of process is given instead of the real parts.
@@ -250,6 +298,16 @@ MUTATIONS = {
     "recipes_forgotten": Mutation("writer", Parts(store=_NoRecipes, lake=_MergesWithoutRecipes)),
     # Have no copy of a catalog that is deployed no more.
     "catalogs_not_kept": Mutation("writer", Parts(catalogs=_KeepsNoCatalog)),
+    # Read old lines by columns that they were not made by.
+    "columns_over_older_files": Mutation("compactor", Parts(partitions=_SwapsInTheColumns)),
+    # The same, until the swap.
+    "columns_announced": Mutation("compactor", Parts(partitions=_AnnouncesColumns)),
+    # The same, between the tables' deployment and the functions'.
+    "columns_before_the_functions": Mutation("compactor", Parts(partitions=_AlwaysDeployed)),
+    # The same, in a partition that is new at that time.
+    "registered_by_the_table": Mutation("writer", Parts(partitions=_RegistersByTheTable)),
+    # Leave partitions that have too few files to be worth it as they are.
+    "columns_not_followed": Mutation("compactor", Parts(partitions=_SeesTheTables)),
     # Let a slow invocation replace newer content by the older that it read.
     "outdated_content_published": Mutation("writer", Parts(store=_NeverReplaced), replaces=True),
 }

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.layout import FORMATS
+from tests.protocol.simulation.columns import MARKS, STAGES, catalog_of, stage_of
 from tests.protocol.simulation.stepping import Actor, Fault
-from tests.protocol.simulation.world import CATALOGS, GRACE, Findings, Parts, World
+from tests.protocol.simulation.world import GRACE, Findings, Parts, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,7 @@ class Figures:
             f"({kinds}), {found.queries} queries, {found.rows_checked} rows checked in "
             f"{found.checks} states; lost {found.lost}, duplicated {found.duplicated}, "
             f"invisible {found.invisible}, broken queries {found.broken_queries}, "
-            f"disparate {found.disparate}"
+            f"disparate {found.disparate}, misread {found.misread}, behind {found.behind}"
         )
 
 
@@ -133,6 +134,8 @@ class _Schedule:
         self.undelivered: list[str] = []
         self.delivered: list[str] = []
         self.in_delivery = ""
+        # In every second schedule the catalog gets columns.
+        self.stages = random.choice([1, STAGES])
 
     @property
     def actors(self) -> list[Actor]:
@@ -159,10 +162,22 @@ class _Schedule:
             ),
             (4.0, self._start_something),
             (1.0, self._let_time_pass),
-            (0.5, lambda: self.world.deploy(self.random.choice(CATALOGS))),
+            (0.5, self._deploy),
+            *([(0.5, self._apply)] if self.stages > 1 else []),
         ]
         weights = [weight for weight, _ in choices]
         self.random.choices([choice for _, choice in choices], weights)[0]()
+
+    def _deploy(self) -> None:
+        """Other functions: of another catalog, and perhaps of one with a column more."""
+        has, last = stage_of(self.world.catalog), min(self.world.stage + 1, self.stages - 1)
+        stage = self.random.randint(has, max(has, last))
+        self.world.deploy(catalog_of(self.random.choice(MARKS), stage))
+
+    def _apply(self) -> None:
+        """Other tables: of the functions' catalog, or of one that they are about to have."""
+        has, last = self.world.stage, min(stage_of(self.world.catalog) + 1, self.stages - 1)
+        self.world.apply(catalog_of(MARKS[0], self.random.randint(has, max(has, last))))
 
     def _burst(self, actor: Actor) -> None:
         for _ in range(self.random.choice([1, 1, 1, 2, 5, 20])):
@@ -203,7 +218,11 @@ class _Schedule:
             # Each partition has one compactor at a time, unless the schedule is about two.
             if world.messages and random.random() < 0.8:
                 message = random.choice(world.messages)
-                actor.start(lambda: world.compact(actor, message), world.now)
+                short = random.random() < 0.3
+                actor.start(
+                    lambda: world.compact(actor, message, lambda: short and random.random() < 0.5),
+                    world.now,
+                )
             else:
                 force = random.random() < 0.5
                 actor.start(lambda: world.tick(actor, force=force), world.now)
@@ -270,24 +289,39 @@ class _Schedule:
         while self.raw:
             name = self.raw.pop()
             self.undelivered.append(self.world.put_raw(name, [f"{name}-v1-0"]))
-        writer, compactor = self.writers[0], self.compactors[0]
+        writer = self.writers[0]
         for key in list(self.undelivered):
             for _ in range(DELIVERIES):
                 if key in self.undelivered:
                     self._deliver(writer, key)
                     self._finish(writer)
+        # The deployment ends. One tick has to do for its columns, or for what one had no time for.
+        has = max(self.world.stage, stage_of(self.world.catalog))
+        stage = self.random.randint(has, self.stages - 1)
+        self.world.deploy(catalog_of(MARKS[0], stage))
+        self.world.apply(self.world.catalog)
+        if self.random.random() < 0.5:
+            self._tick(force=False, short=True)
+        self._tick(force=False)
+        self.world.check_columns()
         for _ in range(2):
-            compactor.start(lambda: self.world.tick(compactor, force=True), self.world.now)
-            self._finish(compactor)
-            for message in list(self.world.messages):
-                compactor.start(partial(self.world.compact, compactor, message), self.world.now)
-                self._finish(compactor)
+            self._tick(force=True)
             self.world.may_hide = False
             self.world.seen = None
             self.world.check()
             self.world.now += GRACE + timedelta(seconds=1)
             self.cleaner.start(lambda: self.world.clean_up(self.cleaner), self.world.now)
             self._finish(self.cleaner)
+
+    def _tick(self, *, force: bool, short: bool = False) -> None:
+        """One of the schedule, and all the work that it queues, or as much as there is time for."""
+        compactor, world = self.compactors[0], self.world
+        compactor.start(lambda: world.tick(compactor, force=force), world.now)
+        self._finish(compactor)
+        for message in list(world.messages):
+            work = partial(world.compact, compactor, message, lambda: short)
+            compactor.start(work, world.now)
+            self._finish(compactor)
 
     def _finish(self, actor: Actor) -> None:
         while actor.busy:

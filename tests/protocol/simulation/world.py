@@ -7,7 +7,7 @@ clients after every call that took effect.
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from greenlet import getcurrent  # type: ignore[import-untyped]  # it ships no types
 
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.protocol.cleanup import Cleaner
@@ -23,8 +24,7 @@ from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.compact.wiring import wire
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
-from clickstream_lake.lake.catalog import Catalog
-from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
+from clickstream_lake.lake.catalog import Catalog, Declared
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.errors import LakeError
@@ -35,6 +35,8 @@ from clickstream_lake.operate.files import snapshot
 from clickstream_lake.transform.process import RawObjectProcessor, Report
 from tests.protocol.fakes import FakeGlue, FakeS3, FakeSqs, StoredObject
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, rows_of
+from tests.protocol.simulation import columns
+from tests.protocol.simulation.columns import MARKS, catalog_of, stage_of
 from tests.protocol.simulation.stepping import Actor
 
 GRACE = timedelta(days=1)
@@ -43,10 +45,13 @@ QUEUE_URL = "https://sqs/compact.fifo"
 
 @dataclass
 class Findings:
-    """What the oracle saw. The last five are the promises: all 0.
+    """What the oracle saw. The last seven are the promises: all 0.
 
     Attributes:
         disparate: rows that the two tables show with another time, or as another catalog made them.
+        misread: values that a partition shows wrong, or fails on, from the moment on at which it
+            declares other columns.
+        behind: what has not followed the catalog's columns after a tick.
     """
 
     rows_checked: int = 0
@@ -57,26 +62,18 @@ class Findings:
     invisible: int = 0
     broken_queries: int = 0
     disparate: int = 0
+    misread: int = 0
+    behind: int = 0
     details: list[str] = field(default_factory=list)
 
     @property
     def bad(self) -> int:
-        return self.lost + self.duplicated + self.invisible + self.broken_queries + self.disparate
+        promised = (self.lost, self.duplicated, self.invisible, self.broken_queries)
+        return sum((*promised, self.disparate, self.misread, self.behind))
 
     def note(self, kind: str, count: int, detail: str) -> None:
         setattr(self, kind, getattr(self, kind) + count)
         self.details.append(f"{kind}: {detail}")
-
-
-def _catalogs() -> list[Catalog]:
-    """Three catalogs that show in what they make: each takes another mark for personal."""
-    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
-    personal = document["pii_keys"]
-    return [parse_catalog(document | {"pii_keys": [*personal, mark]}) for mark in MARKS]
-
-
-MARKS = ("mark_a", "mark_b", "mark_c")
-CATALOGS = _catalogs()
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,24 @@ class Parts:
 
 
 PRODUCT = Parts()
+
+
+@dataclass
+class _S3(FakeS3):
+    """One that the oracle learns from who wrote what after a compactor's last look at it."""
+
+    world: "World | None" = None
+    role: str = ""
+
+    def list_objects_v2(self, *, Prefix: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401, N803 - boto3's
+        if self.world and self.role == "compactor":
+            self.world.late.pop(Prefix, None)
+        return super().list_objects_v2(Prefix=Prefix, **options)
+
+    def _store(self, key: str, *content: Any) -> StoredObject:  # noqa: ANN401 - FakeS3's
+        if self.world and self.role == "writer":
+            self.world.late.setdefault(key.rpartition("/")[0] + "/", set()).add(key)
+        return super()._store(key, *content)
 
 
 @dataclass
@@ -113,22 +128,25 @@ class World:
     contents: dict[str, list[frozenset[str]]] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
     stale: set[str] = field(default_factory=set)
+    # By directory: what writers have put there since a compactor last began to look at it.
+    late: dict[str, set[str]] = field(default_factory=dict)
     _ids: int = 0
+    _lists: dict[Format, Declared] = field(default_factory=dict)
+    _working: dict[Any, str] = field(default_factory=dict)
     _rows: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     seen: Any = None
 
     def __post_init__(self) -> None:
         self.layout = Layout()
-        self.catalog = CATALOGS[0]
+        self.catalog = catalog_of(MARKS[0], 0)
         self.config = Config(bucket=BUCKET, database=DATABASE, compact=self.settings)
-        for fmt in ("json", "parquet", "rejects"):
-            table = self.catalog.glue_table_input(fmt, BUCKET)
-            self.tables[table["Name"]] = table
+        self.apply(self.catalog)
 
     def fork(self) -> "World":
         """The same lake at the same moment, to go on separately."""
         other = copy(self)
-        for name in ("objects", "partitions", "messages", "contents", "acknowledged", "stale"):
+        state = ("objects", "tables", "partitions", "messages", "contents", "acknowledged", "stale")
+        for name in (*state, "late", "_lists"):
             setattr(other, name, deepcopy(getattr(self, name)))
         other.findings = Findings()
         return other
@@ -137,11 +155,18 @@ class World:
         """Another catalog: processes that begin from now on have it."""
         self.catalog = catalog
 
+    def apply(self, catalog: Catalog) -> None:
+        """The tables of another catalog, which an apply makes before or after it deploys it."""
+        self.stage = stage_of(catalog)
+        for fmt in ("json", "parquet", "rejects"):
+            table = catalog.glue_table_input(fmt, BUCKET)
+            self.tables[table["Name"]] = table
+
     # --- processes ---
 
     def lake(self, actor: Actor) -> Lake:
         """A fresh process's view of the lake: nothing is cached."""
-        s3: Any = FakeS3(actor, lambda: self.now, self.page_size, self.objects)
+        s3: Any = _S3(actor, lambda: self.now, self.page_size, self.objects, self, actor.role)
         glue: Any = FakeGlue(actor, 100, self.tables, self.partitions)
         parts = self.parts.get(actor.role, PRODUCT)
         store, partitions = parts.store(s3, BUCKET), parts.partitions(glue, DATABASE)
@@ -160,6 +185,7 @@ class World:
             scratch=self.folder,
         )
         version = len(self.contents[raw_key])
+        self._working[getcurrent()] = self.layout.source(raw_key).source_id
         try:
             report = processor.process(raw_key)
         except LakeError:
@@ -196,12 +222,17 @@ class World:
                 partitions=[DAY], force=force, occasion=str(self.now) if force else ""
             )
 
-    def compact(self, actor: Actor, message: dict[str, Any]) -> None:
+    def compact(
+        self,
+        actor: Actor,
+        message: dict[str, Any],
+        out_of_time: Callable[[], bool] = lambda: False,
+    ) -> None:
         """One delivery of a queue message, which goes once it was worked on."""
         order = parse_message(message["MessageBody"])
         compactor = self.operations(actor).compactor
         try:
-            result = compactor.compact(order.slot, force=order.force)
+            result = compactor.compact(order.slot, force=order.force, out_of_time=out_of_time)
         except LakeError:
             return
         self.stale.update(result.stale)
@@ -258,8 +289,10 @@ class World:
         key = f"raw/{DAY.path}/{name}.gz"
         marks = dict.fromkeys(MARKS, 1)
         text = "".join(
-            json.dumps({"event_id": row, "event_type": "click", "user_id": "u", **marks}) + "\n"
+            json.dumps({"event_id": row, "event_type": "click", "user_id": "u", **marks, **sent})
+            + "\n"
             for row in rows
+            for sent in (columns.sent(row),)
         )
         s3 = FakeS3(now=lambda: self.now, objects=self.objects)
         s3.put_object(Key=key, Body=gzip.compress(text.encode(), mtime=0))
@@ -275,6 +308,8 @@ class World:
 
     def check(self) -> None:
         """Judge what both tables show at this very moment."""
+        for fmt in FORMATS:
+            self._check_list(fmt)
         state = {
             fmt: tuple((key, stored.etag) for key, stored in self._visible_files(fmt))
             for fmt in FORMATS
@@ -286,6 +321,34 @@ class World:
         for fmt in FORMATS:
             self.findings.checks += 1
             self._judge(fmt, Counter(row for row, _ in self.visible(fmt)), self._due(), "a look")
+
+    def _check_list(self, fmt: Format) -> None:
+        """A list changes with the location, or where all files read right by the new one.
+
+        What a writer puts there between a compactor's last look and its change is read as what
+        comes later: the next tick rewrites it.
+        """
+        declared, before = self._declared(fmt), self._lists.get(fmt)
+        if declared == before:
+            return
+        self._lists[fmt] = declared
+        # Who registers a partition answers for its own file.
+        source = self._working.get(getcurrent(), "")
+        late = self.late.get(self._location(fmt), set())
+        for key, stored in self._visible_files(fmt):
+            if key not in late or (not before and source in key):
+                for what in columns.misread(key, stored.body, dict(declared)):
+                    self.findings.note("misread", 1, f"{fmt}: {what}")
+
+    def check_columns(self) -> None:
+        """Judge, after a tick, whether all has followed the catalog."""
+        for fmt in FORMATS:
+            wanted, found = self.catalog.tables[fmt].declared, self._declared(fmt)
+            if found and found != wanted:
+                self.findings.note("behind", 1, f"{fmt} declares {found}")
+            for key, stored in self._visible_files(fmt):
+                for what in columns.lacking(key, stored.body, dict(wanted)):
+                    self.findings.note("behind", 1, f"{fmt}: {what}")
 
     def visible(self, fmt: Format) -> list[tuple[str, str]]:
         """Row ids and their processed_ts, as the table shows them."""
@@ -333,13 +396,22 @@ class World:
                 findings.note("invisible", len(versions[-1]), f"{what} at {fmt} misses {key}")
 
     def _visible_files(self, fmt: Format) -> Iterator[tuple[str, StoredObject]]:
-        entry = self.partitions.get((TABLES[fmt], tuple(DAY.values)))
-        if entry is None:
-            return
-        location = entry["StorageDescriptor"]["Location"].removeprefix(f"s3://{BUCKET}/")
+        location = self._location(fmt)
         for key, stored in self.objects.items():
-            if key.startswith(location) and not is_hidden(key):
+            if location and key.startswith(location) and not is_hidden(key):
                 yield key, stored
+
+    def _declared(self, fmt: Format) -> Declared:
+        """What the partition declares; nothing if there is none yet."""
+        entry = self.partitions.get((TABLES[fmt], tuple(DAY.values)))
+        found = entry["StorageDescriptor"]["Columns"] if entry else []
+        return tuple((column["Name"], column["Type"]) for column in found)
+
+    def _location(self, fmt: Format) -> str:
+        """The prefix that a query reads; empty if there is no partition yet."""
+        entry = self.partitions.get((TABLES[fmt], tuple(DAY.values)))
+        found = entry["StorageDescriptor"]["Location"] if entry else ""
+        return str(found).removeprefix(f"s3://{BUCKET}/")
 
 
 def _pages(s3: FakeS3, prefix: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ def breached() -> Table:
 
 def planned() -> Table:
     reason = "12,345 small files of 123456789 bytes"
-    plan = PlannedPartition("parquet", DAY, True, reason, 12_345, 10**9, 1, 12, 0, 1.0)
+    plan = PlannedPartition("parquet", DAY, True, reason, 12_345, 10**9, 1, 12, 0, False, 1.0)
     return compact._plan_table((plan,))
 
 

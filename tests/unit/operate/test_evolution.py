@@ -1,14 +1,22 @@
+import gzip
 import json
 from collections.abc import Callable
-from typing import Any
+from datetime import UTC, datetime
+from itertools import combinations
+from typing import Any, get_args
 
 import pytest
 
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
+from clickstream_lake.lake.catalogs import Catalogs
+from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.layout import FORMATS
-from clickstream_lake.operate.evolution import Change, Difference, compare
-from tests.protocol.lake import LakeUnderTest
+from clickstream_lake.lake.proposals import narrowest
+from clickstream_lake.lake.undeclared import Kind
+from clickstream_lake.operate.evolution import FAIL, Change, Difference, compare
+from clickstream_lake.transform.process import RawObjectProcessor
+from tests.protocol.lake import BUCKET, DATABASE, DAY, LakeUnderTest
 
 Document = dict[str, Any]
 Edit = Callable[[Document], object]
@@ -130,6 +138,68 @@ def test_what_would_break_queries_is_refused_and_advised_upon(
         (change.column, change.what) == (name, what) and instead in change.instead
         for change in found
     ), found
+
+
+def land(lake: LakeUnderTest, *values: object, name: str = "coupon") -> None:
+    """Rows with a field that no column takes, which compaction has looked at."""
+    catalogs = Catalogs(lake.store, lake.layout, load_catalog())
+    processor = RawObjectProcessor(
+        store=lake.store,
+        publisher=lake.publisher,
+        catalogs=catalogs,
+        config=Config(bucket=BUCKET, database=DATABASE),
+        now=lambda: datetime.now(UTC),
+        scratch=lake.folder,
+    )
+    lines = [json.dumps({"event_id": f"{row}", name: value}) for row, value in enumerate(values)]
+    lake.put_raw("a", gzip.compress("\n".join(lines).encode()))
+    processor.process(f"raw/{DAY.path}/a.gz")
+    lake.operations().plan(partitions=[DAY], force=True)
+
+
+@pytest.mark.parametrize("name", ["coupon", "Coupon"])
+def test_a_column_under_a_name_that_old_lines_have_with_other_values_is_refused(
+    memory_lake: LakeUnderTest, name: str
+) -> None:
+    land(memory_lake, 7, "A", {"code": "A"}, 7, "A", {"code": "A"}, name=name)
+    for kind, sent in [
+        ("string", "object"),
+        ("bigint", "object, text"),
+        ("double", "object, text"),
+    ]:
+        added = {"name": "coupon", "type": kind, "added": TODAY}
+        (found,) = breaking(memory_lake, lambda d, added=added: d["columns"].append(added))
+        assert (found.table, found.column) == ("clickstream_events", "coupon")
+        assert f"have sent {sent} as coupon" in found.instead
+        assert '"from": ["coupon"]' in found.instead
+    # Readers find the old values by the column's name, wherever its new ones come from.
+    fed = {"name": "coupon", "type": "bigint", "from": ["voucher"], "added": TODAY}
+    (found,) = breaking(memory_lake, lambda d: d["columns"].append(fed))
+    assert '"from": ["voucher"]' in found.instead
+    fine = [
+        # As it advises; and what the JSON table does not declare.
+        {"name": "coupon_code", "type": "bigint", "from": ["coupon"], "added": TODAY},
+        {"name": "coupon", "type": "json", "added": TODAY},
+    ]
+    for entry in fine:
+        assert breaking(memory_lake, lambda d, entry=entry: d["columns"].append(entry)) == []
+
+
+def test_what_was_sent_under_a_new_columns_name_is_told_where_it_fits(
+    memory_lake: LakeUnderTest,
+) -> None:
+    land(memory_lake, 7, "A", None, 7, "A", None)
+    found = difference(memory_lake, lambda d: d["columns"].append({**COUPON, "added": TODAY}))
+    assert found.breaking == []
+    (old_rows,) = [c.old_rows for c in found.changes if c.table == "clickstream_events"]
+    assert "null, text, whole" in old_rows
+
+
+def test_what_is_proposed_fits_what_was_seen() -> None:
+    kinds = get_args(Kind)
+    for number in range(1, 4):
+        for seen in combinations(kinds, number):
+            assert not FAIL[narrowest(seen)[0]] & set(seen), seen
 
 
 def score_at(place: int) -> Edit:

@@ -2,13 +2,17 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
+from clickstream_lake.compact.protocol.survey import Survey
+from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.aws.partitions import Declares, PartitionState
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.errors import CatalogError
 from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import Format
 
 
@@ -23,8 +27,21 @@ class Columns:
     lake: Lake
     catalog: Catalog
 
+    def is_behind(self, found: Survey) -> bool:
+        """Whether a partition, or a landing file of it that waits, has other columns than today's.
+
+        A retry makes its files by the catalog of its first try, however late it comes.
+        """
+        fmt = found.slot.format
+        if self.are_behind(fmt, found.state):
+            return True
+        # Most lakes have none that came later, and need not look.
+        later = any(column.added for column in self.catalog.tables[fmt].columns)
+        older = (self._is_older(fmt, file) for file in found.inputs)
+        return later and self._are_deployed(fmt) and any(older)
+
     def are_behind(self, fmt: Format, state: PartitionState) -> bool:
-        """Whether a partition declares other columns than today's, or has files that lack some.
+        """Whether a partition declares other columns than today's, or is marked to have old files.
 
         Nothing is behind while a deployment is under way: not before the table has the catalog's
         columns, too.
@@ -64,6 +81,21 @@ class Columns:
         wanted = self.catalog.tables[fmt].declared
         return self.lake.partitions.declared(self.lake.tables[fmt]) == wanted
 
+    def _is_older(self, fmt: Format, file: ObjectInfo) -> bool:
+        """Whether a landing file was made by a catalog of other columns, as far as it says so."""
+        at = file.key, file.last_modified
+        if at not in self._older:
+            head = self.lake.store.head(file.key)
+            figures = LandingMetadata.from_s3(head.metadata) if head else None
+            with suppress(CatalogError):
+                self._older[at] = (
+                    figures is not None
+                    and figures.recipe.is_known
+                    and self._catalogs.of(figures.recipe.catalog).tables[fmt].declared
+                    != self.catalog.tables[fmt].declared
+                )
+        return self._older.get(at, False)
+
     def _fit(self, catalog: str) -> bool:
         own = self.catalog
         if catalog == own.sha256:
@@ -79,4 +111,8 @@ class Columns:
 
     @cached_property
     def _fitting(self) -> dict[str, bool]:
+        return {}
+
+    @cached_property
+    def _older(self) -> dict[tuple[str, datetime], bool]:
         return {}

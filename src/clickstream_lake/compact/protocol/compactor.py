@@ -182,7 +182,7 @@ class Compactor:
         )
 
     def _is_behind(self, found: Survey) -> bool:
-        return self.columns.are_behind(found.slot.format, found.state)
+        return self.columns.is_behind(found)
 
     def _declare(self, found: Survey, before: CompactionResult) -> CompactionResult:
         """Have a partition declare the table's columns, by which all of its files are read."""

@@ -6,7 +6,7 @@ partition is still what the caller believes. The compact queue allows one writer
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -172,14 +172,32 @@ class PartitionCatalog:
             self._tables.pop(table, None)
         return [column["Name"] for column in new]
 
-    def create(self, table: str, partition: Partition, location: str) -> bool:
-        """Register a partition; False, and no change, if it was already registered."""
+    def create(
+        self,
+        table: str,
+        partition: Partition,
+        location: str,
+        *,
+        names: Collection[str] | None = None,
+    ) -> bool:
+        """Register a partition; False, and no change, if it was already registered.
+
+        Args:
+            table: its Glue table.
+            partition: which one.
+            location: where its files are.
+            names: those of the table's columns that all of its files were made by; None for all.
+        """
+        storage = self._storage(table)
+        if names is not None:
+            columns = [column for column in storage["Columns"] if column["Name"] in names]
+            storage = {**storage, "Columns": columns}
         try:
             with _lake_errors("create", table, partition):
                 self._client.create_partition(
                     DatabaseName=self._database,
                     TableName=table,
-                    PartitionInput=_input(partition, self._storage(table), location, {}),
+                    PartitionInput=_input(partition, storage, location, {}),
                 )
         except _ExistsError:
             return False

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.errors import ManifestError, ManifestVersionError
 from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import FORMATS, Partition, Slot, uri
@@ -22,10 +23,12 @@ class Repairer:
     """Repairs breaches.
 
     Attributes:
+        catalog: the lake's.
         requeue: sends raw keys through the transform again.
     """
 
     lake: Lake
+    catalog: Catalog
     requeue: Callable[[Sequence[str]], object]
 
     def repair(self, breaches: Sequence[Breach]) -> Repairs:
@@ -50,6 +53,8 @@ class Repairer:
     def _register(self, partition: Partition) -> list[str]:
         """Register a lost partition where its rows are."""
         lake, done = self.lake, []
+        # Which of the columns that came later its files have, compaction finds out.
+        names = {column.name for column in self.catalog.columns if not column.added}
         for slot in (Slot(fmt, partition) for fmt in FORMATS):
             if lake.state(slot) is not None:
                 continue
@@ -59,9 +64,8 @@ class Repairer:
                 continue
             if generation is not None:
                 lake.copy_missing(slot, generation)
-            lake.partitions.create(
-                lake.tables[slot.format], partition, uri(lake.store.bucket, directory)
-            )
+            location = uri(lake.store.bucket, directory)
+            lake.partitions.create(lake.tables[slot.format], partition, location, names=names)
             done.append(f"registered {slot.path} at {directory}")
         rejects, directory = lake.tables["rejects"], lake.layout.reject_dir(partition)
         if any(lake.store.list(directory)) and lake.partitions.create(

@@ -1,5 +1,6 @@
 """Partitions that were written with older columns than the catalog has today."""
 
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,10 +15,13 @@ from clickstream_lake.compact.queue import CompactQueue, parse_message
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
+from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
+from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.lake.recipe import RULES, Recipe
 from clickstream_lake.lake.units import MIB
+from clickstream_lake.transform.process import RawObjectProcessor
 from tests.protocol.fakes import FakeSqs
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, LakeUnderTest
 
@@ -174,6 +178,51 @@ def test_a_partition_without_files_of_a_transform_declares_the_columns(
     assert behind(lake) == 2
     operating(lake).plan()
     assert behind(lake) == 0
+
+
+@pytest.mark.parametrize("table", [BEFORE, AFTER], ids=["functions first", "tables first"])
+def test_a_partition_that_is_new_during_a_deployment_has_the_columns_of_file_and_table(
+    memory_lake: LakeUnderTest, table: Catalog
+) -> None:
+    lake, function = memory_lake, AFTER if table is BEFORE else BEFORE
+    deploy(lake, table)
+    Catalogs(lake.store, lake.layout, function).keep()
+    lake.put_raw("a", gzip.compress(b'{"event_id":"1","coupon":{"code":"X"}}\n'))
+    processor = RawObjectProcessor(
+        store=lake.store,
+        publisher=Publisher(lake),
+        catalogs=Catalogs(lake.store, lake.layout, function),
+        config=Config(bucket=BUCKET, database=DATABASE),
+        now=lambda: NOON,
+        scratch=lake.folder,
+    )
+    processor.process(f"raw/{DAY.path}/a.gz")
+    for fmt in FORMATS:
+        assert "coupon" not in declared(lake, fmt, DAY)
+    deploy(lake, AFTER)
+    operating(lake).plan()
+    assert behind(lake) == 0
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_a_file_that_a_late_retry_makes_by_the_former_catalog_follows_at_the_next_tick(
+    lake: LakeUnderTest, fmt: Format
+) -> None:
+    deploy(lake, AFTER)
+    operating(lake).plan(stale_schema=True)
+    source = lake.put_raw("late")
+    recipe = Recipe(BEFORE.sha256, rules=RULES)
+    lake.publish(fmt, source, ["late"], recipe=recipe)
+    lake.publish(fmt, lake.put_raw("new"), ["new"], recipe=Recipe(AFTER.sha256, rules=RULES))
+
+    (result,) = operating(lake).plan().results
+
+    assert (result.format, result.reason, result.merged) == (fmt, "older columns", 3)
+    assert not operating(lake).plan().results
+    # While the next deployment is under way, that waits.
+    lake.publish(fmt, lake.put_raw("later"), ["later"], recipe=recipe)
+    deploy(lake, BEFORE)
+    assert not operating(lake).plan().results
 
 
 @pytest.fixture

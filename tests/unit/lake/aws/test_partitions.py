@@ -61,6 +61,16 @@ def test_a_partition_is_created_once(catalog: PartitionCatalog) -> None:
     )
 
 
+def test_a_partition_is_created_with_the_columns_that_its_files_have(
+    catalog: PartitionCatalog,
+) -> None:
+    first, *_, last = catalog.declared(TABLE)
+    catalog.create(TABLE, DAY, "s3://b/first", names={first[0], last[0], "of_no_table"})
+    state = catalog.get(TABLE, DAY)
+    assert state is not None
+    assert state.columns == (first, last)
+
+
 def test_announce_and_swap_move_a_partition(catalog: PartitionCatalog) -> None:
     catalog.create(TABLE, DAY, "s3://b/old/")
     catalog.announce(TABLE, DAY, current="s3://b/old", next_location="s3://b/new")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from clickstream_lake.lake.catalog_file import load_catalog
+from clickstream_lake.lake.aws.partitions import Declares
+from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.errors import ManifestVersionError
@@ -71,7 +72,7 @@ def kinds(verdict: Verdict) -> set[str]:
 
 
 def repair(lake: LakeUnderTest, verdict: Verdict) -> Repairs:
-    repairer = Repairer(lake, lambda keys: transform(lake, *keys))
+    repairer = Repairer(lake, load_catalog(), lambda keys: transform(lake, *keys))
     return repairer.repair(verdict.breaches)
 
 
@@ -203,6 +204,26 @@ def test_a_missing_partition_is_registered_where_its_rows_are(
     assert audit(lake).breaches == ()
 
 
+def test_a_missing_partition_declares_no_column_that_its_files_may_lack(
+    lake: LakeUnderTest,
+) -> None:
+    compact(lake)
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    coupon = {"name": "coupon", "type": "bigint", "added": "2025-11-27"}
+    after = parse_catalog({**document, "columns": [*document["columns"], coupon]})
+    slots = [Slot("json", DAY), Slot("parquet", DAY)]
+    for slot in slots:
+        table = after.glue_table_input(slot.format, BUCKET)
+        lake.glue.update_table(DatabaseName=DATABASE, TableInput=table)
+        drop_partition(lake, slot.format)
+    lake.partitions._tables.clear()  # as another process, which has asked for none
+    breaches = audit(lake).breaches
+    Repairer(lake, after, list).repair(breaches)
+    states = [lake.state(slot) for slot in slots]
+    assert [state and "coupon" in dict(state.columns) for state in states] == [False, False]
+    assert lake.operations(catalog=after).plan(dry_run=True).behind == 2
+
+
 def test_a_partition_is_not_registered_at_an_older_generation_than_a_newer_versions(
     lake: LakeUnderTest,
 ) -> None:
@@ -225,7 +246,7 @@ def test_a_missing_partition_of_the_rejects_is_registered(lake: LakeUnderTest) -
 
 @pytest.mark.parametrize("where", ["s3://elsewhere/x/", f"s3://{BUCKET}/processed/json/"])
 def test_a_wrong_location_is_found(lake: LakeUnderTest, where: str) -> None:
-    lake.partitions._update(TABLES["json"], DAY, lambda _: (where, {}))
+    lake.partitions._update(TABLES["json"], DAY, lambda _: (where, {}), Declares.ITS_OWN)
     assert "damaged partition json" in kinds(audit(lake))
 
 

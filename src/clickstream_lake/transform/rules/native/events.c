@@ -26,20 +26,24 @@ RARE void put_moved(Kernel *k, bool first) {
     put_literal(k, "}", 1);
 }
 
-/* A field that has a column's value: in the JSON line it has the column's name. Which of several
- * counts, careful.c knows. */
-RARE const u8 *take_source(Kernel *k, const u8 *p, const Key *key, bool first) {
-    Source *source = &k->sources[SOURCES - key->column];
-    Key as = *key;
-    as.column = SOURCES - key->column;
-    if (source->seen == k->number || (key->is_url && !k->urls[as.column])) return NULL;
+/* The key of a field that has a column's value: in the JSON line the field has the column's name.
+ * Which of several counts, careful.c knows. Returns where its colon is; NULL if it is not plain. */
+RARE const u8 *name_source(Kernel *k, const u8 *p, const Key *key, bool first) {
+    u32 column = (u32)(SOURCES - key->column);
+    Source *source;
+    if (key->column > SOURCES) return NULL;
+    source = &k->sources[column];
+    if (CHECK(SOURCE_TWICE, source->seen == k->number)) return NULL;
+    if (CHECK(URL_IN_OTHER_COLUMN, key->is_url && !k->urls[column])) return NULL;
+    k->source = *key;
+    k->source.column = (int32_t)column;
     source->seen = k->number;
     p = skip_white(p);
-    if (*p != ':') return NULL;
+    if (CHECK(COLON_OF_SOURCE, *p != ':')) return NULL;
     put_literal(k, ",", !first);
     put_literal(k, source->name, source->size);
     put_literal(k, ":", 1);
-    return take_value(k, skip_white(p + 1), &as);
+    return p;
 }
 
 /* The end of one event, whose opening brace is at `p`; NULL if it is not plain. */
@@ -68,17 +72,18 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
         key->seen = k->number;
         k->keys_seen++;
         if (key->column < UNDECLARED) {
-            if (key->column <= SOURCES) {
-                p = take_source(k, p, key, first);
+            bool space;
+            if (key->column <= SOURCES || CHECK(REFUSED_URL, key->is_url)) {
+                p = name_source(k, p, key, first);
+                if (!p) return NULL;
+                key = &k->source;
                 first = false;
-            } else {
-                bool space;
-                if (key->is_url) return NULL;
-                p = skip_white(p);
-                if (CHECK(COLON_OF_PII, *p != ':')) return NULL;
-                p = skip_white(p + 1);
-                p = key->column == DROPPED ? scan_value(k, p, &space) : take_moved(k, p, key);
+                goto value;
             }
+            p = skip_white(p);
+            if (CHECK(COLON_OF_PII, *p != ':')) return NULL;
+            p = skip_white(p + 1);
+            p = key->column == DROPPED ? scan_value(k, p, &space) : take_moved(k, p, key);
         } else {
             if (first) put(k, start, p);
             else if (start[-1] == ',') put(k, start - 1, p);
@@ -91,6 +96,8 @@ static const u8 *scan_event(Kernel *k, const u8 *p) {
             if (CHECK(COLON, *p != ':')) return NULL;
             if (p == k->run_end) put(k, p, p + 1);
             else put_literal(k, ":", 1);
+        value:
+            /* In one place alone, because it is only inlined there. */
             p = take_value(k, skip_white(p + 1), key);
         }
         if (!p) return NULL;

@@ -232,6 +232,7 @@ typedef struct {
     u8 *urls;  /* by column: whether it holds them */
     Source *sources; /* by column */
     bool has_sources;
+    Key source; /* the key of the field that has a column's value, as the column's */
     Key *keys; /* number 0 is none; from `own_keys` on they are the producers' */
     u32 key_count, key_room, own_keys, *slots, slot_mask;
     u64 seed;
