@@ -93,6 +93,19 @@ locals {
     }
   ]...)
 
+  # Where the compact function may add columns at all.
+  evolution_alarms = var.schema_evolution != "auto" ? {} : merge([
+    for key, stream in local.streams : {
+      "${key}-evolution-failed" = {
+        does      = "Compaction cannot add columns: its log says why, as evolution failed. No query fails, and no row is missing; what is sent stays in extra."
+        metric    = [local.metrics_namespace, "EvolutionFailed", { service = "${stream.name}-compact" }]
+        statistic = "Minimum" # one success in a period, and it goes on
+        period    = local.plan_period_seconds
+        periods   = 2 # while a deployment is under way, tables and catalog do not agree
+      }
+    }
+  ]...)
+
   function_alarms = merge([
     for key, function in local.functions : {
       "${key}-errors" = {
@@ -125,7 +138,7 @@ locals {
 
 resource "aws_cloudwatch_metric_alarm" "lake" {
   for_each = {
-    for key, alarm in merge(local.stream_alarms, local.function_alarms, local.lake_alarms) :
+    for key, alarm in merge(local.stream_alarms, local.evolution_alarms, local.function_alarms, local.lake_alarms) :
     key => merge(local.alarm_defaults, alarm) if var.alarms_enabled
   }
 

@@ -22,6 +22,11 @@ run "a_lake_is_asked_for_none_unless_compaction_may_add_some" {
   }
 
   assert {
+    condition     = !anytrue([for name in keys(aws_cloudwatch_metric_alarm.lake) : endswith(name, "evolution-failed")])
+    error_message = "there is an alarm for what nobody does"
+  }
+
+  assert {
     condition     = local.environments["events-transform"].LAKE_SCHEMA_EVOLUTION == "propose"
     error_message = "accounts are not kept by default"
   }
@@ -52,6 +57,11 @@ run "a_lake_without_an_overlay_has_the_columns_of_its_file" {
       local.glue_tables["events"]["parquet"],
     ))
     error_message = "the compact function may change other tables than the two, or not these"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.lake["events-evolution-failed"].metric_name == "EvolutionFailed"
+    error_message = "nobody is told when no column can be added"
   }
 
   assert {

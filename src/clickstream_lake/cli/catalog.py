@@ -109,6 +109,7 @@ def diff(
     connection.connect(profile, region)
     config, deployed = connection.deployed(stream)
     lake = open_lake(config, deployed)
+    wanted = _with_added(config, wanted)
     today = datetime.now(UTC).date().isoformat()
     found = evolution.compare(lake, deployed, wanted, today=today)
     if as_json:
@@ -214,7 +215,13 @@ def propose(
     account = _account_of(config, deployed, partition, since, until)
     keys = config.layout.partition_keys
     compared = read_catalog(file.read_bytes(), str(file)) if file else deployed
-    proposals = proposals_of(account, compared, keys)
+    live = _with_added(config, compared)
+    if write and live is not compared:
+        raise UsageError(
+            f"{file} lacks columns that compaction has added by itself: "
+            f"`clickstream catalog pull {file}` first"
+        )
+    proposals = proposals_of(account, live, keys)
     chosen = [
         each
         for each in proposals
@@ -253,25 +260,35 @@ def pull(
     """
     from clickstream_lake.lake.aws.clients import open_lake
     from clickstream_lake.lake.catalog_file import read_catalog
-    from clickstream_lake.lake.overlay import Overlay
+    from clickstream_lake.lake.overlay import Overlay, missing
     from clickstream_lake.lake.proposals import with_columns
 
+    content = file.read_bytes()
+    catalog = read_catalog(content, str(file))
     connection.connect(profile, region)
     config, deployed = connection.deployed(stream)
-    content = file.read_bytes()
-    has = {column.name for column in read_catalog(content, str(file)).columns}
     lake = open_lake(config, deployed)
-    new = [each for each in Overlay(lake.store, lake.layout).columns() if each.name not in has]
+    new = missing(catalog, Overlay(lake.store, lake.layout).columns(strict=True))
     if new:
-        entries = [each.entry() for each in new]
         keys = config.layout.partition_keys
-        file.write_bytes(with_columns(content, str(file), entries, keys))
-    names = [each.name for each in new]
+        file.write_bytes(with_columns(content, str(file), new, keys))
+    names = [entry["name"] for entry in new]
     if as_json:
         print_json({"added": names})
     else:
         text = f"{file}: added {', '.join(names) or 'nothing'}"
         stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _with_added(config: "Config", catalog: "Catalog") -> "Catalog":
+    """A catalog as a lake would take it: with the columns that compaction has added by itself."""
+    if config.schema_evolution != "auto":
+        return catalog
+    from clickstream_lake.lake.aws.clients import s3_client
+    from clickstream_lake.lake.aws.objects import ObjectStore
+    from clickstream_lake.lake.overlay import Overlay
+
+    return Overlay(ObjectStore(s3_client(), config.bucket), config.layout).over(catalog)
 
 
 def _account_of(

@@ -42,6 +42,7 @@ class CompactFunction:
         *,
         reserve_seconds: float = _RESERVE_SECONDS,
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Read the settings and open the lake that they name.
 
@@ -49,11 +50,13 @@ class CompactFunction:
             environ: the settings.
             reserve_seconds: no new work is started when Lambda leaves less time than this.
             first_pause_seconds: until a message that failed for the first time comes back.
+            now: the clock.
 
         Raises:
             ConfigError: a setting is missing or wrong, or asks for more room than there is.
             CatalogError: the catalog is missing, or something in it is wrong.
         """
+        self._now = now
         self._catalog = LiveCatalog(environ)
         self._config = config = load_config(environ, self._catalog.deployed)
         Room.of(environ).check_compact(config.compact)
@@ -96,7 +99,7 @@ class CompactFunction:
             return self._plan(request, out_of_time, getattr(context, "aws_request_id", ""))
 
     def _by_catalog(self) -> Operations:
-        return wire(self._config, self._catalog.now, self._lake, queue=self._queue)
+        return wire(self._config, self._catalog.now, self._lake, queue=self._queue, now=self._now)
 
     def _plan(
         self, request: Request, out_of_time: Callable[[], bool], request_id: str
@@ -207,17 +210,14 @@ class CompactFunction:
     def _evolve(self) -> None:
         """Add columns for what producers have been sending for long; plans go on if it fails."""
         evolution = Evolution(self._lake, self._catalog.deployed, self._config)
-        try:
-            report = evolution.step(datetime.now(UTC))
-        except LakeError as error:
-            self._telemetry.logger.error("no columns added", detail=str(error))  # noqa: TRY400 - as above
-            self._telemetry.count("EvolutionFailed", 1)
-            return
+        report = evolution.step(self._now())
         if report.added or report.declared:
             self._telemetry.logger.warning(
                 "columns added", columns=list(report.added), declared=list(report.declared)
             )
-        self._telemetry.count("EvolutionFailed", 0)
+        if report.failure:
+            self._telemetry.logger.error("evolution failed", detail=report.failure)
+        self._telemetry.count("EvolutionFailed", int(bool(report.failure)))
         self._telemetry.count("ColumnsAdded", len(report.added))
 
     def _account_plan(self, report: PlanReport) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clickstream_lake.lake.catalog import COLUMN_TYPES, TIME_FORMATS, Catalog, ColumnType
 from clickstream_lake.lake.catalog_file import read_catalog
-from clickstream_lake.lake.errors import ObjectExistsError
+from clickstream_lake.lake.errors import CatalogError, ObjectExistsError
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.lake.proposals import obstacle, with_columns
 
@@ -56,16 +56,25 @@ class Overlay:
         self._store = store
         self._layout = layout
 
-    def columns(self) -> list[Added]:
+    def columns(self, *, strict: bool = False) -> list[Added]:
         """The columns, in the order in which they were added, and of their names.
 
+        Args:
+            strict: whether an object that is no column is an error; it is overlooked otherwise.
+
         Raises:
+            CatalogError: there is such an object.
             StorageError: S3 refused.
         """
         found: dict[str, Added] = {}
         base = self._layout.overlay_dir
         for info in self._store.list(base):
             added = _added(info.key.removeprefix(base))
+            if added is None and strict:
+                raise CatalogError(
+                    f"s3://{self._store.bucket}/{info.key} is no column that compaction has added, "
+                    "as coupon/2026-11-28T103000Z.string would be: delete it"
+                )
             # Two at the same instant may have had two types: the first key counts.
             if added is not None:
                 found.setdefault(added.name, added)
@@ -96,16 +105,30 @@ class Overlay:
 
 def overlaid(catalog: Catalog, columns: Sequence[Added], partition_keys: Sequence[str]) -> Catalog:
     """A catalog with more columns, but for those that it has or cannot have by now."""
-    has = {column.name for column in catalog.columns}
     entries = [
-        each.entry()
-        for each in columns
-        if each.name not in has and not obstacle(each.name, catalog, partition_keys)
+        entry
+        for entry in missing(catalog, columns)
+        if not obstacle(entry["name"], catalog, partition_keys)
     ]
     if not entries:
         return catalog
     name = "the catalog with what was added to it"
     return read_catalog(with_columns(catalog.content, name, entries, partition_keys), name)
+
+
+def missing(catalog: Catalog, columns: Sequence[Added]) -> list[dict[str, Any]]:
+    """The columns that a catalog's file does not have, as it would have them.
+
+    The tables have one whose field is another column's by now, too: it keeps its place, and takes
+    nothing more.
+    """
+    has = {column.name for column in catalog.columns}
+    sources = {source for column in catalog.sent for source in column.sources}
+    return [
+        each.entry() | ({"retired": f"{each.at:%Y-%m-%d}"} if each.name in sources else {})
+        for each in columns
+        if each.name not in has
+    ]
 
 
 def _added(key: str) -> Added | None:

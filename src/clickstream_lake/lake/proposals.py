@@ -168,10 +168,13 @@ def with_columns(
         )
         if why:
             raise CatalogError(f"{name}: {entry['name']!r} cannot be a column: {why}")
-    own = min(columns.index(PROCESSED_TS), columns.index(EXTRA))
     file = JsonFile(name, content)
-    start = file.start("columns", own)
+    # In the file's own order; what is added on one day is stored in that.
+    sent = [entry["name"] not in {PROCESSED_TS, EXTRA} for entry in file.document["columns"]]
+    last = max((place for place, is_sent in enumerate(sent) if is_sent), default=0)
     text = content.decode()
+    start = file.start("columns", last)
+    end = json.JSONDecoder().raw_decode(text, start)[1]
     # What parts two columns here: a line's end and so many spaces, or nothing but a space.
     gap = _GAP.search(text[:start])
     between = gap[0] if gap else " "
@@ -179,8 +182,8 @@ def with_columns(
     pad = between.rpartition("\n")[2]
     ending = "\r\n" if "\r\n" in between else "\n"
     written = [_written(entry, pad, ending) if deep else _line(entry) for entry in entries]
-    added = "".join(f"{each},{between}" for each in written)
-    result = (text[:start] + added + text[start:]).encode()
+    added = "".join(f",{between}{each}" for each in written)
+    result = (text[:end] + added + text[end:]).encode()
     read_catalog(result, name)
     return result
 

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from clickstream_lake.lake.aws import clients
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
 from clickstream_lake.lake.catalogs import SCHEMA_PATH
 from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.layout import Partition, Slot
+from clickstream_lake.lake.overlay import Overlay
 from tests.catalogs import CATALOGS
-from tests.protocol.lake import BUCKET, DATABASE, LakeUnderTest
+from tests.protocol.lake import BUCKET, DATABASE, TABLES, LakeUnderTest
+from tests.unit.lake.test_accounts import compact, land
 
 ORDERS = next(path for path in CATALOGS if path.stem == "orders")
 NAMES = {"order_no", "status", "placed_at", "total", "lines", "shop", "gift", "address"}
@@ -96,9 +100,15 @@ def test_a_catalog_that_cannot_be_used_is_one_error(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def lake(memory_lake: LakeUnderTest, monkeypatch: pytest.MonkeyPatch) -> LakeUnderTest:
+def config() -> Config:
+    return Config(bucket=BUCKET, database=DATABASE)
+
+
+@pytest.fixture
+def lake(
+    memory_lake: LakeUnderTest, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> LakeUnderTest:
     monkeypatch.setattr(catalog_command.stdout, "_width", 200)
-    config = Config(bucket=BUCKET, database=DATABASE)
     monkeypatch.setattr(connection, "deployed", lambda _: (config, load_catalog()))
     monkeypatch.setattr(clients, "s3_client", lambda: memory_lake.s3)
     monkeypatch.setattr(clients, "glue_client", lambda: memory_lake.glue)
@@ -147,3 +157,116 @@ def test_a_column_whose_own_name_does_not_count_is_warned_of(tmp_path: Path) -> 
     assert outcome.exit_code == 0
     assert "'price': from does not name 'price' itself" in outcome.stderr
     assert "country" not in outcome.stderr
+
+
+AUTO = pytest.mark.parametrize(
+    "config", [Config(bucket=BUCKET, database=DATABASE, schema_evolution="auto")], ids=["auto"]
+)
+NOON = datetime(2025, 11, 27, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A file in a style of its own."""
+    file = tmp_path / "mine.json"
+    text = (
+        CATALOG_PATH.read_text().replace("\n    {", "\n\t\t{").replace('"comment": ', '"comment":')
+    )
+    file.write_bytes(text.replace("\n", "\r\n").encode())
+    assert run("catalog", "check", str(file))[1] is None
+    return file
+
+
+def added_lines(before: bytes, after: bytes) -> list[dict[str, object]]:
+    """The columns that were added; everything else is as it was."""
+    had, has = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    new = [line for line in has if line not in had]
+    assert [line for line in has if line not in new] == had
+    return [json.loads(line.rstrip(b",\r\n\t ")) for line in new]
+
+
+def test_proposals_are_written_with_their_day_and_nothing_else_changes(
+    lake: LakeUnderTest, mine: Path
+) -> None:
+    day = Partition.parse(f"{datetime.now(UTC):year=%Y/month=%m/day=%d}")
+    land(lake, "x", [{"coupon": "A", "seen": "2025-11-26T12:00:00Z", "phone": "1"}] * 30, day)
+    compact(lake, Slot("parquet", day))
+    before = mine.read_bytes()
+    told = json.loads(run("catalog", "propose", str(mine), "--json")[0])
+    assert {field["name"] for field in told["fields"]} == {"coupon", "seen", "phone"}
+    assert mine.read_bytes() == before
+    said, error = run("catalog", "propose", str(mine), "--write")
+    assert error is None
+    assert f"{mine}: added coupon, seen\n" in said
+    coupon, seen = added_lines(before, mine.read_bytes())
+    today = datetime.now(UTC).date().isoformat()
+    assert (coupon["name"], coupon["type"], coupon["added"]) == ("coupon", "string", today)
+    assert (seen["type"], seen["time_formats"], seen["added"]) == ("timestamp", ["iso"], today)
+    assert run("catalog", "check", str(mine))[1] is None
+    # A suspect only by its name, and each once.
+    assert run("catalog", "propose", str(mine), "--write")[0].endswith("added nothing\n")
+    assert run("catalog", "propose", str(mine), "--write", "--column", "phone")[1] is None
+    assert [each["name"] for each in added_lines(before, mine.read_bytes())][-1] == "phone"
+
+
+@pytest.mark.parametrize("name", ["Event_Type", "user_id", "year", "couponCode", "EXTRA"])
+def test_a_proposal_for_a_name_that_cannot_be_is_one_error_and_no_change(
+    lake: LakeUnderTest, mine: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day = Partition.parse(f"{datetime.now(UTC):year=%Y/month=%m/day=%d}")
+    land(lake, "x", [{name: "A", "coupon": "B"}] * 30, day)
+    compact(lake, Slot("parquet", day))
+    before = mine.read_bytes()
+    arguments = ("--write", "--column", "coupon", "--column", name)
+    _, error = run("catalog", "propose", str(mine), *arguments)
+    assert error is not None
+    assert report(error) == 1
+    assert f"{name!r} cannot be a column: " in capsys.readouterr().err
+    assert mine.read_bytes() == before
+
+
+@AUTO
+def test_what_compaction_added_is_pulled_into_the_file_and_changes_no_table(
+    lake: LakeUnderTest, mine: Path
+) -> None:
+    overlay = Overlay(lake.store, lake.layout)
+    overlay.add("seen", "timestamp", ("iso", "sql"), NOON, "often")
+    overlay.add("coupon", "string", (), NOON - timedelta(days=1), "often")
+    overlay.add("price", "string", (), NOON, "is in the file")
+    live = overlay.over(load_catalog())
+    for fmt in ("json", "parquet"):
+        lake.partitions.add_columns(TABLES[fmt], live.tables[fmt].glue_columns()[-2:])
+    same = "The tables would stay as they are."
+    assert same in run("catalog", "diff", str(CATALOG_PATH))[0]
+    before = mine.read_bytes()
+    assert "pull" in str(run("catalog", "propose", str(mine), "--write")[1])
+    assert mine.read_bytes() == before
+    assert run("catalog", "pull", str(mine))[0] == f"{mine}: added coupon, seen\n"
+    coupon, seen = added_lines(before, mine.read_bytes())
+    assert (coupon["added"], seen["added"]) == ("2025-11-26", "2025-11-27")
+    assert seen["time_formats"] == ["iso", "sql"]
+    assert run("catalog", "check", str(mine))[1] is None
+    assert same in run("catalog", "diff", str(mine))[0]
+    pulled = load_catalog(mine)
+    assert overlay.over(pulled) is pulled
+    assert pulled.tables["json"].declared == live.tables["json"].declared
+    assert json.loads(run("catalog", "pull", str(mine), "--json")[0]) == {"added": []}
+
+
+@AUTO
+def test_a_pull_that_cannot_be_is_one_error_and_no_change(lake: LakeUnderTest, mine: Path) -> None:
+    overlay = Overlay(lake.store, lake.layout)
+    overlay.add("coupon", "string", (), NOON, "")
+    overlay.add("voucher", "string", (), NOON, "")
+    mine.write_text(mine.read_text().replace('"user_id"', '"user_id", "voucher"'))
+    before = mine.read_bytes()
+    _, error = run("catalog", "pull", str(mine))
+    assert "'voucher' cannot be a column: it is a PII key" in str(error)
+    lake.store.put_bytes("manifests/overlay/notes.txt", b"")
+    _, error = run("catalog", "pull", str(mine))
+    assert "manifests/overlay/notes.txt is no column" in str(error)
+    mine.write_text("{")
+    assert f"{mine}:1:2: this is no JSON" in str(run("catalog", "pull", str(mine))[1])
+    mine.write_bytes(before)
+    assert run("catalog", "pull", "/nowhere/mine.json")[1] is not None
+    assert mine.read_bytes() == before

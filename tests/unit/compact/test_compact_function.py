@@ -1,5 +1,7 @@
 import json
 import os
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -8,13 +10,19 @@ from typing import Any
 import boto3
 import pytest
 
-from clickstream_lake.compact.function import CompactFunction
+from clickstream_lake.compact.function import SERVICE, CompactFunction
 from clickstream_lake.compact.merge import build
+from clickstream_lake.lake.aws import clients
+from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.errors import EventError
 from clickstream_lake.lake.events import parse_objects_of_body
+from clickstream_lake.lake.layout import Partition, Slot
+from clickstream_lake.lake.overlay import Overlay
+from clickstream_lake.lake.telemetry import Telemetry
 from clickstream_lake.sandbox.event_source import make_event
 from tests.protocol.clients import OPTIONS
-from tests.protocol.lake import BUCKET, DATABASE, DAY, LakeUnderTest
+from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, LakeUnderTest
+from tests.unit.lake.test_accounts import land
 
 PLENTY = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000, aws_request_id="request-1")
 LITTLE = SimpleNamespace(get_remaining_time_in_millis=lambda: 20_000, aws_request_id="request-2")
@@ -223,3 +231,57 @@ def test_an_audit_queues_what_no_transform_took_and_counts_it(
     printed = capsys.readouterr().out
     assert '"RawObjectsUntaken":[1.0]' in printed.replace(" ", "")
     assert '"RawObjectsRequeued":[1.0]' in printed.replace(" ", "")
+
+
+def test_columns_that_were_added_are_counted_and_logged_and_so_is_a_failure(
+    moto_lake: LakeUnderTest,
+    aws_environment: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del aws_environment
+    monkeypatch.setattr(clients, "OVERLAY_SECONDS", 0.0)
+    settings = {"BUCKET": BUCKET, "DATABASE": DATABASE, "MIN_FILES": "2"}
+    for name, value in (settings | {"SCHEMA_EVOLUTION": "auto"}).items():
+        monkeypatch.setenv(f"LAKE_{name}", value)
+    begun = datetime.now(UTC)
+    now = [begun]
+    day = Partition.parse(f"{begun:year=%Y/month=%m/day=%d}")
+    for name in "ab":
+        land(moto_lake, name, [{"coupon": "A", "mail": "ann@example.com"}] * 20, day)
+    function = CompactFunction(os.environ, now=lambda: now[0])
+    log = StringIO()
+    # The logger keeps the stream that there was when it was made.
+    monkeypatch.setattr(Telemetry(SERVICE, {}).logger.registered_handler, "stream", log)
+
+    def said(**later: int) -> list[dict[str, Any]]:
+        now[0] = begun + timedelta(**later)
+        function({}, PLENTY)  # type: ignore[arg-type]  # as much of it as is used
+        lines = capsys.readouterr().out.splitlines() + log.getvalue().splitlines()
+        log.truncate(0)
+        log.seek(0)
+        return [json.loads(line) for line in lines]
+
+    def metric(lines: list[dict[str, Any]], name: str) -> list[float]:
+        return next(line[name] for line in lines if name in line)
+
+    assert metric(said(), "ColumnsAdded") == [0.0]
+    lines = said(hours=25)
+    assert metric(lines, "ColumnsAdded") == [1.0]
+    assert metric(lines, "EvolutionFailed") == [0.0]
+    (told,) = [line for line in lines if line.get("message") == "columns added"]
+    assert (told["level"], told["columns"], told["declared"]) == ("WARNING", ["coupon string"], [])
+    (told,) = [line for line in said(hours=26) if line.get("message") == "columns added"]
+    assert told["declared"] == [f"{TABLES[fmt]}.coupon" for fmt in ("json", "parquet")]
+    # It knows them itself by now, and merges by them.
+    said(hours=27)
+    generation = moto_lake.at(Slot("parquet", day), moto_lake.location("parquet", day))
+    assert generation is not None
+    live = Overlay(moto_lake.store, moto_lake.layout).over(load_catalog())
+    assert {file.catalog for file in generation.manifest.files} == {live.sha256}
+    moto_lake.store.put_bytes("manifests/overlay/notes.txt", b"")
+    lines = said(hours=28)
+    assert metric(lines, "EvolutionFailed") == [1.0]
+    (told,) = [line for line in lines if line.get("message") == "evolution failed"]
+    assert "manifests/overlay/notes.txt is no column" in told["detail"]
+    assert "planned" in {line.get("message") for line in lines}

@@ -1,22 +1,30 @@
 """Columns that are added by themselves: a producer begins to send `coupon` and `score`."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from clickstream_lake.compact.evolution import Evolution, EvolutionReport
-from clickstream_lake.lake.catalog_file import load_catalog
+from clickstream_lake.lake.aws.partitions import PartitionCatalog
+from clickstream_lake.lake.catalog import Catalog
+from clickstream_lake.lake.catalog_file import load_catalog, read_catalog
 from clickstream_lake.lake.config import CompactSettings, Config
-from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.lake.overlay import Overlay
+from clickstream_lake.lake.proposals import with_columns
+from tests.protocol.fakes import FakeGlue, FakeS3, Steps
 from tests.protocol.lake import BUCKET, DATABASE, TABLES, LakeUnderTest
 from tests.unit.lake.test_accounts import compact, land
 
-NONE = EvolutionReport((), ())
-DAY = timedelta(days=1)
+NONE = EvolutionReport()
+T = TypeVar("T")
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LONG_AGO = datetime(2025, 11, 26, tzinfo=UTC)
 
 
@@ -29,14 +37,20 @@ def send(lake: LakeUnderTest, fields: Sequence[Any], name: str = "a") -> None:
     compact(lake, Slot("parquet", today()))
 
 
-def step(lake: LakeUnderTest, later: timedelta = DAY, **settings: int) -> EvolutionReport:
+def step(
+    lake: LakeUnderTest,
+    later: timedelta = DAY,
+    catalog: Catalog | None = None,
+    **settings: int,
+) -> EvolutionReport:
     config = Config(
         bucket=BUCKET,
         database=DATABASE,
         schema_evolution="auto",
         compact=CompactSettings(**settings),  # type: ignore[arg-type]  # all of them are numbers
     )
-    return Evolution(lake, load_catalog(), config).step(datetime.now(UTC) + later)
+    catalog = catalog or load_catalog()
+    return Evolution(lake, catalog, config).step(datetime.now(UTC) + later)
 
 
 def columns(lake: LakeUnderTest, fmt: str) -> list[str]:
@@ -114,13 +128,152 @@ def test_the_share_and_the_time_are_settings(memory_lake: LakeUnderTest) -> None
     assert step(lake, timedelta(hours=1), evolution_hours=1, evolution_percent=20).added
 
 
-def test_a_service_that_fails_is_an_error_of_the_lake(memory_lake: LakeUnderTest) -> None:
+def test_a_service_that_fails_is_told_beside_what_was_done(memory_lake: LakeUnderTest) -> None:
     lake = memory_lake
     send(lake, [{"coupon": "A"}] * 100)
     step(lake)
-    lake.glue.tables.clear()
-    with pytest.raises(LakeError):
-        step(lake)
+    del lake.glue.tables[TABLES["parquet"]]
+    lake.partitions = PartitionCatalog(lake.glue, DATABASE)
+    assert "there is no table" in step(lake, DAY + HOUR).failure
+
+
+class Faulty(Steps):
+    """Fails one call, before it has an effect or after it had one."""
+
+    def __init__(self, at: int, *, lost: bool) -> None:
+        self.calls = 0
+        self.broken = ""
+        self._at = at
+        self._lost = lost
+
+    def call(self, name: str, target: str, effect: Callable[[], T]) -> T:
+        del target
+        mine = self.calls == self._at
+        self.calls += 1
+        if not mine:
+            return effect()
+        self.broken = name
+        if self._lost:
+            effect()
+        raise EndpointConnectionError(endpoint_url="https://example.com")
+
+
+@contextmanager
+def failing(lake: LakeUnderTest, at: int, *, lost: bool) -> Iterator[Faulty]:
+    faulty = Faulty(at, lost=lost)
+    usual = lake.s3.steps
+    lake.s3.steps = lake.glue.steps = faulty
+    # Else a table that was read before this would not be asked for.
+    lake.partitions = PartitionCatalog(lake.glue, DATABASE)
+    try:
+        yield faulty
+    finally:
+        lake.s3.steps = lake.glue.steps = usual
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("later", [DAY, DAY + HOUR], ids=["overlay", "tables"])
+def test_a_call_that_fails_or_whose_answer_is_lost_is_made_up_for(
+    tmp_path: Path, later: timedelta, *, lost: bool
+) -> None:
+    broken = set[str]()
+    at = 0
+    while True:
+        lake = LakeUnderTest(FakeS3(), FakeGlue(), tmp_path)
+        lake.create_tables()
+        send(lake, [{"coupon": "A", "score": 1.5}] * 60)
+        if later > DAY:
+            step(lake)
+        with failing(lake, at, lost=lost) as faulty:
+            report = step(lake, later)
+        if not faulty.broken:
+            break
+        assert report.failure
+        broken.add(faulty.broken)
+        assert step(lake, later + timedelta(minutes=1)).failure == ""
+        assert step(lake, later + HOUR).failure == ""
+        for fmt in ("json", "parquet"):
+            assert columns(lake, fmt)[-2:] == ["coupon", "score"]
+            assert len(columns(lake, fmt)) == len({*columns(lake, fmt)})
+        assert len(lake.keys("manifests/overlay/")) == 2
+        at += 1
+    assert broken >= ({"s3.PutObject"} if later == DAY else {"glue.GetTable", "glue.UpdateTable"})
+
+
+def add_by_hand(lake: LakeUnderTest) -> str:
+    lake.partitions.add_columns(TABLES["json"], [{"Name": "mine", "Type": "string"}])
+    return "do not agree on mine"
+
+
+def delete_from_overlay(lake: LakeUnderTest) -> str:
+    assert step(lake, DAY + HOUR).declared
+    lake.store.delete([key for key in lake.keys("manifests/overlay/") if "/coupon/" in key])
+    return "do not agree on coupon"
+
+
+def drop_from_table(lake: LakeUnderTest) -> str:
+    lake.glue.tables[TABLES["parquet"]]["StorageDescriptor"]["Columns"].pop(3)
+    return "do not agree on "
+
+
+def move_in_table(lake: LakeUnderTest) -> str:
+    kept = lake.glue.tables[TABLES["parquet"]]["StorageDescriptor"]["Columns"]
+    kept.insert(2, kept.pop(5))
+    return "do not agree on the order of columns"
+
+
+def write_beside(lake: LakeUnderTest) -> str:
+    lake.store.put_bytes("manifests/overlay/coupon/yesterday.string", b"")
+    return "manifests/overlay/coupon/yesterday.string is no column"
+
+
+@pytest.mark.parametrize(
+    "damage", [add_by_hand, delete_from_overlay, drop_from_table, move_in_table, write_beside]
+)
+def test_nothing_is_added_while_tables_catalog_and_overlay_do_not_agree(
+    memory_lake: LakeUnderTest, damage: Callable[[LakeUnderTest], str]
+) -> None:
+    lake = memory_lake
+    send(lake, [{"coupon": "A"}] * 100)
+    step(lake)
+    why = damage(lake)
+    lake.partitions = PartitionCatalog(lake.glue, DATABASE)
+    tables, objects = copy.deepcopy(lake.glue.tables), lake.keys("manifests/overlay/")
+    report = step(lake, 2 * DAY)
+    assert why in report.failure
+    assert (report.added, report.declared) == ((), ())
+    assert (lake.glue.tables, lake.keys("manifests/overlay/")) == (tables, objects)
+
+
+def test_no_column_is_added_before_one_of_a_later_day(memory_lake: LakeUnderTest) -> None:
+    """Tables have columns by their day: that one would have to move."""
+    lake = memory_lake
+    send(lake, [{"coupon": "A"}] * 100)
+    ahead = with_column({"name": "planned", "type": "string", "added": "2999-01-01"})
+    for fmt in ("json", "parquet"):
+        lake.partitions.add_columns(TABLES[fmt], [{"Name": "planned", "Type": "string"}])
+    assert step(lake, catalog=ahead) == NONE
+    today = with_column({"name": "planned", "type": "string", "added": "2025-11-26"})
+    assert step(lake, catalog=today).added == ("coupon string",)
+
+
+def test_a_column_whose_field_goes_to_another_one_keeps_its_place(
+    memory_lake: LakeUnderTest,
+) -> None:
+    lake = memory_lake
+    Overlay(lake.store, lake.layout).add("coupon", "string", (), LONG_AGO, "")
+    assert step(lake).declared
+    entry = {"name": "voucher", "type": "string", "from": ["coupon"], "added": "2025-11-27"}
+    catalog = with_column(entry)
+    live = Overlay(lake.store, lake.layout).over(catalog)
+    assert [name for name, _ in live.tables["json"].declared][-2:] == ["coupon", "voucher"]
+    assert {column.name for column in live.sent} >= {"voucher"}
+    assert "coupon" not in {column.name for column in live.sent}
+
+
+def with_column(entry: dict[str, Any]) -> Catalog:
+    content = with_columns(load_catalog().content, "x", [entry], load_catalog().partition_keys)
+    return read_catalog(content, "x")
 
 
 def test_compaction_lifts_old_rows_into_what_was_added(memory_lake: LakeUnderTest) -> None:

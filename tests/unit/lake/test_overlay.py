@@ -4,6 +4,7 @@ import pytest
 
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.catalog_file import load_catalog
+from clickstream_lake.lake.errors import CatalogError
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.lake.overlay import Overlay
 from tests.protocol.fakes import FakeS3
@@ -75,4 +76,7 @@ def test_what_the_file_has_or_may_not_have_is_left_out(store: ObjectStore) -> No
 )
 def test_other_objects_are_no_columns(store: ObjectStore, key: str) -> None:
     store.put_bytes(f"manifests/overlay/{key}", b"")
-    assert Overlay(store, Layout()).columns() == []
+    overlay = Overlay(store, Layout())
+    assert overlay.columns() == []
+    with pytest.raises(CatalogError, match=f"{BUCKET}/manifests/overlay/{key} is no column"):
+        overlay.columns(strict=True)

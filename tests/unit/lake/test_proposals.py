@@ -137,6 +137,19 @@ def test_new_columns_are_lines_after_the_events_and_nothing_else_changes() -> No
     assert names[-4:] == ["processed_ts", "extra", "coupon", "seen_at"]
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_a_new_column_comes_after_those_of_the_same_day_wherever_these_are(*, last: bool) -> None:
+    """Within a day the file's order is the tables'."""
+    document = json.loads(CATALOG_PATH.read_text(encoding="utf-8"))
+    older = {"name": "older", "type": "string", "added": f"{TODAY}"}
+    document["columns"].insert(len(document["columns"]) if last else 3, older)
+    content = json.dumps(document).encode()
+    for name in ("first", "second"):
+        content = with_columns(content, "c.json", [proposal(name).entry(TODAY)], KEYS)
+    names = [column.name for column in read_catalog(content, "c.json").columns]
+    assert names[-3:] == ["older", "first", "second"]
+
+
 def styles(path: Path) -> dict[str, str]:
     document = json.loads(path.read_text(encoding="utf-8"))
     lines = json.dumps(document, indent=2)
