@@ -12,8 +12,8 @@ from typing import Final
 from clickstream_lake.lake.accounts import accounts, partitions_between
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS
 from clickstream_lake.lake.overlay import Overlay, overlaid
 from clickstream_lake.lake.proposals import Proposal, propose
 from clickstream_lake.lake.undeclared import total

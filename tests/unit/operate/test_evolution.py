@@ -6,7 +6,7 @@ import pytest
 
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
-from clickstream_lake.lake.layout import FORMATS
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.operate.evolution import Change, Difference, compare
 from tests.protocol.lake import LakeUnderTest
 
