@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from clickstream_lake.lake.catalog import EXTRA
 from clickstream_lake.lake.catalog_file import load_catalog
-from clickstream_lake.lake.layout import Format
+from clickstream_lake.lake.formats import Format
 
 # Only what the catalog declares: no other candidate keeps the rest.
 _COLUMNS: Final = {one.name: one.type for one in load_catalog().columns if one.name != EXTRA}

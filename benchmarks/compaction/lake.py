@@ -21,9 +21,10 @@ from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.landing import LandingMetadata
-from clickstream_lake.lake.layout import FORMATS, Format, Layout, Partition, Slot
+from clickstream_lake.lake.layout import Layout, Partition, Slot
 from clickstream_lake.lake.recipe import RULES, Recipe
 from clickstream_lake.transform.core import Job, iso_millis, transform_stream
 
@@ -122,10 +123,9 @@ def _fill(made: SmallFiles, rows: int, say: Callable[[str], None]) -> None:
                 processed_ts=iso_millis(arrived),
                 recipe=Recipe(catalog.sha256, rules=RULES),
             ).to_s3()
-            written: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
-            for fmt, path in written.items():
-                if path is None:
-                    raise RuntimeError(f"rejected whole: {result.stats.corrupt}")
+            if not result.files:
+                raise RuntimeError(f"rejected whole: {result.stats.corrupt}")
+            for fmt, path in result.files.items():
                 key = layout.landing_key(fmt, source)
                 s3.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes(), Metadata=metadata)
                 path.unlink()

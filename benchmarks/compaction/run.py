@@ -10,7 +10,7 @@ from benchmarks.compaction.lake import DATABASE, PARTITION, SmallFiles, small_fi
 from benchmarks.digest import Digest, whole_rows
 from benchmarks.measure import measure
 from clickstream_lake.lake.catalog_file import load_catalog
-from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.sandbox.athena.engine import QueryEngine
 
 _DAY: Final = "year = '2025' AND month = '11' AND day = '26'"

@@ -4,7 +4,8 @@ from collections import Counter
 from typing import Any
 
 from benchmarks.measure import Work
-from clickstream_lake.lake.layout import Format, Partition, Slot
+from clickstream_lake.lake.formats import Format
+from clickstream_lake.lake.layout import Partition, Slot
 
 
 def work(format: Format, partition: str, environment: dict[str, str]) -> Work:  # noqa: A002 - as in the lake

@@ -203,8 +203,8 @@ def cost(raw: bytes) -> Cost:
         lines=stats.lines,
         published=stats.published,
         rejected=stats.rejected_lines,
-        json_bytes=stats.bytes_json,
-        parquet_bytes=stats.bytes_parquet,
+        json_bytes=stats.bytes_stored["json"],
+        parquet_bytes=stats.bytes_stored["parquet"],
         rejects_bytes=stats.bytes_rejects,
         corrupt=stats.corrupt,
     )

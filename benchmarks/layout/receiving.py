@@ -194,9 +194,9 @@ class _Day:
         job = Job(source, load_catalog(), Limits(), OutputOptions(), self.now)
         raw = igzip.compress(b"".join(chunk.records), compresslevel=1)
         made = transform_stream(io.BytesIO(raw), job, self._folder)
-        if made.parquet is None or made.json is None:
+        if not made.files:
             raise BenchmarkError(f"{name} was rejected whole: {made.stats.corrupt}")
-        made.json.unlink()
+        made.files["json"].unlink()
         metadata = LandingMetadata(
             raw_key=source.key,
             raw_etag=f"{number:032x}",
@@ -207,8 +207,9 @@ class _Day:
             processed_ts=iso_millis(self.now),
             recipe=Recipe(load_catalog().sha256, rules=RULES),
         )
-        self._publisher.publish("parquet", source, LandingFile(made.parquet, metadata))
-        self._landed.append(made.parquet)
+        file = made.files["parquet"]
+        self._publisher.publish("parquet", source, LandingFile(file, metadata))
+        self._landed.append(file)
 
     def answers(self, ask: Ask, buffers: Buffers) -> Iterator[Received]:
         """Ask everything of both tables."""

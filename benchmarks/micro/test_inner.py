@@ -103,7 +103,8 @@ def test_encode_json(
 
     def encode() -> int:
         path = tmp_path / "events.json"
-        with closing(JsonOutput(path, OutputOptions(json_compression=compression))) as output:
+        options = OutputOptions(json_compression=compression)
+        with closing(JsonOutput(path, load_catalog(), options)) as output:
             for lines in written:
                 output.write(lines)
         return path.stat().st_size

@@ -20,8 +20,9 @@ from clickstream_lake.generate.events import generate_events
 from clickstream_lake.generate.sinks import write_gzip
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
-from clickstream_lake.lake.layout import Format, Source
+from clickstream_lake.lake.formats import Format
 from clickstream_lake.lake.layout import Layout as LakeLayout
+from clickstream_lake.lake.layout import Source
 from clickstream_lake.transform.core import Job, transform_stream
 
 _PROCESSED: Final = datetime(2025, 12, 1, tzinfo=UTC)
@@ -198,9 +199,9 @@ def land(
         job = Job(source, load_catalog(), Limits(), options, _PROCESSED + number * every)
         with path.open("rb") as stream:
             result = transform_stream(stream, job, scratch)
-        for layout, made in ((text, result.json), (parquet, result.parquet)):
-            if made is None:
-                raise RuntimeError(f"{path} was rejected whole: {result.stats.corrupt}")
+        if not result.files:
+            raise RuntimeError(f"{path} was rejected whole: {result.stats.corrupt}")
+        for layout, made in ((text, result.files["json"]), (parquet, result.files["parquet"])):
             target = layout.root / source.partition.path / made.name
             target.parent.mkdir(parents=True, exist_ok=True)
             made.replace(target)

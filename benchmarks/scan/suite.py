@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from clickstream_lake.lake.layout import Format
+from clickstream_lake.lake.formats import Format
 
 
 @dataclass(frozen=True, slots=True)

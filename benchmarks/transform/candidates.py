@@ -76,10 +76,10 @@ def ours(source: str, out: str, *, gzip_json: bool) -> Work:
     def work() -> dict[str, Any]:
         with Path(source).open("rb") as raw:
             result = transform_stream(raw, job, Path(out))
-        if result.json is None or result.parquet is None:
+        if not result.files:
             raise RuntimeError(f"rejected whole: {result.stats.corrupt}")
-        result.json.rename(json_path(out, gzip_json=gzip_json))
-        result.parquet.rename(Path(out) / "events.parquet")
+        result.files["json"].rename(json_path(out, gzip_json=gzip_json))
+        result.files["parquet"].rename(Path(out) / "events.parquet")
         return {"published": result.stats.published, "rejected": result.stats.rejected_lines}
 
     return work

@@ -25,7 +25,8 @@ from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import load_config
-from clickstream_lake.lake.layout import FORMATS, Layout, Partition, Slot
+from clickstream_lake.lake.formats import FORMATS
+from clickstream_lake.lake.layout import Layout, Partition, Slot
 from clickstream_lake.operate.costs.measured import Calls, Steps
 from clickstream_lake.transform.function import TransformFunction
 

@@ -81,10 +81,10 @@ def transform(workdir: Path, catalog: Any = None) -> dict[str, Any]:  # noqa: AN
     lines = [_fields(job.catalog, n) | personal for n in range(_EVENTS)]
     raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
     result = transform_stream(io.BytesIO(gzip.compress(raw)), job, workdir)
-    if result.json is None or result.parquet is None:
+    if not result.files:
         raise SystemExit("the packages write no file")
-    table = pq.read_table(result.parquet)
-    written = [json.loads(line) for line in result.json.read_bytes().splitlines()]
+    table = pq.read_table(result.files["parquet"])
+    written = [json.loads(line) for line in result.files["json"].read_bytes().splitlines()]
     _expect(table.num_rows == len(written) == result.stats.published == _EVENTS, "rows")
     _expect(not personal.keys() & {*written[0], *table.column_names}, "PII out")
     sent = [_fields(job.catalog, n) for n in range(_EVENTS)]

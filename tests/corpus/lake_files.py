@@ -106,14 +106,14 @@ def run(
     )
     with TemporaryDirectory() as folder:
         result = transform_stream(BytesIO(raw), job, Path(folder))
-        paths = [p for p in (result.json, result.parquet, result.rejects) if p is not None]
+        lines, parquet = result.files.get("json"), result.files.get("parquet")
+        paths = [*result.files.values(), result.rejects]
         assert sorted(Path(folder).iterdir()) == sorted(paths), "a file was left behind"
-        parquet = None if result.parquet is None else read_parquet(result.parquet, catalog)
-        if duck and result.parquet is not None:
-            assert read_by_duckdb(result.parquet, catalog) == comparable(result.parquet)
+        if duck and parquet is not None:
+            assert read_by_duckdb(parquet, catalog) == comparable(parquet)
         return Outcome(
-            json=None if result.json is None else read_json(result.json),
-            parquet=parquet,
+            json=None if lines is None else read_json(lines),
+            parquet=None if parquet is None else read_parquet(parquet, catalog),
             rejects=read_rejects(result.rejects),
             stats=result.stats,
             files={path.name: path.read_bytes() for path in paths},

@@ -38,8 +38,8 @@ def test_spark_reads_the_same_rows(
 ) -> None:
     job = Job(Layout().source(RAW_KEY), CATALOG, Limits(), OutputOptions(), PROCESSED)
     result = transform_stream(BytesIO(igzip.compress(make())), job, tmp_path)
-    assert result.parquet is not None
-    table = pq.read_table(result.parquet)
+    file = result.files["parquet"]
+    table = pq.read_table(file)
     times = [f.name for f in table.schema if pa.types.is_timestamp(f.type)]
     for name in times:
         at = table.schema.get_field_index(name)
@@ -47,5 +47,5 @@ def test_spark_reads_the_same_rows(
     wanted = [tuple(row.values()) for row in table.to_pylist()]
     assert len(wanted) > 100
     columns = [f"unix_millis({n}) AS {n}" if n in times else n for n in table.schema.names]
-    found = spark.read.parquet(str(result.parquet)).selectExpr(*columns).collect()
+    found = spark.read.parquet(str(file)).selectExpr(*columns).collect()
     assert sorted(map(repr, map(tuple, found))) == sorted(map(repr, wanted))

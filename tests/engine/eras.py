@@ -14,8 +14,9 @@ from clickstream_lake.lake.catalog import Catalog, ClusterTerm, TableFormatName
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS, Format, Layout, Partition, Slot
+from clickstream_lake.lake.layout import Layout, Partition, Slot
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.transform.process import RawObjectProcessor
 from tests.protocol.simulation.world import PRODUCT, Parts

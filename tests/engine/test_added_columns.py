@@ -13,7 +13,8 @@ from clickstream_lake.engine.errors import StatementError
 from clickstream_lake.errors import ToolkitError
 from clickstream_lake.lake.catalog import ColumnType
 from clickstream_lake.lake.catalog_file import load_catalog
-from clickstream_lake.lake.layout import FORMATS, Partition, Slot
+from clickstream_lake.lake.formats import FORMATS
+from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.lake.undeclared import Kind
 from clickstream_lake.operate.evolution import FAIL
 from clickstream_lake.operate.query import run

@@ -17,8 +17,9 @@ from clickstream_lake.demo.provision import LakeSettings, by_catalog, lake_sandb
 from clickstream_lake.engine.errors import StatementError
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import CompactSettings
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Generation
-from clickstream_lake.lake.layout import FORMATS, Format, Slot
+from clickstream_lake.lake.layout import Slot
 from clickstream_lake.sandbox.sandbox import Sandbox
 from tests.conftest import Engine
 from tests.engine.conftest import NewLake

@@ -2,7 +2,8 @@
 
 import pytest
 
-from clickstream_lake.lake.layout import FORMATS, Format, Slot
+from clickstream_lake.lake.formats import FORMATS, Format
+from clickstream_lake.lake.layout import Slot
 from clickstream_lake.sandbox.sandbox import Sandbox
 from tests.engine.conftest import NewLake
 from tests.engine.eras import DAY, NEXT_DAY, TABLES, Era, changed

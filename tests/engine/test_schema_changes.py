@@ -10,7 +10,8 @@ import pytest
 
 from clickstream_lake.engine.errors import StatementError
 from clickstream_lake.lake.catalog_file import load_catalog
-from clickstream_lake.lake.layout import FORMATS, Partition, Slot
+from clickstream_lake.lake.formats import FORMATS
+from clickstream_lake.lake.layout import Partition, Slot
 from tests.engine.conftest import NewLake
 from tests.engine.eras import DAY, NEXT_DAY, TABLES, Document, Era, Rows, changed
 

@@ -35,8 +35,8 @@ def outputs(raw: bytes, folder: Path) -> tuple[Any, ...]:
     )
     result = transform_stream(BytesIO(raw), job, folder)
     return (
-        result.json and result.json.read_bytes(),
-        result.parquet and pq.read_table(result.parquet),
+        result.files and result.files["json"].read_bytes(),
+        result.files and pq.read_table(result.files["parquet"]),
         result.rejects.read_bytes(),
         result.stats.lines,
         result.stats.blank,

@@ -17,7 +17,8 @@ from clickstream_lake.demo.provision import GUARD_NAME
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.layout import FORMATS, Slot
+from clickstream_lake.lake.formats import FORMATS
+from clickstream_lake.lake.layout import Slot
 from clickstream_lake.operate.files import dataset, snapshot
 from clickstream_lake.transform.process import RawObjectProcessor
 from dev.package.interpreter import PYTHON, find_interpreter

@@ -25,7 +25,8 @@ from clickstream_lake.generate import generate_events
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
+from clickstream_lake.lake.formats import FORMATS, Format
+from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.operate.files import dataset, snapshot
 from clickstream_lake.transform.process import RawObjectProcessor
 from dev.package.interpreter import find_interpreter

@@ -22,8 +22,9 @@ from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs, find_catalog
 from clickstream_lake.lake.config import load_config
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
+from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.operate.audit import AuditReader, judge
 from clickstream_lake.transform.process import RawObjectProcessor
@@ -58,7 +59,7 @@ class Pipeline:
         catalog = find_catalog(f"s3://{BUCKET}/{address}", lambda bucket: ObjectStore(s3, bucket))
         config = load_config({"LAKE_BUCKET": BUCKET, "LAKE_DATABASE": DATABASE}, catalog)
         tables = {name: table.name for name, table in catalog.tables.items()}
-        for fmt in ("json", "parquet", "rejects"):
+        for fmt in tables:
             table = catalog.glue_table_input(fmt, BUCKET)
             glue.create_table(DatabaseName=DATABASE, TableInput=table)
         lake = Lake(store, PartitionCatalog(glue, DATABASE), config.layout, tables)

@@ -17,7 +17,8 @@ from clickstream_lake.compact.merge.parquet import merge_parquet
 from clickstream_lake.lake.catalog import EXTRA, PROCESSED_TS, Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
-from clickstream_lake.lake.layout import FORMATS, Format, Layout
+from clickstream_lake.lake.formats import FORMATS
+from clickstream_lake.lake.layout import Layout
 from clickstream_lake.transform.core import Job, TransformResult, transform_stream
 from dev.package import check
 
@@ -59,12 +60,8 @@ def test_renamed_columns_go_through_transform_and_compaction(
     renamed: Catalog, tmp_path: Path
 ) -> None:
     results = [landed(renamed, tmp_path, "one", "x", "y", "x"), landed(renamed, tmp_path, "two")]
-    paths: dict[Format, list[Path | None]] = {
-        "json": [result.json for result in results],
-        "parquet": [result.parquet for result in results],
-    }
     for fmt in FORMATS:
-        inputs = [Input(path, renamed.sha256) for path in paths[fmt] if path]
+        inputs = [Input(result.files[fmt], renamed.sha256) for result in results]
         drops = find_duplicates(fmt, inputs, catalog=renamed, workdir=tmp_path).drops
         merge = merge_json if fmt == "json" else merge_parquet
         kept = [

@@ -10,7 +10,7 @@ import pytest
 
 from clickstream_lake.compact.operations import PlanReport
 from clickstream_lake.lake.catalog_file import load_catalog
-from clickstream_lake.lake.layout import FORMATS
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.operate.query import run
 from clickstream_lake.sandbox.clients import Clients
 from clickstream_lake.sandbox.resources import Resources

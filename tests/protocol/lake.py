@@ -16,9 +16,10 @@ from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import CompactSettings, Config
+from clickstream_lake.lake.formats import Format
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.landing import LandingFile, LandingMetadata
-from clickstream_lake.lake.layout import Format, Layout, Partition, Slot, Source, is_hidden
+from clickstream_lake.lake.layout import Layout, Partition, Slot, Source, is_hidden
 from clickstream_lake.lake.publish import Publisher, PublishOutcome
 from clickstream_lake.lake.recipe import RULES, Recipe
 

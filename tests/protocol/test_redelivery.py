@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clickstream_lake.lake.config import CompactSettings
-from clickstream_lake.lake.layout import FORMATS
+from clickstream_lake.lake.formats import FORMATS
 from tests.protocol.lake import DAY
 from tests.protocol.simulation.stepping import Actor
 from tests.protocol.simulation.world import GRACE, World

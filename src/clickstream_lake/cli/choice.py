@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clickstream_lake.cli.errors import UsageError
+
 if TYPE_CHECKING:
+    from clickstream_lake.lake.formats import Format
     from clickstream_lake.lake.layout import Partition
 
 _DAY = ["%Y-%m-%d"]
@@ -33,6 +36,22 @@ def partitions_of(paths: Paths) -> "list[Partition] | None":
     from clickstream_lake.lake.layout import Partition
 
     return [Partition.parse(path) for path in paths] if paths else None
+
+
+def formats_of(names: list[str] | None) -> "list[Format]":
+    """The formats that were named; all if none was.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    from clickstream_lake.lake.errors import LayoutError
+    from clickstream_lake.lake.formats import FORMATS, check_formats
+
+    try:
+        check_formats(names or ())
+    except LayoutError as error:
+        raise UsageError(str(error)) from error
+    return names or [*FORMATS]
 
 
 def day_of(moment: datetime | None) -> date | None:

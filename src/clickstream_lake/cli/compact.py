@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from clickstream_lake.cli import choice, connection
-from clickstream_lake.cli.errors import CliError, UsageError
+from clickstream_lake.cli.errors import CliError
 from clickstream_lake.console import (
     counted,
     examples,
@@ -22,14 +22,11 @@ from clickstream_lake.console import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.table import Table
 
     from clickstream_lake.compact.operations import Operations, PlannedPartition
     from clickstream_lake.lake.catalog import Catalog
     from clickstream_lake.lake.config import Config
-    from clickstream_lake.lake.layout import Format
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -83,7 +80,7 @@ def compact(
     config, found = connection.deployed(stream, catalog)
     operations = _operations(config, found)
     partitions = choice.partitions_of(partition)
-    formats = _formats(fmt)
+    formats = choice.formats_of(fmt)
     plan = operations.plan(
         partitions=partitions,
         formats=formats,
@@ -138,7 +135,7 @@ class _Visible:
     def of(cls, operations: "Operations", planned: "PlannedPartition") -> "_Visible":
         from clickstream_lake.lake.layout import Partition, Slot
 
-        slot = Slot(_format(planned.format), Partition.parse(planned.partition))
+        slot = Slot(planned.format, Partition.parse(planned.partition))
         found = operations.lake.shown_files(slot)
         return cls(len(found), sum(info.size for info in found))
 
@@ -152,21 +149,6 @@ def _operations(config: "Config", catalog: "Catalog") -> "Operations":
         raise CliError("the lake's compact function has no LAKE_COMPACT_QUEUE_URL")
     queue = CompactQueue(sqs_client(), config.compact.queue_url)
     return wire(config, catalog, open_lake(config, catalog), queue=queue)
-
-
-def _formats(names: list[str] | None) -> "Sequence[Format]":
-    from clickstream_lake.lake.layout import FORMATS
-
-    return [_format(name) for name in names] if names else FORMATS
-
-
-def _format(name: str) -> "Format":
-    from clickstream_lake.lake.layout import FORMATS
-
-    for fmt in FORMATS:
-        if fmt == name:
-            return fmt
-    raise UsageError(f"{name!r} is not a format: use {' or '.join(FORMATS)}")
 
 
 def _wait_until_empty(

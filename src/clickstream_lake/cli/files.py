@@ -1,7 +1,7 @@
 """`clickstream files`: the data files of one snapshot of a table."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,8 +26,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def files(
     *,
     fmt: Annotated[
-        Literal["parquet", "json"] | None,
-        typer.Option("--format", help="Which of the two tables of events; by default parquet."),
+        str | None,
+        typer.Option("--format", help="Which table of events, such as json; by default parquet."),
     ] = None,
     rejects: Annotated[bool, typer.Option("--rejects", help="The table of rejects.")] = False,
     table: Annotated[
@@ -72,14 +72,15 @@ def files(
     )
 
 
-def _table(
-    fmt: Literal["parquet", "json"] | None, table: str | None, catalog: str | None, *, rejects: bool
-) -> str:
+def _table(fmt: str | None, table: str | None, catalog: str | None, *, rejects: bool) -> str:
     if sum((fmt is not None, table is not None, rejects)) > 1:
         raise UsageError("choose one of --format, --rejects and --table")
     if table is not None:
         return table
-    return connection.catalog_at(catalog).tables["rejects" if rejects else fmt or "parquet"].name
+    from clickstream_lake.lake.formats import REJECTS, typed_formats
+
+    (named,) = choice.formats_of([fmt or typed_formats()[0]])
+    return connection.catalog_at(catalog).tables[REJECTS if rejects else named].name
 
 
 def _plain(taken: "Snapshot") -> dict[str, Any]:

@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import dropwhile
 from pathlib import Path
@@ -108,7 +107,7 @@ def transform(
             bars.advance(task)
             done.append((file, stats))
             if as_json:
-                account = {"file": str(file), **asdict(stats), "written": written}
+                account = {"file": str(file), **stats.plain(), "written": written}
                 print_json(account, indent=None)
     if not quiet:
         print_table(_table(done))
@@ -171,8 +170,8 @@ def _one(
         result = transform_stream(raw, job, Path(scratch), decompress=gunzip_or_plain)
         if not to_standard:
             return result.stats, _place(result, source, config, out)
-        if result.json is not None:
-            with result.json.open("rb") as lines:
+        if "json" in result.files:
+            with result.files["json"].open("rb") as lines:
                 shutil.copyfileobj(lines, sys.stdout.buffer)
         return result.stats, {}
 
@@ -181,14 +180,11 @@ def _place(
     result: "TransformResult", source: "Source", config: "Config", out: Path
 ) -> dict[str, str]:
     """Move the finished files to where the layout puts them; return their paths by kind."""
-    from clickstream_lake.lake.layout import FORMATS
-
     layout = config.layout
     moved: dict[str, str] = {}
-    for fmt, path in zip(FORMATS, (result.json, result.parquet), strict=True):
-        if path is not None:
-            key = layout.landing_key(fmt, source, gzip=path.suffix == ".gz")
-            moved[fmt] = _move(path, out / key)
+    for fmt, path in result.files.items():
+        key = layout.landing_key(fmt, source, gzip=path.suffix == ".gz")
+        moved[fmt] = _move(path, out / key)
     rejects = out / layout.reject_key(source)
     if result.stats.rejected:
         moved["rejected"] = _move(result.rejects, rejects)
@@ -214,8 +210,11 @@ def _reasons(stats: "Stats") -> str:
 
 
 def _table(done: list[tuple[Path, "Stats"]]) -> "Table":
+    from clickstream_lake.lake.formats import FORMATS
+
     table = new_table()
-    for name in ("file", "lines", "published", "rejected", "JSON", "Parquet"):
+    titles = [spec.title for spec in FORMATS.values()]
+    for name in ("file", "lines", "published", "rejected", *titles):
         left = name in {"file", "rejected"}
         table.add_column(
             name,
@@ -231,7 +230,6 @@ def _table(done: list[tuple[Path, "Stats"]]) -> "Table":
             f"{stats.lines:,}",
             f"{stats.published:,}",
             reasons or "0",
-            size(stats.bytes_json),
-            size(stats.bytes_parquet),
+            *map(size, stats.bytes_stored.values()),
         )
     return table

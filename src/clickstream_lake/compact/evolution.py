@@ -14,8 +14,8 @@ from clickstream_lake.lake.accounts import accounts, partitions_between
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Config
 from clickstream_lake.lake.errors import CatalogError, LakeError
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS, Format
 from clickstream_lake.lake.overlay import Added, Overlay, overlaid
 from clickstream_lake.lake.proposals import Proposal, propose
 from clickstream_lake.lake.undeclared import total

@@ -18,8 +18,8 @@ from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
 from clickstream_lake.lake.config import Config, load_config
 from clickstream_lake.lake.errors import LakeError
 from clickstream_lake.lake.events import Message, parse_messages
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS
 from clickstream_lake.lake.requeue import TransformQueue
 from clickstream_lake.lake.room import Room, disk_errors
 from clickstream_lake.lake.telemetry import Telemetry

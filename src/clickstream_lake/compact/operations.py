@@ -3,7 +3,7 @@
 The handler and the command line both use this; neither knows the protocol.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,8 +22,9 @@ from clickstream_lake.compact.queue import CompactMessage, CompactQueue
 from clickstream_lake.lake.aws.partitions import PartitionState
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
+from clickstream_lake.lake.layout import Partition, Slot
 
 # How long after it fell due a missed clean-up is still made up for.
 _CLEANUP_MEMORY: Final = timedelta(days=14)
@@ -109,7 +110,7 @@ class Operations:
         self,
         *,
         partitions: Sequence[Partition] | None = None,
-        formats: Sequence[Format] = FORMATS,
+        formats: Collection[Format] = FORMATS,
         force: bool = False,
         stale_schema: bool = False,
         dry_run: bool = False,
@@ -159,7 +160,7 @@ class Operations:
         self,
         *,
         partitions: Sequence[Partition] | None = None,
-        formats: Sequence[Format] = FORMATS,
+        formats: Collection[Format] = FORMATS,
         dry_run: bool,
         out_of_time: Callable[[], bool] = lambda: False,
     ) -> CleanupReport:
@@ -182,7 +183,7 @@ class Operations:
     def _todo(
         self,
         partitions: Sequence[Partition] | None,
-        formats: Sequence[Format],
+        formats: Collection[Format],
         *,
         stale_schema: bool,
     ) -> tuple[list[Slot], int | None]:
@@ -208,7 +209,7 @@ class Operations:
         older = [slot for slot in behind if slot not in recent]
         return recent + older[: self.settings.stale_schema_partitions], len(behind)
 
-    def _due(self, formats: Sequence[Format]) -> list[Slot]:
+    def _due(self, formats: Collection[Format]) -> list[Slot]:
         oldest = self.now() - self.cleaner.grace - _CLEANUP_MEMORY
         days = self.settings.lookback_days + self.cleaner.grace.days + _CLEANUP_MEMORY.days
         due = []
@@ -258,7 +259,7 @@ class Operations:
         )
 
 
-def _product(partitions: Sequence[Partition], formats: Sequence[Format]) -> list[Slot]:
+def _product(partitions: Sequence[Partition], formats: Collection[Format]) -> list[Slot]:
     return [Slot(fmt, partition) for fmt in formats for partition in partitions]
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 
 from clickstream_lake.lake.errors import EventError, LayoutError
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
+from clickstream_lake.lake.formats import FORMATS, Format, check_formats
+from clickstream_lake.lake.layout import Partition, Slot
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -59,6 +60,7 @@ def parse_request(event: Mapping[str, Any]) -> Request:
     try:
         request = msgspec.convert(event, Request)
         request.chosen_partitions()
+        check_formats(request.chosen_formats())
     except (msgspec.ValidationError, LayoutError) as error:
         raise EventError(
             f"{error}; expected something like "
@@ -103,6 +105,7 @@ def parse_message(body: str) -> CompactMessage:
     try:
         message = msgspec.json.decode(body, type=CompactMessage)
         Partition.parse(message.partition)
+        check_formats([message.format])
     except (msgspec.DecodeError, LayoutError) as error:
         raise EventError(f"this is not a compact message: {error}") from error
     return message

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
 from clickstream_lake.compact.merge.build import DOWNLOADS, Builder
 from clickstream_lake.compact.merge.dedupe import DuplicateFinder
-from clickstream_lake.compact.merge.json import JsonOptions, merge_json
-from clickstream_lake.compact.merge.parquet import ParquetOptions, merge_parquet
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.protocol.cleanup import Cleaner
 from clickstream_lake.compact.protocol.columns import Columns
@@ -17,7 +16,11 @@ from clickstream_lake.compact.protocol.compactor import Compactor, new_generatio
 from clickstream_lake.compact.queue import CompactQueue
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Lake
+
+if TYPE_CHECKING:
+    from clickstream_lake.compact.merge.merging import Merger
 
 
 def wire(
@@ -45,23 +48,14 @@ def wire(
     """
     settings, output = config.compact, config.output
     catalog = replace(catalog, partition_keys=config.layout.partition_keys)
-    parquet = ParquetOptions(
-        target_bytes=settings.target_file_bytes, compression=output.parquet_compression
-    )
-    if output.parquet_compression == "snappy" or output.parquet_level is not None:
-        parquet = ParquetOptions(
-            target_bytes=settings.target_file_bytes,
-            compression=output.parquet_compression,
-            level=output.parquet_level,
-        )
-    json = JsonOptions(
-        target_bytes=settings.target_file_bytes, gzip=output.json_compression == "gzip"
-    )
+    mergers: dict[Format, Merger] = {
+        fmt: resolve_name(spec.merger) for fmt, spec in FORMATS.items()
+    }
     builder = Builder(
         lake=lake,
         merges={
-            "json": partial(merge_json, catalog=catalog, options=json),
-            "parquet": partial(merge_parquet, catalog=catalog, options=parquet),
+            fmt: merger(catalog, output, settings.target_file_bytes)
+            for fmt, merger in mergers.items()
         },
         catalog=catalog.sha256,
         accounts=config.schema_evolution != "off",

@@ -15,9 +15,9 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from clickstream_lake.lake.catalog import TableFormatName
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
-from clickstream_lake.lake.layout import FORMATS, Layout
+from clickstream_lake.lake.formats import FORMATS, lake_tables
+from clickstream_lake.lake.layout import Layout
 from clickstream_lake.sandbox.resources import Provision, Resources
 from clickstream_lake.sandbox.runtime.function import Function
 from clickstream_lake.sandbox.sandbox import Sandbox
@@ -42,7 +42,6 @@ CATALOGS_PREFIX: Final = "artifacts/catalogs/"
 GUARD_NAME: Final = "READ-BY-GLUE-PARTITIONS"
 FIREHOSE_LETTERS: Final = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH"}
 
-TABLES: Final[tuple[TableFormatName, ...]] = ("json", "parquet", "rejects")
 QUERIES: Final = CATALOG_PATH.parent / "queries"
 """The saved queries of every catalog, which Terraform reads, too."""
 ALARMS: Final = Path(__file__).parent / "alarms.json"
@@ -205,7 +204,7 @@ class _StreamProvisioner:
         )
         before = table_prefix(stream)
         self._tables: dict[str, str] = {
-            fmt: f"{before}{self._catalog.tables[fmt].name}" for fmt in TABLES
+            fmt: f"{before}{self._catalog.tables[fmt].name}" for fmt in lake_tables()
         }
         self._stream = f"{settings.name}-{stream.key}"
         self._bucket = bucket
@@ -295,7 +294,7 @@ class _StreamProvisioner:
         return settings | passed_on | dict(self._settings.environment)
 
     def _create_tables(self) -> None:
-        for fmt in TABLES:
+        for fmt in lake_tables():
             table = self._catalog.glue_table_input(fmt, self._bucket, self._layout)
             # The catalog's own type is looser than the client's.
             self._clients.glue.create_table(

@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from clickstream_lake.lake.errors import CatalogError
-from clickstream_lake.lake.layout import FORMATS, Layout, uri
+from clickstream_lake.lake.formats import lake_tables, typed_formats
+from clickstream_lake.lake.layout import Layout, uri
 from clickstream_lake.lake.names import fold_name
 from clickstream_lake.lake.quality import NO_RULES, Quality
 
@@ -34,7 +35,8 @@ TIME_FORMATS: Final[tuple[TimeFormat, ...]] = (
     "epoch_ns",
     "auto_epoch",
 )
-TableFormatName = Literal["json", "parquet", "rejects"]
+TableFormatName = str
+"""A table of a lake, by the name of its format or `rejects`."""
 TimeUnit = Literal["hour", "day"]
 
 EXTRA: Final = "extra"
@@ -73,7 +75,7 @@ class Column:
     name: str
     type: ColumnType
     comment: str
-    formats: tuple[str, ...] = (*FORMATS, "rejects")
+    formats: tuple[str, ...] = field(default_factory=lake_tables)
     dictionary: bool = True
     url: bool = False
     time_formats: tuple[TimeFormat, ...] = ("iso",)
@@ -172,7 +174,7 @@ class Catalog:
         page_rows: rows of one page of them, at most.
         partition_keys: names of the partition columns, in order, unless a lake's settings say
             otherwise.
-        tables: the Glue tables by "json", "parquet" and "rejects".
+        tables: the Glue tables, each by its format's name, and "rejects".
     """
 
     content: bytes = field(repr=False)
@@ -204,6 +206,11 @@ class Catalog:
         """The columns whose values come from producers."""
         own = {PROCESSED_TS, EXTRA}
         return [column for column in self.columns if column.name not in own and not column.retired]
+
+    @property
+    def typed_columns(self) -> tuple[Column, ...]:
+        """The columns of files that have types, which are the same in all such formats."""
+        return self.tables[typed_formats()[0]].columns
 
     @property
     def kind(self) -> str:
@@ -246,7 +253,7 @@ class Catalog:
         }
 
     def arrow_schema(self) -> "pa.Schema":
-        """The schema of every Parquet file: the catalog's columns in order, all nullable."""
+        """The schema of every file with types: the catalog's columns in order, all nullable."""
         import pyarrow as pa  # noqa: PLC0415 - planning and clean-up never need it
 
         types = {
@@ -257,7 +264,7 @@ class Catalog:
             "boolean": pa.bool_(),
             "timestamp": pa.timestamp("ms", tz="UTC"),
         }
-        columns = self.tables["parquet"].columns
+        columns = self.typed_columns
         return pa.schema(
             [(column.name, types[column.type]) for column in columns],
             metadata={

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from clickstream_lake.lake.catalog import (
     TimeFormat,
 )
 from clickstream_lake.lake.errors import CatalogError
+from clickstream_lake.lake.formats import lake_tables, storage_of, typed_formats
 from clickstream_lake.lake.instants import instant_of
 from clickstream_lake.lake.json_file import (
     JsonFile,
@@ -31,7 +32,6 @@ from clickstream_lake.lake.json_file import (
     object_of,
     texts_of,
 )
-from clickstream_lake.lake.layout import FORMATS
 from clickstream_lake.lake.quality import ENTRIES, NO_RULES, Quality, quality_of
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -240,7 +240,7 @@ def _columns(entries: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
             raise CatalogError(
                 f"column {name!r}: {kind!r} is none of {', '.join(COLUMN_TYPES)}", "type"
             )
-        formats = tuple(entry.get("formats", (*FORMATS, "rejects")))
+        formats = tuple(entry.get("formats", lake_tables()))
         url = bool(entry.get("url", False))
         if url and kind != "string":
             raise CatalogError(f"column {name!r}: only a string column can hold URLs", "url")
@@ -374,9 +374,10 @@ def _check(catalog: Catalog, places: Mapping[str, Place], problems: Problems) ->
         if processed is None or processed.type != "timestamp":
             raise CatalogError(f"the catalog needs a timestamp column {PROCESSED_TS!r}")
     with problems.at(*places.get(EXTRA, ("columns",))):
-        if extra is None or extra.type != "string" or extra.formats != ("parquet",):
+        if extra is None or extra.type != "string" or extra.formats != typed_formats():
             raise CatalogError(
-                f'the catalog needs a string column {EXTRA!r} with formats ["parquet"]'
+                f"the catalog needs a string column {EXTRA!r} with formats "
+                f"{json.dumps(typed_formats())}"
             )
     with problems.at("pii_keys"):
         if "" in catalog.pii_names:
@@ -392,8 +393,9 @@ def _check(catalog: Catalog, places: Mapping[str, Place], problems: Problems) ->
                     f"{name!r} is a partition key and a column: it can be one of them"
                 )
     with problems.at("tables"):
-        if missing := {*FORMATS, "rejects"} - set(catalog.tables):
+        if missing := set(lake_tables()) - set(catalog.tables):
             raise CatalogError(f"the catalog lacks the tables {sorted(missing)}")
+        _check_storage(catalog, problems)
         _check_merging(catalog, problems)
     _check_sources(catalog, places, problems)
     with problems.at("columns"):
@@ -402,6 +404,23 @@ def _check(catalog: Catalog, places: Mapping[str, Place], problems: Problems) ->
             raise CatalogError(
                 f"{steering} are retired: dedupe_on, cluster_by and bloom have to do without them"
             )
+
+
+def _check_storage(catalog: Catalog, problems: Problems) -> None:
+    """Check that engines read tables' files as what they are, and find their columns."""
+    for fmt in lake_tables():
+        table = catalog.tables[fmt]
+        for key, wanted in asdict(storage_of(fmt)).items():
+            with problems.at("tables", fmt, key):
+                if (found := getattr(table, key)) != wanted:
+                    raise CatalogError(
+                        f"table {fmt!r}: its {key} is {found!r}, but {wanted} reads its files"
+                    )
+        with problems.at("tables", fmt):
+            if fmt in typed_formats() and table.columns != catalog.typed_columns:
+                raise CatalogError(
+                    f"tables {fmt!r} and {typed_formats()[0]!r} have to have the same columns"
+                )
 
 
 def _check_sources(catalog: Catalog, places: Mapping[str, Place], problems: Problems) -> None:
@@ -420,7 +439,7 @@ def _check_sources(catalog: Catalog, places: Mapping[str, Place], problems: Prob
 
 def _check_merging(catalog: Catalog, problems: Problems) -> None:
     """Check the column names that steer compaction."""
-    types = {column.name: column.type for column in catalog.tables["parquet"].columns}
+    types = {column.name: column.type for column in catalog.typed_columns}
     with problems.at("dedupe_on"):
         if catalog.dedupe_on is not None and catalog.dedupe_on not in types:
             raise CatalogError(f"dedupe_on names {catalog.dedupe_on!r}, which is not a column")

@@ -43,7 +43,7 @@ class Lake:
         store: the lake's bucket.
         partitions: the lake's Glue database.
         layout: where everything is.
-        tables: Glue table name by "json", "parquet" and "rejects".
+        tables: Glue table name by format, and "rejects".
         manifests: those of its generations.
     """
 

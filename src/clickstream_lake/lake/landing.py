@@ -8,14 +8,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from clickstream_lake.lake.layout import Format
 from clickstream_lake.lake.manifest import Count, Name
 from clickstream_lake.lake.recipe import UNKNOWN, Recipe
-
-CONTENT_TYPES: Final[Mapping[Format, str]] = {
-    "json": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
 
 # Versions before catalogs had names take a file without a counter for a stranger's. No catalog of
 # theirs has this one, so they look at each of its rows.
@@ -66,7 +60,7 @@ class LandingFile:
     """One finished landing file on disk.
 
     Attributes:
-        gzip: the file is gzip-compressed JSON (named `.json.gz`).
+        gzip: the file is gzip as a whole, and its name ends in `.gz`.
         columns: names of the columns that it was made by; None where nobody knows.
     """
 

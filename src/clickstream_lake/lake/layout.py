@@ -9,16 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from clickstream_lake.lake.errors import ConfigError, LayoutError
+from clickstream_lake.lake.formats import FORMATS, REJECTS, Format
 from clickstream_lake.lake.settings import Settings
-
-Format = Literal["json", "parquet"]
-FORMATS: Final[tuple[Format, ...]] = ("json", "parquet")
 
 MANIFEST_NAME: Final = "manifest.json"
 OLD_MANIFEST_NAME: Final = "_manifest.json"
@@ -34,7 +32,6 @@ _LANDING_GUARD: Final = "_=READ-BY-GLUE-PARTITIONS"
 _HASH_LENGTH: Final = 12
 # An S3 key holds 1,024 bytes; people recognise the stem, and the hash makes it unique.
 _STEM_LENGTH: Final = 160
-_LANDING_SUFFIX: Final = re.compile(r"\.(?:json|json\.gz|parquet)$")
 _SOURCE_ID: Final = re.compile(rf"^[A-Za-z0-9][A-Za-z0-9._-]*-[0-9a-f]{{{_HASH_LENGTH}}}$")
 
 
@@ -196,9 +193,9 @@ class Layout(Settings, frozen=True):
             return self.raw_prefix
         return f"{self.raw_prefix}{day:year=%Y/month=%m/day=%d}"
 
-    def table_dir(self, table: Format | Literal["rejects"]) -> str:
+    def table_dir(self, table: str) -> str:
         """The directory of a whole table, with a trailing slash."""
-        return self.rejected_prefix if table == "rejects" else f"{self.processed_prefix}{table}/"
+        return self.rejected_prefix if table == REJECTS else f"{self.processed_prefix}{table}/"
 
     def landing_dir(self, slot: Slot) -> str:
         """The directory of a slot's landing files, with a trailing slash."""
@@ -213,6 +210,11 @@ class Layout(Settings, frozen=True):
         return self.landing_dir(Slot(fmt, source.partition)) + landing_name(
             fmt, source.source_id, gzip=gzip
         )
+
+    def landing_keys(self, fmt: Format, source: Source) -> list[str]:
+        """Where one source may be in one format, under whatever settings it was written."""
+        base = self.landing_dir(Slot(fmt, source.partition)) + source.source_id
+        return [base + ending for ending in FORMATS[fmt].endings]
 
     def generations_dir(self, slot: Slot) -> str:
         """The directory that holds all generations of a slot, with a trailing slash."""
@@ -288,7 +290,7 @@ def source_id(raw_key: str) -> str:
 
 def landing_name(fmt: Format, name: str, *, gzip: bool = False) -> str:
     """The file name of one source in one format; Athena tells gzip by the `.gz` ending."""
-    return f"{name}.{fmt}.gz" if gzip and fmt == "json" else f"{name}.{fmt}"
+    return f"{name}.{fmt}.gz" if gzip and FORMATS[fmt].gzip else f"{name}.{fmt}"
 
 
 def source_id_of(key: str) -> str | None:
@@ -296,8 +298,12 @@ def source_id_of(key: str) -> str | None:
 
     None for anything else: a merged file, a foreign file.
     """
-    name, found = _LANDING_SUFFIX.subn("", key.rsplit("/", 1)[-1])
-    return name if found and _SOURCE_ID.match(name) else None
+    name = key.rsplit("/", 1)[-1]
+    for spec in FORMATS.values():
+        for ending in spec.endings:
+            if name.endswith(ending) and _SOURCE_ID.match(stem := name.removesuffix(ending)):
+                return stem
+    return None
 
 
 def is_hidden(key: str) -> bool:

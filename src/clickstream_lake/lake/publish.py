@@ -2,9 +2,9 @@
 
 The first attempt at a source wins. A landing file is put only where there is none, so two
 invocations of one source agree on one `processed_ts` and one catalog: the loser gets a
-`SupersededError`, looks the winner's up and redoes its files with them. JSON is published before
-Parquet, which makes the JSON landing file the one that decides. Where rules or a list of people are
-newer than when it was made, both formats are replaced.
+`SupersededError`, looks the winner's up and redoes its files with them. Formats are published in
+the order of `FORMATS`, which makes the first one's landing file the one that decides. Where rules
+or a list of people are newer than when it was made, all formats are replaced.
 """
 
 import gzip
@@ -26,9 +26,10 @@ from clickstream_lake.lake.errors import (
     RawReplacedError,
     SupersededError,
 )
+from clickstream_lake.lake.formats import FORMATS, NDJSON, REJECTS, Format
 from clickstream_lake.lake.lake import Generation, Lake
-from clickstream_lake.lake.landing import CONTENT_TYPES, LandingFile, LandingMetadata, quoted
-from clickstream_lake.lake.layout import FORMATS, Format, Slot, Source, uri
+from clickstream_lake.lake.landing import LandingFile, LandingMetadata, quoted
+from clickstream_lake.lake.layout import Slot, Source, uri
 from clickstream_lake.lake.recipe import UNKNOWN, Recipe
 
 # Each restart means that somebody else moved the partition in between: a swap, a clean-up.
@@ -80,13 +81,13 @@ class Publisher:
         return {fmt: self._lookup(fmt, source) for fmt in FORMATS}
 
     def publish(self, fmt: Format, source: Source, landing: LandingFile) -> PublishOutcome:
-        """Publish one source in one format; "json" first, then "parquet".
+        """Publish one source in one format, in the order of `FORMATS`.
 
         Repeating this, at any time and after any failure, changes nothing more.
 
         Raises:
             SupersededError: another attempt came first with another `processed_ts` or catalog:
-                redo the files with those, and publish both formats again.
+                redo the files with those, and publish all formats again.
             NewerRecipeError: a newer version of this software did: leave the source to it.
             RawReplacedError: the raw object is no longer the one that was read: start over.
             LakeError: S3 or Glue failed, or the partition is damaged or kept moving; nothing is
@@ -113,9 +114,9 @@ class Publisher:
             key,
             path,
             metadata={"raw-key": quoted(source.key), "rows": str(rejected)},
-            content_type=CONTENT_TYPES["json"],
+            content_type=NDJSON,
         )
-        table, partitions = self._lake.tables["rejects"], self._lake.partitions
+        table, partitions = self._lake.tables[REJECTS], self._lake.partitions
         if partitions.get(table, source.partition) is None:
             location = uri(self._store.bucket, self._layout.reject_dir(source.partition))
             partitions.create(table, source.partition, location)
@@ -193,14 +194,14 @@ class Publisher:
             key,
             path,
             metadata=landing.metadata.to_s3(),
-            content_type=CONTENT_TYPES[fmt],
+            content_type=FORMATS[fmt].content_type,
             if_absent=if_match is None,
             if_match=if_match,
         )
 
     def _landed(self, fmt: Format, source: Source) -> ObjectInfo | None:
-        for gzipped in (False, True) if fmt == "json" else (False,):
-            found = self._store.head(self._layout.landing_key(fmt, source, gzip=gzipped))
+        for key in self._layout.landing_keys(fmt, source):
+            found = self._store.head(key)
             if found is not None:
                 return found
         return None

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.errors import LayoutError
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot, Source, source_id_of
+from clickstream_lake.lake.layout import Partition, Slot, Source, source_id_of
 
 
 def raw_objects(lake: Lake, prefix: str, *, after: str = "") -> Iterator[tuple[Source, ObjectInfo]]:

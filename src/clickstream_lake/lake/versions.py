@@ -18,7 +18,7 @@ def versions(lake: Lake, tables: Iterable[str]) -> dict[str, Any]:
 
     Args:
         lake: the function's.
-        tables: those that it uses: "json", "parquet", "rejects".
+        tables: those that it uses: formats, and "rejects".
     """
     return {
         "version": __version__,

@@ -10,11 +10,11 @@ from typing import Any, Final
 from clickstream_lake.lake.accounts import accounts, partitions_between
 from clickstream_lake.lake.catalog import RETIRED, Catalog, Column, ColumnType, TableFormatName
 from clickstream_lake.lake.errors import PartitionMovedError
+from clickstream_lake.lake.formats import FORMATS, lake_tables
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS, Slot
+from clickstream_lake.lake.layout import Slot
 from clickstream_lake.lake.undeclared import Kind, Undeclared, total
 
-_TABLES: Final[tuple[TableFormatName, ...]] = (*FORMATS, "rejects")
 _AT_A_TIME: Final = 16
 _TEXTS: Final[frozenset[Kind]] = frozenset(("iso", "sql", "text"))
 _PARTS: Final[frozenset[Kind]] = frozenset(("object", "array"))
@@ -93,7 +93,7 @@ def compare(lake: Lake, deployed: Catalog, catalog: Catalog, *, today: str) -> D
     """
     changes = [
         change
-        for fmt in _TABLES
+        for fmt in lake_tables()
         for change in _changes_of_table(lake, fmt, deployed, catalog, today)
     ]
     return Difference(
@@ -210,10 +210,11 @@ def _is_retired(column: Mapping[str, Any]) -> bool:
 
 
 def _added(table: str, column: Column, fmt: TableFormatName) -> Change:
-    old = "NULL"
-    if fmt != "rejects":
+    if fmt not in FORMATS:
+        old = "NULL"
+    elif FORMATS[fmt].typed or column.name not in (column.sources or (column.name,)):
         old = "NULL until they are rewritten, then what was sent and fits"
-    if fmt == "json" and column.name in (column.sources or (column.name,)):
+    else:
         old = "as sent; queries of it fail where that does not fit, until they are rewritten"
     return Change(table, column.name, f"added: {column.type}", old, "have their values")
 

@@ -1,23 +1,23 @@
-"""One raw object's bytes in, its three local files and their account out. No AWS here."""
+"""One raw object's bytes in, its local files and their account out. No AWS here."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.errors import ConservationError, CorruptObjectError
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.layout import Source, landing_name
 from clickstream_lake.transform.read.gunzip import Readable, gunzip
 from clickstream_lake.transform.read.lines import blocks
 from clickstream_lake.transform.rules.block import BlockEnricher
 from clickstream_lake.transform.rules.enrich import Enriched, Rules
 from clickstream_lake.transform.rules.native import library
-from clickstream_lake.transform.write.json import JsonOutput
-from clickstream_lake.transform.write.parquet import ParquetOutput
+from clickstream_lake.transform.write.output import Output, writers
 from clickstream_lake.transform.write.rejects import RejectOutput
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,7 +55,8 @@ class Stats:
         repaired: halves of surrogate pairs that became U+FFFD.
         bytes_in: compressed bytes read.
         bytes_raw: decompressed bytes read.
-        bytes_json: size of the JSON file; `bytes_parquet` and `bytes_rejects` likewise.
+        bytes_stored: size of the file of each format.
+        bytes_rejects: size of the rejects file.
     """
 
     lines: int = 0
@@ -68,8 +69,7 @@ class Stats:
     corrupt: str | None = None
     bytes_in: int = 0
     bytes_raw: int = 0
-    bytes_json: int = 0
-    bytes_parquet: int = 0
+    bytes_stored: dict[Format, int] = field(default_factory=lambda: dict.fromkeys(FORMATS, 0))
     bytes_rejects: int = 0
 
     @property
@@ -77,16 +77,23 @@ class Stats:
         """Lines rejected, for any reason."""
         return sum(self.rejected.values())
 
+    def plain(self) -> dict[str, Any]:
+        """The account as logs and commands show it: `bytes_json` and so on."""
+        figures = asdict(self)
+        sizes = figures.pop("bytes_stored")
+        return figures | {f"bytes_{fmt}": size for fmt, size in sizes.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class TransformResult:
-    """The local files of one raw object; JSON and Parquet are None if it was rejected whole.
+    """The local files of one raw object.
 
-    The rejects file always exists; it is empty if nothing was rejected.
+    Attributes:
+        files: by format, in the order of `FORMATS`; none if the object was rejected whole.
+        rejects: always exists; it is empty if nothing was rejected.
     """
 
-    json: Path | None
-    parquet: Path | None
+    files: Mapping[Format, Path]
     rejects: Path
     stats: Stats
 
@@ -114,7 +121,7 @@ def transform_stream(
     """Transform one raw object into files in `workdir`.
 
     Memory is bounded by one piece of decompressed text, one event of the longest allowed length
-    and one Parquet row group.
+    and what outputs buffer: one Parquet row group.
 
     Args:
         raw: the object's bytes.
@@ -130,14 +137,13 @@ def transform_stream(
     counting = _Counting(raw)
     name = job.source.source_id
     gzip = job.output.json_compression == "gzip"
-    json_path = workdir / landing_name("json", name, gzip=gzip)
-    parquet_path = workdir / landing_name("parquet", name)
     rejects_path = workdir / f"{name}.rejects.json"
-    with (
-        closing(JsonOutput(json_path, job.output)) as json_output,
-        closing(ParquetOutput(parquet_path, job.catalog, job.output)) as parquet_output,
-        closing(_rejects_of(job, rejects_path)) as reject_output,
-    ):
+    outputs: dict[Format, Output] = {}
+    with ExitStack() as opened:
+        for fmt, writer in writers().items():
+            path = workdir / landing_name(fmt, name, gzip=gzip)
+            outputs[fmt] = opened.enter_context(closing(writer(path, job.catalog, job.output)))
+        reject_output = opened.enter_context(closing(_rejects_of(job, rejects_path)))
         rules = Rules(
             catalog=job.catalog,
             limits=job.limits,
@@ -152,26 +158,25 @@ def transform_stream(
             finder = None if library.missing() else library
             for block in blocks(pieces, job.limits.max_line_bytes, finder):
                 for done in enricher.enrich(block):
-                    for lines in done.json:
-                        json_output.write(lines)
-                    for batch in done.batches:
-                        parquet_output.write_batch(batch)
-                        stats.lines += batch.num_rows
+                    for output in outputs.values():
+                        output.add(done)
                     reject_output.write(done.rejects, done.tallies)
                     _account(done, stats)
         except CorruptObjectError as error:
             stats = Stats(lines=1, corrupt=error.reason, rejected={error.reason: 1})
         else:
-            parquet_output.finish()
+            for output in outputs.values():
+                output.finish()
             reject_output.finish()
     stats.bytes_in = counting.count
+    files = {fmt: output.path for fmt, output in outputs.items()}
     if stats.corrupt is not None:
-        return _rejected_whole(job, stats, (json_path, parquet_path), rejects_path)
-    stats.published = _conserved(stats, json_output.rows, parquet_output.rows, reject_output.texts)
-    stats.bytes_json = json_path.stat().st_size
-    stats.bytes_parquet = parquet_path.stat().st_size
+        return _rejected_whole(job, stats, files.values(), rejects_path)
+    rows = {fmt: output.rows for fmt, output in outputs.items()}
+    stats.published = _conserved(stats, rows, reject_output.texts)
+    stats.bytes_stored = {fmt: path.stat().st_size for fmt, path in files.items()}
     stats.bytes_rejects = rejects_path.stat().st_size
-    return TransformResult(json_path, parquet_path, rejects_path, stats)
+    return TransformResult(files, rejects_path, stats)
 
 
 def _counted(pieces: Iterator[bytes], stats: Stats, check: Callable[[], None]) -> Iterator[bytes]:
@@ -182,14 +187,14 @@ def _counted(pieces: Iterator[bytes], stats: Stats, check: Callable[[], None]) -
 
 
 def _rejected_whole(
-    job: Job, stats: Stats, unfinished: tuple[Path, ...], rejects_path: Path
+    job: Job, stats: Stats, unfinished: Iterable[Path], rejects_path: Path
 ) -> TransformResult:
     for path in unfinished:
         path.unlink()
     with closing(_rejects_of(job, rejects_path)) as output:
         output.write_object(str(stats.corrupt))
     stats.bytes_rejects = rejects_path.stat().st_size
-    return TransformResult(None, None, rejects_path, stats)
+    return TransformResult({}, rejects_path, stats)
 
 
 def _rejects_of(job: Job, path: Path) -> RejectOutput:
@@ -202,7 +207,7 @@ def _rejects_of(job: Job, path: Path) -> RejectOutput:
 
 
 def _account(done: Enriched, stats: Stats) -> None:
-    """Count what became of some lines, published events aside."""
+    """Count what became of some lines."""
     stats.blank += done.blank
     stats.repaired += done.repaired
     _add(stats.mismatched, done.mismatched)
@@ -215,17 +220,17 @@ def _account(done: Enriched, stats: Stats) -> None:
     for tally in done.tallies:
         _add(stats.rejected, {tally.first.reason: tally.texts})
         texts += tally.texts
-    stats.lines += done.blank + texts
+    stats.lines += done.blank + texts + sum(batch.num_rows for batch in done.batches)
 
 
-def _conserved(stats: Stats, json_rows: int, parquet_rows: int, texts: int) -> int:
-    """Check that every line is accounted for; return the number of rows in both files."""
+def _conserved(stats: Stats, rows: Mapping[Format, int], texts: int) -> int:
+    """Check that every line is accounted for; return the number of rows in each file."""
     expected = stats.lines - stats.blank - stats.rejected_lines
-    if not json_rows == parquet_rows == expected or texts != stats.rejected_lines:
+    if {*rows.values()} != {expected} or texts != stats.rejected_lines:
+        held = ", ".join(f"{count} {FORMATS[fmt].title} rows" for fmt, count in rows.items())
         raise ConservationError(
             f"{stats.lines} lines = {stats.blank} blank + {stats.rejected_lines} rejected + "
-            f"{expected} published, but the files hold {json_rows} JSON rows, {parquet_rows} "
-            f"Parquet rows and {texts} rejects"
+            f"{expected} published, but the files hold {held} and {texts} rejects"
         )
     return expected
 

@@ -24,6 +24,7 @@ from clickstream_lake.lake.events import (
     parse_objects,
     parse_objects_of_body,
 )
+from clickstream_lake.lake.formats import lake_tables
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.lake.room import Room
 from clickstream_lake.lake.telemetry import Telemetry
@@ -95,7 +96,7 @@ class TransformFunction:
         """
         if event.get("action") == "versions":
             kernel = not self._no_kernel
-            return {**versions(self._lake, ("json", "parquet", "rejects")), "kernel": kernel}
+            return {**versions(self._lake, lake_tables()), "kernel": kernel}
         with self._telemetry.invocation():
             if self._catalog.changed():
                 self._processor = self._by_catalog()
@@ -218,8 +219,8 @@ class TransformFunction:
         self._telemetry.count("RulesBroken", sum(stats.breaches.values()))
         self._telemetry.count("HalvesRepaired", stats.repaired)
         self._telemetry.bytes("BytesIn", stats.bytes_in)
-        self._telemetry.bytes("BytesJson", stats.bytes_json)
-        self._telemetry.bytes("BytesParquet", stats.bytes_parquet)
+        for fmt, size in stats.bytes_stored.items():
+            self._telemetry.bytes(f"Bytes{fmt.title()}", size)
         self._telemetry.count_by("RowsRejectedByReason", "reason", stats.rejected)
         self._telemetry.count_by("ValuesMismatchedByColumn", "column", stats.mismatched)
         self._telemetry.count_by("RulesBrokenByRule", "rule", stats.breaches)

@@ -1,7 +1,7 @@
-"""One raw object, from S3 to visible in both tables. Repeating it changes nothing more."""
+"""One raw object, from S3 to visible in all tables. Repeating it changes nothing more."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +18,9 @@ from clickstream_lake.lake.errors import (
     RawReplacedError,
     SupersededError,
 )
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.landing import LandingFile, LandingMetadata
-from clickstream_lake.lake.layout import FORMATS, Format, Source
+from clickstream_lake.lake.layout import Source
 from clickstream_lake.lake.publish import (
     Presence,
     Published,
@@ -36,6 +37,7 @@ from clickstream_lake.transform.core import (
     transform_stream,
 )
 from clickstream_lake.transform.read.gunzip import Readable
+from clickstream_lake.transform.write.output import writers
 
 # A restart means that another invocation of the same source, or new content of the same key, came
 # in between: one or two restarts settle either.
@@ -69,7 +71,7 @@ class Report:
             "source_id": self.source.source_id,
             "outcomes": {fmt: outcome.value for fmt, outcome in self.outcomes.items()},
             "seconds": round(self.seconds, 3),
-            **(asdict(self.stats) if self.stats else {}),
+            **(self.stats.plain() if self.stats else {}),
         }
 
 
@@ -102,6 +104,7 @@ class RawObjectProcessor:
         self._config = config
         self._now = now
         self._scratch = scratch
+        writers()  # which are loaded as a function starts, and not for its first object
 
     def process(self, raw_key: str, check: Callable[[], None] = lambda: None) -> Report:
         """Transform and publish one raw object.
@@ -183,14 +186,12 @@ class RawObjectProcessor:
             processed_ts=iso_millis(job.processed_ts),
             recipe=Recipe(job.catalog.sha256, rules=RULES),
         )
-        paths: dict[Format, Path | None] = {"json": result.json, "parquet": result.parquet}
         columns = frozenset(column.name for column in job.catalog.columns)
         outcomes: dict[Format, PublishOutcome] = {}
-        for fmt, path in paths.items():
-            if path is not None:
-                job.check()
-                file = LandingFile(path, metadata, path.suffix == ".gz", columns)
-                outcomes[fmt] = self._publisher.publish(fmt, source, file)
+        for fmt, path in result.files.items():
+            job.check()
+            file = LandingFile(path, metadata, path.suffix == ".gz", columns)
+            outcomes[fmt] = self._publisher.publish(fmt, source, file)
         return outcomes
 
 
@@ -217,7 +218,7 @@ def _all_merged(present: dict[Format, Published], raw_etag: str) -> bool:
 
 
 def _first(present: dict[Format, Published], raw_etag: str) -> Published | None:
-    """What an earlier attempt at the same content has left, which decides for both formats."""
+    """What an earlier attempt at the same content has left, which decides for all formats."""
     found = (there for there in present.values() if there.raw_etag == raw_etag)
     return next((there for there in found if there.processed_ts is not None), None)
 

@@ -46,8 +46,7 @@ def compacted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source = Layout().source(f"raw/year=2025/month=11/day=26/f-1-2025-11-26-{number}.gz")
         job = Job(source, load_catalog(), Limits(), OutputOptions(), NOON)
         result = transform_stream(io.BytesIO(igzip.compress(b"".join(lines))), job, work)
-        assert result.parquet is not None
-        inputs.append(Input(result.parquet))
+        inputs.append(Input(result.files["parquet"]))
     directory = tmp_path_factory.mktemp("lake") / "year=2025" / "month=11" / "day=26"
     directory.mkdir(parents=True)
     merged = merge_parquet(

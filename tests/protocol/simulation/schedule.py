@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from clickstream_lake.lake.config import CompactSettings
-from clickstream_lake.lake.layout import FORMATS
+from clickstream_lake.lake.formats import FORMATS
 from tests.protocol.simulation.columns import MARKS, STAGES, catalog_of, stage_of
 from tests.protocol.simulation.stepping import Actor, Fault
 from tests.protocol.simulation.world import GRACE, Findings, Parts, World
@@ -229,7 +229,7 @@ class _Schedule:
         elif actor is self.cleaner:
             actor.start(lambda: world.clean_up(actor), world.now)
         else:
-            fmt = random.choice(FORMATS)
+            fmt = random.choice([*FORMATS])
             actor.start(lambda: self.read(actor, fmt), world.now)
 
     def _start_writer(self, actor: Actor) -> None:

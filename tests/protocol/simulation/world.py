@@ -28,8 +28,9 @@ from clickstream_lake.lake.catalog import Catalog, Declared
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.errors import LakeError
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Lake
-from clickstream_lake.lake.layout import FORMATS, Format, Layout, is_hidden
+from clickstream_lake.lake.layout import Layout, is_hidden
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.operate.files import snapshot
 from clickstream_lake.transform.process import RawObjectProcessor, Report

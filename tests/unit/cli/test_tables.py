@@ -53,8 +53,7 @@ def transformed() -> Table:
         lines=1_234_567,
         published=1_234_000,
         rejected={"non_finite_number": 17, "lone_surrogate": 550},
-        bytes_json=10**9,
-        bytes_parquet=10**8,
+        bytes_stored={"json": 10**9, "parquet": 10**8},
     )
     return transform._table([(Path(RAW), stats)])
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clickstream_lake.lake.accounts import accounts, partitions_between
-from clickstream_lake.lake.layout import FORMATS, Partition, Slot
+from clickstream_lake.lake.formats import FORMATS
+from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.lake.manifest import Manifest
 from clickstream_lake.lake.undeclared import Undeclared, total
 from tests.protocol.lake import DAY, JSON_DAY, PARQUET_DAY, LakeUnderTest

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_lake.lake.errors import ConfigError, LayoutError
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.layout import (
-    FORMATS,
-    Format,
     Layout,
     Partition,
     Slot,

@@ -13,8 +13,9 @@ from clickstream_lake.lake.errors import (
     StorageError,
     SupersededError,
 )
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.landing import LandingMetadata
-from clickstream_lake.lake.layout import FORMATS, Format, Slot, Source
+from clickstream_lake.lake.layout import Slot, Source
 from clickstream_lake.lake.manifest import Manifest, Manifests, MergedFile, MergedSource
 from clickstream_lake.lake.publish import Presence, PublishOutcome
 from clickstream_lake.lake.recipe import UNKNOWN, Recipe

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.layout import FORMATS, Slot
+from clickstream_lake.lake.formats import FORMATS
+from clickstream_lake.lake.layout import Slot
 from clickstream_lake.lake.untaken import raw_objects, untaken
 from tests.protocol.lake import DAY, LakeUnderTest
 

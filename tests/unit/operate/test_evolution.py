@@ -11,7 +11,7 @@ from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.layout import FORMATS
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.lake.proposals import narrowest
 from clickstream_lake.lake.undeclared import Kind
 from clickstream_lake.operate.evolution import FAIL, Change, Difference, compare

@@ -10,7 +10,8 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from clickstream_lake.errors import ToolkitError
 from clickstream_lake.lake.aws.objects import ObjectStore
 from clickstream_lake.lake.errors import PartitionCatalogError, PartitionMovedError
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot, parse_uri
+from clickstream_lake.lake.formats import FORMATS, Format
+from clickstream_lake.lake.layout import Partition, Slot, parse_uri
 from clickstream_lake.operate.files import Snapshot, dataset, snapshot
 from tests.protocol.lake import BUCKET, DATABASE, DAY, TABLES, LakeUnderTest, rows_of
 

@@ -66,12 +66,13 @@ def transform(
         )
         raw = io.BytesIO(gzip.compress(text) if gz is None else gz)
         result = transform_stream(raw, job, tmp_path)
-        body = result.json.read_bytes() if result.json else b""
-        if result.json is not None and result.json.suffix == ".gz":
+        lines, table = result.files.get("json"), result.files.get("parquet")
+        body = lines.read_bytes() if lines else b""
+        if lines is not None and lines.suffix == ".gz":
             body = gzip.decompress(body)
         return Outcome(
             body,
-            pq.read_table(result.parquet).to_pylist() if result.parquet else [],
+            pq.read_table(table).to_pylist() if table else [],
             [json.loads(line) for line in result.rejects.read_bytes().splitlines()],
             result.stats,
         )

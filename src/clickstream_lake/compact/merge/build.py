@@ -10,31 +10,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from clickstream_lake.compact.merge.dedupe import NO_DUPLICATES, Duplicates
-from clickstream_lake.compact.merge.merging import Input, MergeCounters, MergeResult
+from clickstream_lake.compact.merge.merging import Input, Merge, MergeCounters, MergeResult
 from clickstream_lake.compact.plan import binpack
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.errors import ConservationError
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Generation, Lake
-from clickstream_lake.lake.landing import CONTENT_TYPES, LandingMetadata
+from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import source_id_of
 from clickstream_lake.lake.manifest import Manifest, MergedFile, MergedSource
 from clickstream_lake.lake.undeclared import Undeclared, total
 
 # Small files cost latency: 16 at a time fill one connection pool, more only wait for it.
 DOWNLOADS: Final = 16
-
-
-class Merge(Protocol):
-    """Merges files of one format into files named `{stem}-…` in a directory."""
-
-    def __call__(self, inputs: Sequence[Input], out_dir: Path, *, stem: str) -> MergeResult:
-        """Merge; see `clickstream_lake.compact.merge.parquet` and `merge_json`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,7 @@ class Builder:
     """
 
     lake: Lake
-    merges: dict[str, Merge]
+    merges: dict[Format, Merge]
     catalog: str
     accounts: bool = True
     downloads: int = DOWNLOADS
@@ -167,7 +161,7 @@ class Builder:
                     f"{directory}/{file.path.name}",
                     file.path,
                     metadata={"rows": str(file.rows)},
-                    content_type=CONTENT_TYPES[found.slot.format],
+                    content_type=FORMATS[found.slot.format].content_type,
                 )
                 contents.files.append(
                     MergedFile(file.path.name, file.rows, file.bytes, self.catalog)

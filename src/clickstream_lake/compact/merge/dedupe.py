@@ -2,10 +2,10 @@
 
 Ids alone tell nothing: bots and proxies send an id again with other content, and those rows stay.
 So rows are the same where their ids and their *content* are: every field but `processed_ts` and the
-catalog's `dedupe_ignore`, in the canonical form of `canonical.py`, which both formats share. Of
+catalog's `dedupe_ignore`, in the canonical form of `canonical.py`, which all formats share. Of
 such rows the one with the earliest `event_time` of the catalog stays, then the earliest
 `processed_ts` (NULL last), then the smallest digest of what is ignored. That is the least of a
-total order, and what is equal stays equal when files are merged. So both formats keep the same
+total order, and what is equal stays equal when files are merged. So all formats keep the same
 rows, whichever files each merges, and when. A NULL id repeats nothing.
 
 Ids are read of all rows, content only of those whose id repeats: their files are read twice.
@@ -28,24 +28,19 @@ from tempfile import TemporaryDirectory, TemporaryFile, mkdtemp
 from typing import BinaryIO, Final, cast
 from zlib import crc32
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from clickstream_lake.compact.merge.canonical import Canon, Canonical, plain_rows
-from clickstream_lake.compact.merge.conform import Conformer, LineConformer
-from clickstream_lake.compact.merge.json import JsonLines
+from clickstream_lake.compact.merge.canonical import Canon, Canonical
 from clickstream_lake.compact.merge.merging import Bitmap, Input
+from clickstream_lake.compact.merge.rows import reader_of
 from clickstream_lake.compact.protocol.survey import Survey
 from clickstream_lake.lake.catalog import PROCESSED_TS, Catalog
-from clickstream_lake.lake.coercion import MISMATCH, raw_coercion_of
 from clickstream_lake.lake.errors import PartitionMovedError
+from clickstream_lake.lake.formats import Format
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.landing import LandingMetadata
-from clickstream_lake.lake.layout import Format
 
-READ_ROWS: Final = 65_536
 BUCKETS: Final = 64
 HELD_ROWS: Final = 524_288
 """Keys held in memory before they go to disk; fewer stay in memory."""
@@ -55,10 +50,6 @@ _RANKED: Final = pa.schema(
     [*_KEYS, ("event_time", pa.int64()), (PROCESSED_TS, pa.int64()), ("ignored", pa.string())]
 )
 _PLACE: Final = [pa.field("file", pa.int32()), pa.field("row", pa.int64())]
-KeyReader = Callable[[Input, Catalog], Iterator[pa.Table]]
-"""Tables of the ids of a file's rows, as text, in order."""
-
-_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +177,12 @@ def _rows_of_repeated_ids(
     fmt: Format, inputs: Sequence[Input], catalog: Catalog, folder: Path
 ) -> tuple["list[array[int]]", int]:
     """By file the rows whose id repeats, in order; and how many such ids there are."""
-    read: KeyReader = json_keys if fmt == "json" else parquet_keys
+    reader = reader_of(fmt)
     spill = _Spill(folder, _KEYS)
     for number, entry in enumerate(inputs):
         first = 0
-        for keys in read(entry, catalog):
+        for ids in reader.ids(entry, catalog):
+            keys = pa.table([ids], schema=_KEYS)
             spill.add(keys, number, pa.array(range(first, first + len(keys)), pa.int64()))
             first += len(keys)
     repeated = [array("q") for _ in inputs]
@@ -301,62 +293,26 @@ def _runs(repeats: Iterable[int]) -> Iterator[range]:
         yield range(start, end + 1)
 
 
-def parquet_keys(entry: Input, catalog: Catalog) -> Iterator[pa.Table]:
-    """Ids of a Parquet file; where the column lacks, they are lifted out of `extra`."""
-    name = str(catalog.dedupe_on)
-    for table in _conformed(entry, catalog, [name]):
-        yield pa.table([table.column(name).cast(pa.string())], schema=_KEYS)
-
-
-def json_keys(entry: Input, catalog: Catalog) -> Iterator[pa.Table]:
-    """Ids of a JSON file."""
-    (column,) = (column for column in catalog.columns if column.name == catalog.dedupe_on)
-    coercion = raw_coercion_of(column)
-
-    def key(line: bytes) -> str | None:
-        raw = _FIELDS.decode(line).get(column.name)
-        found = None if raw is None else coercion(bytes(raw))[0]
-        return None if found is None or found is MISMATCH else _key_text(found)
-
-    for lines in _lines(entry, catalog):
-        yield pa.table([[key(line) for line in lines]], schema=_KEYS)
-
-
 class Content:
-    """What rows hold, as digests that both formats share."""
+    """What rows hold, as digests that all formats share."""
 
     def __init__(self, fmt: Format, catalog: Catalog) -> None:
-        self._fmt = fmt
+        self._reader = reader_of(fmt)
         self._catalog = catalog
         self._canon = Canon(catalog)
         self._event_time = catalog.event_time
 
     def of(self, entry: Input, rows: Sequence[int]) -> Iterator[tuple[Sequence[int], pa.Table]]:
         """Some rows of a file, row numbers ascending: a few at a time, with digests and times."""
-        if rows:
-            read = self._json if self._fmt == "json" else self._parquet
-            yield from read(entry, rows)
-
-    def _parquet(
-        self, entry: Input, rows: Sequence[int]
-    ) -> Iterator[tuple[Sequence[int], pa.Table]]:
+        if not rows:
+            return
         first = at = 0
-        for table in _conformed(entry, self._catalog, None):
-            until = bisect_left(rows, first + len(table), at)
+        for some in self._reader.rows(entry, self._catalog):
+            until = bisect_left(rows, first + len(some), at)
             if until > at:
-                picked = pa.array([row - first for row in rows[at:until]], pa.int64())
-                found = map(self._canon.of_row, plain_rows(table.take(picked)))
-                yield rows[at:until], self._ranked(found)
-            first, at = first + len(table), until
-
-    def _json(self, entry: Input, rows: Sequence[int]) -> Iterator[tuple[Sequence[int], pa.Table]]:
-        first = at = 0
-        for lines in _lines(entry, self._catalog):
-            until = bisect_left(rows, first + len(lines), at)
-            if until > at:
-                picked = [lines[row - first] for row in rows[at:until]]
-                yield rows[at:until], self._ranked(map(self._canon.of_line, picked))
-            first, at = first + len(lines), until
+                picked = [row - first for row in rows[at:until]]
+                yield rows[at:until], self._ranked(some.canonical(self._canon, picked))
+            first, at = first + len(some), until
 
     def _ranked(self, found: Iterable[Canonical]) -> pa.Table:
         columns = zip(
@@ -367,28 +323,3 @@ class Content:
             strict=True,
         )
         return pa.table(list(map(list, columns)), schema=_RANKED)
-
-
-def _key_text(key: object) -> str:
-    """What Arrow's cast to text makes of it."""
-    return str(key).lower() if isinstance(key, bool) else str(key)
-
-
-def _lines(entry: Input, catalog: Catalog) -> Iterator[list[bytes]]:
-    """The lines of a JSON file in today's schema, some at a time."""
-    with entry.open() as stream:
-        today = entry.known_catalog == catalog.sha256
-        conformer = None if today else LineConformer(catalog)
-        for text in JsonLines(stream):
-            lines = text.split(b"\n")[:-1]
-            yield lines if conformer is None else [conformer.line(line) for line in lines]
-
-
-def _conformed(entry: Input, catalog: Catalog, names: Sequence[str] | None) -> Iterator[pa.Table]:
-    """The rows of a Parquet file in today's schema; only some columns if that is enough."""
-    with entry.open() as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
-        conformer = Conformer(catalog, file.schema_arrow, entry.known_catalog)
-        columns = names if names and conformer.is_aligned else None
-        for batch in file.iter_batches(READ_ROWS, columns=columns, use_threads=False):
-            table = pa.Table.from_batches([batch])
-            yield table if columns else conformer.apply(table)

@@ -5,32 +5,42 @@ Nothing is parsed unless it has to be: bytes are copied, and gzip members too if
 gzip (they are decompressed once, to count the rows and to prove them whole).
 """
 
+import gzip
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+import msgspec
+import pyarrow as pa
 from isal import igzip
 
+from clickstream_lake.compact.merge.canonical import Canon, Canonical
 from clickstream_lake.compact.merge.conform import LineConformer
 from clickstream_lake.compact.merge.merging import (
     TARGET_BYTES,
     Bitmap,
     Input,
+    Merge,
     MergeCounters,
     MergeResult,
     OutFiles,
 )
+from clickstream_lake.compact.merge.rows import Rows
+from clickstream_lake.lake.coercion import MISMATCH, raw_coercion_of
 from clickstream_lake.lake.units import MIB
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.catalog import Catalog
+    from clickstream_lake.lake.config import OutputOptions
 
 CHUNK_BYTES: Final = MIB
 _GZIP: Final = b"\x1f\x8b"
 GZIP_LEVEL: Final = 2
 """ISA-L's levels end at 3."""
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,64 @@ def merge_json(
             files.roll()
     counters.rows_out = sum(file.rows for file in files.done)
     return MergeResult(files.done, counters)
+
+
+def json_merge(catalog: "Catalog", output: "OutputOptions", target_bytes: int) -> Merge:
+    """The merge of JSON files as a lake's settings want it."""
+    options = JsonOptions(target_bytes, gzip=output.json_compression == "gzip")
+    return partial(merge_json, catalog=catalog, options=options)
+
+
+class JsonReader:
+    """Reads JSON files line by line."""
+
+    def ids(self, entry: Input, catalog: "Catalog") -> Iterator[pa.Array]:
+        """The ids."""
+        (column,) = (column for column in catalog.columns if column.name == catalog.dedupe_on)
+        coercion = raw_coercion_of(column)
+
+        def key(line: bytes) -> str | None:
+            raw = _FIELDS.decode(line).get(column.name)
+            found = None if raw is None else coercion(bytes(raw))[0]
+            return None if found is None or found is MISMATCH else _key_text(found)
+
+        for lines in _conformed(entry, catalog):
+            yield pa.array([key(line) for line in lines], pa.string())
+
+    def rows(self, entry: Input, catalog: "Catalog") -> Iterator[Rows]:
+        """The rows, some at a time."""
+        yield from map(_LineRows, _conformed(entry, catalog))
+
+    def count(self, content: bytes) -> int:
+        """How many lines a file has."""
+        plain = gzip.decompress(content) if content.startswith(_GZIP) else content
+        return plain.count(b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _LineRows:
+    lines: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def canonical(self, canon: Canon, picked: Sequence[int]) -> Iterator[Canonical]:
+        return (canon.of_line(self.lines[row]) for row in picked)
+
+
+def _key_text(key: object) -> str:
+    """What Arrow's cast to text makes of it."""
+    return str(key).lower() if isinstance(key, bool) else str(key)
+
+
+def _conformed(entry: Input, catalog: "Catalog") -> Iterator[list[bytes]]:
+    """The lines of a file in today's schema, some at a time."""
+    with entry.open() as stream:
+        today = entry.known_catalog == catalog.sha256
+        conformer = None if today else LineConformer(catalog)
+        for text in JsonLines(stream):
+            lines = text.split(b"\n")[:-1]
+            yield lines if conformer is None else [conformer.line(line) for line in lines]
 
 
 def _copy(stream: BinaryIO, files: "_Files", counters: MergeCounters) -> None:

@@ -1,12 +1,16 @@
-"""What both mergers take and give: inputs, options, merged files, counters."""
+"""What mergers take and give: inputs, options, merged files, counters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Final, Generic, Protocol, Self, TypeVar
 
 from clickstream_lake.lake.undeclared import Undeclared
 from clickstream_lake.lake.units import MIB
+
+if TYPE_CHECKING:
+    from clickstream_lake.lake.catalog import Catalog
+    from clickstream_lake.lake.config import OutputOptions
 
 TARGET_BYTES: Final = 256 * MIB
 
@@ -115,6 +119,20 @@ class MergeResult:
     files: list[MergedFile] = field(default_factory=list)
     counters: MergeCounters = field(default_factory=MergeCounters)
     undeclared: Undeclared | None = None
+
+
+class Merge(Protocol):
+    """Merges files of one format into files named `{stem}-…` in a directory."""
+
+    def __call__(self, inputs: Sequence[Input], out_dir: Path, *, stem: str) -> MergeResult:
+        """Merge; see `clickstream_lake.compact.merge.parquet` and `merge_json`."""
+
+
+class Merger(Protocol):
+    """Gives the merge of one format."""
+
+    def __call__(self, catalog: "Catalog", output: "OutputOptions", target_bytes: int) -> Merge:
+        """The merge by a catalog, as a lake's settings want it; files are full at some bytes."""
 
 
 class OutFile(Protocol):

@@ -8,9 +8,10 @@ of one group in order, its encoded pages, and the Bloom filters of one file. One
 import inspect
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,19 +23,24 @@ from clickstream_lake.compact.merge.merging import (
     TARGET_BYTES,
     Bitmap,
     Input,
+    Merge,
     MergeCounters,
     MergeResult,
     OutFiles,
 )
+from clickstream_lake.compact.merge.rows import TypedFile, TypedReader
 from clickstream_lake.compact.merge.sketch import Sketcher
 from clickstream_lake.lake.catalog import EXTRA
 from clickstream_lake.lake.units import MIB
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.catalog import Catalog
+    from clickstream_lake.lake.config import OutputOptions
 
 READ_ROWS: Final = 32_768
 """Rows of one input read at a time, so that a big input does not add a whole row group at once."""
+_ID_ROWS: Final = 65_536
+"""Rows of one input read at a time where most columns are not."""
 _WRITER: Final = inspect.signature(pq.ParquetWriter.__init__).parameters
 """What this pyarrow's writer can do: the function's layer has 26, a command may have 18."""
 BLOOM_FPP: Final = 0.01
@@ -105,6 +111,28 @@ def merge_parquet(
         _write(buffer.groups(to_the_end=True), files, reader)
     counters.rows_out = sum(file.rows for file in files.done)
     return MergeResult(files.done, counters, reader.sketcher.account())
+
+
+def parquet_merge(catalog: "Catalog", output: "OutputOptions", target_bytes: int) -> Merge:
+    """The merge of Parquet files as a lake's settings want it."""
+    options = ParquetOptions(target_bytes=target_bytes, compression=output.parquet_compression)
+    if output.parquet_compression == "snappy" or output.parquet_level is not None:
+        options = replace(options, level=output.parquet_level)
+    return partial(merge_parquet, catalog=catalog, options=options)
+
+
+class ParquetReader(TypedReader):
+    """Reads Parquet files."""
+
+    def open(self, stream: BinaryIO) -> TypedFile:
+        """Open a file."""
+        file = pq.ParquetFile(stream, pre_buffer=False)
+
+        def tables(columns: list[str] | None) -> Iterator[pa.Table]:
+            for batch in file.iter_batches(_ID_ROWS, columns=columns, use_threads=False):
+                yield pa.Table.from_batches([batch])
+
+        return TypedFile(file.schema_arrow, file.metadata.num_rows, tables)
 
 
 def _write(groups: Iterator[pa.Table], files: "_Files", reader: "_Reader") -> None:

@@ -15,8 +15,9 @@ from typing import Final
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.aws.partitions import PartitionState
 from clickstream_lake.lake.errors import ManifestError, PartitionMovedError
+from clickstream_lake.lake.formats import Format
 from clickstream_lake.lake.lake import Generation, Lake
-from clickstream_lake.lake.layout import MANIFEST_NAME, Format, Slot, parse_uri, source_id_of
+from clickstream_lake.lake.layout import MANIFEST_NAME, Slot, parse_uri, source_id_of
 
 _GUARD: Final = b"This is no data file: `clickstream files` lists those.\n"
 

@@ -11,9 +11,9 @@ from clickstream_lake.lake.aws.partitions import Declares, PartitionState
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.errors import CatalogError
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.landing import LandingMetadata
-from clickstream_lake.lake.layout import Format
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class Columns:
             return Declares.ITS_OWN
         if complete:
             return Declares.TABLES
-        # A Parquet file that lacks a column reads as NULL. A JSON line of before may hold
+        # A file with types that lacks a column reads as NULL. A line of before may hold
         # something under its name that no reader takes for a value of its type.
         wanted = self.catalog.tables[fmt].declared
         adds_only = wanted[: len(state.columns)] == state.columns
-        if fmt == "parquet" and adds_only:
+        if FORMATS[fmt].typed and adds_only:
             return Declares.TABLES_OVER_OUTDATED
         return Declares.ITS_OWN
 

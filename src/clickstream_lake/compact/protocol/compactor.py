@@ -18,9 +18,10 @@ from clickstream_lake.compact.protocol.columns import Columns
 from clickstream_lake.compact.protocol.survey import Survey, replaced, survey
 from clickstream_lake.lake.config import CompactSettings
 from clickstream_lake.lake.errors import PartitionMovedError
+from clickstream_lake.lake.formats import Format
 from clickstream_lake.lake.lake import Generation, Lake
 from clickstream_lake.lake.landing import LandingMetadata
-from clickstream_lake.lake.layout import Format, Slot, uri
+from clickstream_lake.lake.layout import Slot, uri
 
 
 class CompactionOutcome(StrEnum):

@@ -12,6 +12,7 @@ from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalogs import find_catalog
 from clickstream_lake.lake.config import Config, load_config
+from clickstream_lake.lake.formats import lake_tables
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.overlay import Overlay
 
@@ -95,9 +96,8 @@ def open_lake(config: Config, catalog: Catalog) -> Lake:
     store = ObjectStore(s3_client(), config.bucket)
     partitions = PartitionCatalog(glue_client(), config.database)
     tables = {
-        "json": config.json_table or catalog.tables["json"].name,
-        "parquet": config.parquet_table or catalog.tables["parquet"].name,
-        "rejects": config.rejects_table or catalog.tables["rejects"].name,
+        table: getattr(config, f"{table}_table", None) or catalog.tables[table].name
+        for table in lake_tables()
     }
     return Lake(store, partitions, config.layout, tables)
 

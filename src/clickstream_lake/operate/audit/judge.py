@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.formats import FORMATS, Format, first_format
 from clickstream_lake.operate.audit.views import PartitionView, Shown, TableView
 
 
@@ -31,7 +31,7 @@ class Breach:
     """One broken promise.
 
     Attributes:
-        format: the table it is about; None if it is about both, or the rejects.
+        format: the table it is about; None if it is about all, or the rejects.
         subject: the raw key, source id or file it is about; may be empty.
     """
 
@@ -48,7 +48,7 @@ class Verdict:
 
     Attributes:
         sources: raw objects looked at.
-        rows: their rows in the JSON table.
+        rows: their rows in the table of the first format.
         rejected: their reject rows.
         pending: raw objects too young to be judged.
     """
@@ -84,11 +84,11 @@ def judge(view: PartitionView, *, now: datetime, settle: timedelta) -> Verdict:
         ),
         *_orphans(view),
     ]
-    json = view.tables["json"].shown
+    rows = view.tables[first_format()].shown
     return Verdict(
         partition=view.partition,
         sources=len(view.raws),
-        rows=sum(each.rows or 0 for shown in json.values() for each in shown[:1]),
+        rows=sum(each.rows or 0 for shown in rows.values() for each in shown[:1]),
         rejected=sum(view.rejects.values()),
         pending=len(young),
         breaches=tuple(breaches),
@@ -158,8 +158,8 @@ def _source(view: PartitionView, source: str) -> Iterator[Breach]:
             if each.raw_etag != view.raws[source].etag:
                 yield breach(Kind.STALE, "the raw object was replaced; its earlier content shows")
             yield from _conservation(view, source, each, fmt)
-    if len(present) == len(FORMATS):
-        yield from _disparity(view, key, present[0][1], present[1][1])
+    for other in present[1:]:
+        yield from _disparity(view, key, present[0], other)
 
 
 def _absence(view: PartitionView, table: TableView, source: str, key: str) -> Iterator[Breach]:
@@ -189,17 +189,18 @@ def _conservation(view: PartitionView, source: str, shown: Shown, fmt: Format) -
         yield Breach(Kind.CONSERVATION, view.partition, fmt, key, detail)
 
 
-def _disparity(view: PartitionView, key: str, json: Shown, parquet: Shown) -> Iterator[Breach]:
-    for what, one, other in (
-        ("rows", json.rows, parquet.rows),
-        ("processed_ts", json.processed_ts, parquet.processed_ts),
-    ):
-        if one != other:
-            detail = f"{what} is {one} in JSON and {other} in Parquet"
+def _disparity(
+    view: PartitionView, key: str, one: tuple[Format, Shown], other: tuple[Format, Shown]
+) -> Iterator[Breach]:
+    (a, first), (b, second) = ((FORMATS[fmt].title, shown) for fmt, shown in (one, other))
+    for what in ("rows", "processed_ts"):
+        x, y = getattr(first, what), getattr(second, what)
+        if x != y:
+            detail = f"{what} is {x} in {a} and {y} in {b}"
             yield Breach(Kind.DISPARITY, view.partition, None, key, detail)
     # Files from before there were recipes do not say theirs.
-    if json.recipe.is_known and parquet.recipe.is_known and json.recipe != parquet.recipe:
-        detail = f"JSON was made by {json.recipe.words}, Parquet by {parquet.recipe.words}"
+    if first.recipe.is_known and second.recipe.is_known and first.recipe != second.recipe:
+        detail = f"{a} was made by {first.recipe.words}, {b} by {second.recipe.words}"
         yield Breach(Kind.DISPARITY, view.partition, None, key, detail)
 
 

@@ -1,21 +1,19 @@
 """Look at raw zone, tables and rejects of a partition, and write down what is there."""
 
-import gzip
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any, Final
 
-import pyarrow.parquet as pq
-
+from clickstream_lake.compact.merge.rows import reader_of
 from clickstream_lake.lake.aws.objects import ObjectInfo
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.errors import LakeError, PartitionMovedError
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Generation, Lake, is_copy
 from clickstream_lake.lake.landing import LandingMetadata
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot, source_id_of
+from clickstream_lake.lake.layout import Partition, Slot, source_id_of
 from clickstream_lake.lake.manifest import MergedSource
 from clickstream_lake.lake.untaken import raw_objects, rejected_whole
 from clickstream_lake.operate.audit.views import PartitionView, Raw, Shown, TableView
@@ -174,9 +172,10 @@ class AuditReader:
             yield from self._miscounted(fmt, expected)
 
     def _miscounted(self, fmt: Format, expected: dict[str, int | None]) -> Iterator[str]:
+        reader = reader_of(fmt)
         for key, rows in expected.items():
             try:
-                counted = _count(fmt, self._lake.store.read(key))
+                counted = reader.count(self._lake.store.read(key))
             except (OSError, EOFError, ValueError) as error:  # pyarrow's errors are ValueErrors
                 yield f"{key}: it cannot be read: {type(error).__name__}"
                 continue
@@ -216,12 +215,6 @@ def _shown(figures: LandingMetadata | MergedSource | None, file: str = "") -> Sh
         rejected=figures.rejected,
         recipe=figures.recipe,
     )
-
-
-def _count(fmt: Format, content: bytes) -> int:
-    if fmt == "parquet":
-        return int(pq.read_metadata(io.BytesIO(content)).num_rows)
-    return (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).count(b"\n")
 
 
 def _names_and_types(columns: Iterable[Any]) -> list[tuple[str, str]]:

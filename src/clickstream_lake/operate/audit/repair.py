@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.errors import ManifestError, ManifestVersionError
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.lake.lake import Generation, Lake
-from clickstream_lake.lake.layout import FORMATS, Partition, Slot, uri
+from clickstream_lake.lake.layout import Partition, Slot, uri
 from clickstream_lake.operate.audit.judge import Breach, Kind
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from clickstream_lake.lake.layout import Format
+from clickstream_lake.lake.formats import Format
 from clickstream_lake.lake.recipe import UNKNOWN, Recipe
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clickstream_lake.compact.merge.build import DOWNLOADS
-from clickstream_lake.lake.layout import FORMATS
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.operate.costs.measured import Calls
 from clickstream_lake.operate.costs.prices import (
     GIB,

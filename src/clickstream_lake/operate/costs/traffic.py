@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from clickstream_lake.compact.plan import binpack, planner
 from clickstream_lake.lake.config import CompactSettings
-from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.units import MIB
 from clickstream_lake.operate.costs.measured import Measured, measured
 

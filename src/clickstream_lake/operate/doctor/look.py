@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from clickstream_lake.errors import ToolkitError
 from clickstream_lake.lake.config import Config
-from clickstream_lake.lake.layout import FORMATS
+from clickstream_lake.lake.formats import FORMATS
 
 KINDS: Final = ("transform", "compact")
 _DENIED: Final = frozenset(
@@ -39,7 +39,7 @@ class Deployment:
     Attributes:
         stream: its Firehose stream, which its functions and alarms are named after.
         config: its settings, as its compact function has them.
-        tables: Glue table name by "json", "parquet" and "rejects".
+        tables: Glue table name by format, and "rejects".
     """
 
     stream: str

@@ -98,7 +98,7 @@ class Enriched:
 
     Attributes:
         json: the published events as NDJSON, whole lines with their newlines, in the order sent.
-        batches: the same events as Parquet rows, in the same order.
+        batches: the same events as rows of the catalog's columns, in the same order.
         lines: line ends.
         blank: lines with nothing but separators.
         rejects: texts that were not published, in the order sent.
@@ -177,7 +177,7 @@ class Enricher:
         self._check = rules.check
         self._schema = catalog.arrow_schema()
         self._partition_keys = rules.partition_keys
-        columns = catalog.tables["parquet"].columns
+        columns = catalog.typed_columns
         self._width = len(columns)
         index = {column.name: position for position, column in enumerate(columns)}
         self._extra_index = index[EXTRA]

@@ -63,7 +63,7 @@ class Kernel:
         self._schema = catalog.arrow_schema()
         self._columns = {name: index for index, name in enumerate(self._schema.names)}
         own = {EXTRA: _EXTRA, PROCESSED_TS: _PROCESSED}
-        columns = catalog.tables["parquet"].columns
+        columns = catalog.typed_columns
         kinds = bytes(own.get(column.name, _KINDS[column.type]) for column in columns)
         self._native = library.load()
         formats = bytes(

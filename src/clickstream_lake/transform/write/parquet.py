@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from clickstream_lake.lake.catalog import PROCESSED_TS, Catalog, Column
 from clickstream_lake.lake.config import OutputOptions
 from clickstream_lake.lake.units import MIB
+from clickstream_lake.transform.rules.enrich import Enriched
 
 _ZSTD_LEVEL: Final = 1
 _ROW_GROUP_BYTES: Final = 64 * MIB
@@ -44,15 +45,11 @@ class ParquetOutput:
             self.schema,
             compression=options.parquet_compression,
             compression_level=level if options.parquet_compression == "zstd" else None,
-            use_dictionary=[
-                column.name for column in catalog.tables["parquet"].columns if _repeats(column)
-            ],
+            use_dictionary=[column.name for column in catalog.typed_columns if _repeats(column)],
             # Minima and maxima of unordered texts rule nothing out, and leaving them out saves a
             # seventh of the time. Compaction, which sorts, writes them all.
             write_statistics=[
-                column.name
-                for column in catalog.tables["parquet"].columns
-                if _rules_out(column, catalog)
+                column.name for column in catalog.typed_columns if _rules_out(column, catalog)
             ],
             # No page index: it would rule out as little. It is kept until the end, 170 KB for each
             # row group, while all other memory is constant.
@@ -60,6 +57,11 @@ class ParquetOutput:
         )
         # Compaction looks into every row of a file that does not say its schema's version.
         self._writer.add_key_value_metadata(self.schema.metadata or {})
+
+    def add(self, done: Enriched) -> None:
+        """Add events."""
+        for batch in done.batches:
+            self.write_batch(batch)
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
         """Add one batch of the schema."""

@@ -22,7 +22,7 @@ from clickstream_lake.compact.merge.parquet import merge_parquet
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, parse_catalog
 from clickstream_lake.lake.config import Limits
-from clickstream_lake.lake.layout import FORMATS, Format
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.transform.rules.enrich import Enricher, Rules
 
 WAYS = {

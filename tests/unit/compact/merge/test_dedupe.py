@@ -63,7 +63,7 @@ def found(files: list[list[Row]], catalog: Catalog, workdir: Path) -> Repeats:
     answers = []
     for fmt, make in (("parquet", parquet), ("json", ndjson)):
         inputs = [make(rows, catalog) for rows in files]
-        answers.append(find_duplicates(fmt, inputs, catalog=catalog, workdir=workdir))  # type: ignore[arg-type]  # the tuple widens it
+        answers.append(find_duplicates(fmt, inputs, catalog=catalog, workdir=workdir))
     assert list(map(bits, answers[0].drops)) == list(map(bits, answers[1].drops))
     assert answers[0].repeated_ids == answers[1].repeated_ids
     return answers[0]
@@ -213,7 +213,7 @@ def test_merging_leaves_the_dropped_rows_out(lenient: Catalog, tmp_path: Path, f
     files = [[row("a", 5), row("b", 1)], [row("a", 4), row("b", 2)]]
     make, merge = (parquet, merge_parquet) if fmt == "parquet" else (ndjson, merge_json)
     inputs = [make(rows, lenient) for rows in files]
-    repeats = find_duplicates(fmt, inputs, catalog=lenient, workdir=tmp_path)  # type: ignore[arg-type]  # a parametrised str
+    repeats = find_duplicates(fmt, inputs, catalog=lenient, workdir=tmp_path)
     result = merge(
         [replace(i, drop=drop) for i, drop in zip(inputs, repeats.drops, strict=True)],
         tmp_path,

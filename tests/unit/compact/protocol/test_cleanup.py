@@ -6,7 +6,8 @@ import pytest
 
 from clickstream_lake.compact.protocol.cleanup import CleanupResult
 from clickstream_lake.lake.aws.objects import ObjectStore
-from clickstream_lake.lake.layout import FORMATS, Format, Slot
+from clickstream_lake.lake.formats import FORMATS, Format
+from clickstream_lake.lake.layout import Slot
 from clickstream_lake.lake.manifest import Manifests
 from tests.protocol.lake import (
     BUCKET,

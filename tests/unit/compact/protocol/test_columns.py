@@ -16,8 +16,9 @@ from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import Config
+from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.lake import Generation, Lake
-from clickstream_lake.lake.layout import FORMATS, Format, Partition, Slot
+from clickstream_lake.lake.layout import Partition, Slot
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.lake.recipe import RULES, Recipe
 from clickstream_lake.lake.units import MIB

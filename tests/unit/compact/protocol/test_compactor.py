@@ -16,7 +16,8 @@ from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.errors import ConservationError, LakeError, PartitionMovedError
-from clickstream_lake.lake.layout import FORMATS, Format, Slot
+from clickstream_lake.lake.formats import FORMATS, Format
+from clickstream_lake.lake.layout import Slot
 from tests.protocol.lake import (
     DAY,
     EARLY,

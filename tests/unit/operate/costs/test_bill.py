@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clickstream_lake.lake.config import CompactSettings
-from clickstream_lake.lake.layout import FORMATS
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.operate.costs.bill import Bill, Line, bill
 from clickstream_lake.operate.costs.measured import measured
 from clickstream_lake.operate.costs.traffic import Deployment, Traffic

@@ -1,0 +1,20 @@
+"""What ORC is to a lake."""
+
+from typing import Final
+
+from clickstream_lake.lake.formats import FormatSpec, Storage
+
+ORC: Final = FormatSpec(
+    name="orc",
+    title="ORC",
+    content_type="application/vnd.apache.orc",
+    storage=Storage(
+        input_format="org.apache.hadoop.hive.ql.io.orc.OrcInputFormat",
+        output_format="org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat",
+        serde="org.apache.hadoop.hive.ql.io.orc.OrcSerde",
+    ),
+    typed=True,
+    writer="tests.integration.orc.writing:OrcOutput",
+    merger="tests.integration.orc.writing:orc_merge",
+    reader="tests.integration.orc.reading:OrcReader",
+)
