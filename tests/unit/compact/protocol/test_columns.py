@@ -12,6 +12,7 @@ import pytest
 
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.queue import CompactQueue, parse_message
+from clickstream_lake.lake.aws.partitions import Declares, PartitionState
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
@@ -223,6 +224,18 @@ def test_a_file_that_a_late_retry_makes_by_the_former_catalog_follows_at_the_nex
     lake.publish(fmt, lake.put_raw("later"), ["later"], recipe=recipe)
     deploy(lake, BEFORE)
     assert not operating(lake).plan().results
+
+
+def test_parquet_files_are_read_by_a_longer_list_and_by_no_other(lake: LakeUnderTest) -> None:
+    deploy(lake, AFTER)
+    columns = operating(lake).compactor.columns
+    shorter = BEFORE.tables["parquet"].declared
+    retyped = (*shorter[:-1], (shorter[-1][0], "bigint"))
+    said = [
+        columns.to_declare("parquet", PartitionState("s3://b/", columns=has), complete=False)
+        for has in (shorter, retyped, shorter[1:])
+    ]
+    assert said == [Declares.TABLES_OVER_OUTDATED, Declares.ITS_OWN, Declares.ITS_OWN]
 
 
 @pytest.fixture
