@@ -168,13 +168,14 @@ def test_a_partition_whose_files_have_the_columns_already_only_declares_them(
     assert behind(lake) == 10
 
 
+@pytest.mark.parametrize("name", ["guest", "named-like-a-source-0123456789ab"])
 def test_a_partition_without_files_of_a_transform_declares_the_columns(
-    memory_lake: LakeUnderTest,
+    memory_lake: LakeUnderTest, name: str
 ) -> None:
     lake = memory_lake
     for fmt in FORMATS:
         lake.registered(Slot(fmt, DAY))
-    lake.store.put_bytes(f"processed/json/{DAY.path}/guest.json", b'{"event_id":"guest"}\n')
+    lake.store.put_bytes(f"processed/json/{DAY.path}/{name}.json", b'{"event_id":"guest"}\n')
     deploy(lake, AFTER)
     assert behind(lake) == 2
     operating(lake).plan()
