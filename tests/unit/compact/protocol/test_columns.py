@@ -103,6 +103,17 @@ def test_a_tick_takes_up_older_partitions_newest_first_and_so_many(lake: LakeUnd
     assert report.behind == 12
 
 
+def test_a_tick_after_a_deployment_is_no_repetition_of_one_before(lake: LakeUnderTest) -> None:
+    sqs: Any = FakeSqs()
+    land(lake, DAY, files=2)
+    queue = CompactQueue(sqs, "url")
+    operating(lake, BEFORE, min_files=2, queue=queue).plan(partitions=[DAY])
+    deploy(lake, AFTER)
+    for _ in range(2):
+        operating(lake, min_files=2, queue=queue).plan(partitions=[DAY])
+    assert len(sqs.messages) == 4
+
+
 def test_ticks_bring_everything_up_to_date_and_then_find_nothing(lake: LakeUnderTest) -> None:
     deploy(lake, AFTER)
     rows = {fmt: lake.visible(fmt, DAYS[0]) for fmt in FORMATS}
