@@ -187,7 +187,7 @@ class FakeGlue:
         def effect() -> dict[str, Any]:
             if Name not in self.tables:
                 raise client_error("EntityNotFoundException", "GetTable")
-            return {"Table": self.tables[Name]}
+            return {"Table": {"VersionId": "0", **self.tables[Name]}}
 
         return self.steps.call("glue.GetTable", Name, effect)
 

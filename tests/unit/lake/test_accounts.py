@@ -102,3 +102,22 @@ def test_accounts_are_read_of_the_days_that_are_asked_for(memory_lake: LakeUnder
     assert total(read(date(2025, 11, 26), None)).rows == 2
     assert total(read(None, date(2025, 11, 25))).rows == 2
     assert read(date(2025, 11, 27), None) == []
+
+
+def test_a_partition_that_moves_meanwhile_is_left_out(memory_lake: LakeUnderTest) -> None:
+    lake = memory_lake
+    land(lake, "a", [{"coupon": "A"}] * 4)
+    ((_, landing),) = partitions_between(lake, None, None)
+    manifest = compact(lake)
+    ((_, location),) = partitions_between(lake, None, None)
+    gone = location.replace(manifest.generation_id, "20251126T000000Z-00000000")
+    assert list(accounts(lake, [(DAY, landing), (DAY, gone)])) == []
+    assert [each.rows for each in accounts(lake, [(DAY, gone), (DAY, location)])] == [4]
+
+
+def test_partitions_without_a_readable_day_are_always_read(memory_lake: LakeUnderTest) -> None:
+    odd = Partition.parse("year=2025/month=11/day=31")
+    assert odd.date is None
+    land(memory_lake, "a", [{"coupon": 1}] * 2, odd)
+    found = partitions_between(memory_lake, date(2025, 11, 26), date(2025, 11, 26))
+    assert [partition for partition, _ in found] == [odd]

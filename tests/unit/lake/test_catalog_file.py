@@ -111,6 +111,10 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
         lambda d: column(d, "price").update(added="2026-02-30"),
         "'price': added is a day",
     ),
+    "a day without dashes": (
+        lambda d: column(d, "price").update(added="20261127"),
+        "'price': added is a day",
+    ),
     "a day in other words": (
         lambda d: column(d, "price").update(retired="27/11/2026"),
         "'price': retired is a day",

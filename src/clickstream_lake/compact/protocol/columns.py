@@ -90,7 +90,6 @@ class Columns:
             with suppress(CatalogError):
                 self._older[at] = (
                     figures is not None
-                    and figures.recipe.is_known
                     and self._catalogs.of(figures.recipe.catalog).tables[fmt].declared
                     != self.catalog.tables[fmt].declared
                 )

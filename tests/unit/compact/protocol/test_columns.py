@@ -12,6 +12,7 @@ import pytest
 
 from clickstream_lake.compact.operations import Operations
 from clickstream_lake.compact.queue import CompactQueue, parse_message
+from clickstream_lake.lake.aws.partitions import Declares, PartitionState
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog, parse_catalog
 from clickstream_lake.lake.catalogs import Catalogs
@@ -103,6 +104,17 @@ def test_a_tick_takes_up_older_partitions_newest_first_and_so_many(lake: LakeUnd
     assert report.behind == 12
 
 
+def test_a_tick_after_a_deployment_is_no_repetition_of_one_before(lake: LakeUnderTest) -> None:
+    sqs: Any = FakeSqs()
+    land(lake, DAY, files=2)
+    queue = CompactQueue(sqs, "url")
+    operating(lake, BEFORE, min_files=2, queue=queue).plan(partitions=[DAY])
+    deploy(lake, AFTER)
+    for _ in range(2):
+        operating(lake, min_files=2, queue=queue).plan(partitions=[DAY])
+    assert len(sqs.messages) == 4
+
+
 def test_ticks_bring_everything_up_to_date_and_then_find_nothing(lake: LakeUnderTest) -> None:
     deploy(lake, AFTER)
     rows = {fmt: lake.visible(fmt, DAYS[0]) for fmt in FORMATS}
@@ -168,13 +180,14 @@ def test_a_partition_whose_files_have_the_columns_already_only_declares_them(
     assert behind(lake) == 10
 
 
+@pytest.mark.parametrize("name", ["guest", "named-like-a-source-0123456789ab"])
 def test_a_partition_without_files_of_a_transform_declares_the_columns(
-    memory_lake: LakeUnderTest,
+    memory_lake: LakeUnderTest, name: str
 ) -> None:
     lake = memory_lake
     for fmt in FORMATS:
         lake.registered(Slot(fmt, DAY))
-    lake.store.put_bytes(f"processed/json/{DAY.path}/guest.json", b'{"event_id":"guest"}\n')
+    lake.store.put_bytes(f"processed/json/{DAY.path}/{name}.json", b'{"event_id":"guest"}\n')
     deploy(lake, AFTER)
     assert behind(lake) == 2
     operating(lake).plan()
@@ -224,6 +237,18 @@ def test_a_file_that_a_late_retry_makes_by_the_former_catalog_follows_at_the_nex
     lake.publish(fmt, lake.put_raw("later"), ["later"], recipe=recipe)
     deploy(lake, BEFORE)
     assert not operating(lake).plan().results
+
+
+def test_parquet_files_are_read_by_a_longer_list_and_by_no_other(lake: LakeUnderTest) -> None:
+    deploy(lake, AFTER)
+    columns = operating(lake).compactor.columns
+    shorter = BEFORE.tables["parquet"].declared
+    retyped = (*shorter[:-1], (shorter[-1][0], "bigint"))
+    said = [
+        columns.to_declare("parquet", PartitionState("s3://b/", columns=has), complete=False)
+        for has in (shorter, retyped, shorter[1:])
+    ]
+    assert said == [Declares.TABLES_OVER_OUTDATED, Declares.ITS_OWN, Declares.ITS_OWN]
 
 
 @pytest.fixture

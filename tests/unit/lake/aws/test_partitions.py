@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from clickstream_lake.lake.aws.partitions import PartitionCatalog
+from clickstream_lake.lake.aws.partitions import Declares, PartitionCatalog
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.errors import PartitionCatalogError, PartitionMovedError
 from clickstream_lake.lake.layout import Partition
@@ -88,6 +88,33 @@ def test_announcing_over_another_location_is_refused(catalog: PartitionCatalog) 
     catalog.create(TABLE, DAY, "s3://b/old/")
     with pytest.raises(PartitionMovedError):
         catalog.announce(TABLE, DAY, current="s3://b/older/", next_location="s3://b/new/")
+
+
+def test_a_partition_with_older_files_is_marked_until_it_has_none(
+    catalog: PartitionCatalog,
+) -> None:
+    catalog.create(TABLE, DAY, "s3://b/0")
+
+    def is_marked() -> bool:
+        state = catalog.get(TABLE, DAY)
+        assert state is not None
+        return state.has_outdated_files
+
+    seen = []
+    over_outdated, its_own = Declares.TABLES_OVER_OUTDATED, Declares.ITS_OWN
+    for number, declares in enumerate([its_own, over_outdated, its_own, Declares.TABLES], 1):
+        here, there = f"s3://b/{number - 1}", f"s3://b/{number}"
+        catalog.announce(TABLE, DAY, current=here, next_location=there)
+        catalog.swap(TABLE, DAY, location=there, now=NOON, declares=declares)
+        seen.append(is_marked())
+    assert seen == [False, True, True, False]
+    catalog.announce(TABLE, DAY, current="s3://b/4", next_location="s3://b/5")
+    catalog.swap(TABLE, DAY, location="s3://b/5", now=NOON, declares=over_outdated)
+    with pytest.raises(PartitionMovedError, match="points at s3://b/5/"):
+        catalog.declare(TABLE, DAY, current="s3://b/4")
+    assert is_marked()
+    catalog.declare(TABLE, DAY, current="s3://b/5")
+    assert not is_marked()
 
 
 def test_swapping_to_what_is_not_announced_is_refused(catalog: PartitionCatalog) -> None:
@@ -225,6 +252,35 @@ def test_columns_are_added_at_the_end_of_a_table_and_nothing_else_changes(
     assert catalog.columns(TABLE) == has
     for name in ("StorageDescriptor", "PartitionKeys", "TableType", "Parameters"):
         assert after[name] == before[name], name
+
+
+def test_columns_that_somebody_else_adds_at_the_same_time_are_kept() -> None:
+    theirs, ours = ({"Name": name, "Type": "string"} for name in ("theirs", "ours"))
+
+    class Shared(FakeGlue):
+        others = 0
+
+        def get_table(self, *, Name: str, **_: Any) -> dict[str, Any]:  # noqa: ANN401, N803 - boto3's
+            answer = copy.deepcopy(super().get_table(Name=Name))
+            if self.others:
+                self.others -= 1
+                other = PartitionCatalog(self, DATABASE)  # type: ignore[arg-type]  # as if it were
+                other.add_columns(TABLE, [theirs])
+            return answer
+
+    glue: Any = Shared()
+    create_table(glue)
+    had = load_catalog().tables["parquet"].glue_columns()
+    catalog = PartitionCatalog(glue, DATABASE)
+    assert len(catalog.declared(TABLE)) == len(had)  # kept for five minutes
+    PartitionCatalog(glue, DATABASE).add_columns(TABLE, [theirs])
+    catalog.add_columns(TABLE, [ours])
+    assert catalog.columns(TABLE) == [*had, theirs, ours]
+    glue.create_table(TableInput=load_catalog().glue_table_input("parquet", BUCKET))
+    glue.others = 1
+    with pytest.raises(PartitionCatalogError, match="ConcurrentModification"):
+        PartitionCatalog(glue, DATABASE).add_columns(TABLE, [ours])
+    assert PartitionCatalog(glue, DATABASE).columns(TABLE) == [*had, theirs]
 
 
 def test_columns_of_no_table_are_an_error(catalog: PartitionCatalog) -> None:
