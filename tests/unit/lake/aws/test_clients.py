@@ -1,7 +1,8 @@
-"""The retry policy of both functions, as botocore really carries it out."""
+"""The retry policy of both functions, as botocore really carries it out; and the live catalog."""
 
 import io
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +15,21 @@ from botocore.exceptions import (
     EndpointConnectionError,
     ReadTimeoutError,
 )
+from moto import mock_aws
 
-from clickstream_lake.lake.aws.clients import glue_client, s3_client, sqs_client
+from clickstream_lake.lake.aws.clients import (
+    OVERLAY_SECONDS,
+    LiveCatalog,
+    glue_client,
+    s3_client,
+    sqs_client,
+)
+from clickstream_lake.lake.aws.objects import ObjectStore
+from clickstream_lake.lake.errors import CatalogError, StorageError
+from clickstream_lake.lake.layout import Layout
+from clickstream_lake.lake.overlay import Overlay
 
+NOON = datetime(2025, 11, 26, 12, tzinfo=UTC)
 ATTEMPTS = 8
 # Seconds that each pause takes at most, by whether the service throttled.
 LONGEST: dict[bool, list[float]] = {
@@ -191,3 +204,77 @@ def test_answers_other_than_success_give_nothing_back_to_the_quota(pauses: list[
 
     # 500 points, of which each try after a closed connection takes 14.
     assert len(pauses) == 500 // 14
+
+
+@pytest.fixture
+def bucket() -> Iterator[ObjectStore]:
+    with mock_aws():
+        s3_client().create_bucket(Bucket="lake")
+        yield ObjectStore(s3_client(), "lake")
+
+
+def settings(**more: str) -> dict[str, str]:
+    return {"LAKE_BUCKET": "lake", "LAKE_DATABASE": "clickstream"} | more
+
+
+def test_a_warm_function_knows_of_an_added_column_within_minutes(bucket: ObjectStore) -> None:
+    seconds = [1_000.0]
+    auto = settings(LAKE_SCHEMA_EVOLUTION="auto")
+    live = LiveCatalog(auto, monotonic=lambda: seconds[0])
+    assert live.now is live.deployed
+    Overlay(bucket, Layout()).add("coupon", "string", (), NOON, "")
+    seconds[0] += OVERLAY_SECONDS - 1
+    assert not live.changed()
+    assert live.now is live.deployed
+    seconds[0] += 1
+    assert live.changed()
+    assert live.now.sha256 != live.deployed.sha256
+    assert [column.name for column in live.now.columns][-1] == "coupon"
+    seconds[0] += OVERLAY_SECONDS
+    assert not live.changed()
+    assert live.now.sha256 == LiveCatalog(auto).now.sha256
+    # Somebody else's object is nothing that a function has to fail for.
+    bucket.put_bytes("manifests/overlay/notes.txt", b"")
+    seconds[0] += OVERLAY_SECONDS
+    assert not live.changed()
+
+
+def test_only_a_lake_that_evolves_by_itself_is_asked_for_its_overlay(bucket: ObjectStore) -> None:
+    Overlay(bucket, Layout()).add("coupon", "string", (), NOON, "")
+    for mode in ("propose", "off"):
+        live = LiveCatalog(settings(LAKE_SCHEMA_EVOLUTION=mode), monotonic=lambda: 1e9)
+        assert not live.changed()
+        assert live.now is live.deployed
+
+
+def test_an_overlay_that_cannot_be_read_fails_the_invocation_and_is_asked_again(
+    bucket: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+    auto = settings(LAKE_SCHEMA_EVOLUTION="auto")
+    live = LiveCatalog(auto, monotonic=lambda: seconds[0])
+    Overlay(bucket, Layout()).add("coupon", "string", (), NOON, "")
+    seconds[0] += OVERLAY_SECONDS
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "list", lambda *_: refuse())
+        with pytest.raises(StorageError):
+            live.changed()
+    assert live.now is live.deployed
+    assert live.changed()
+
+
+def refuse() -> None:
+    raise StorageError("AccessDenied")
+
+
+@pytest.mark.parametrize("content", [b"{}", None], ids=["other content", "missing"])
+def test_a_deployed_catalog_that_is_not_what_its_key_says_is_one_error(
+    bucket: ObjectStore, content: bytes | None
+) -> None:
+    key = f"artifacts/catalogs/{64 * 'a'}.json"
+    if content is not None:
+        bucket.put_bytes(key, content)
+    environ = settings(LAKE_SCHEMA_EVOLUTION="auto", LAKE_CATALOG=f"s3://lake/{key}")
+    words = "its content is not" if content else "there is no such catalog"
+    with pytest.raises(CatalogError, match=words):
+        LiveCatalog(environ)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clickstream_lake.lake.aws import clients
 from clickstream_lake.lake.catalog_file import CATALOG_PATH
 from clickstream_lake.lake.errors import EventError, FailedObjectsError
 from clickstream_lake.transform.function import TransformFunction
@@ -312,3 +313,19 @@ def test_several_lakes_live_in_one_process(
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     rows = {entry["service"]: entry["RowsPublished"] for entry in metrics if "Objects" in entry}
     assert rows == {"other-transform": [2], "transform": [1]}
+
+
+def test_a_warm_function_takes_up_what_compaction_has_added(
+    lake: FakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE_SCHEMA_EVOLUTION", "auto")
+    monkeypatch.setattr(clients, "OVERLAY_SECONDS", 0.0)
+    function = TransformFunction(os.environ)
+    lines = b'{"event_id":"e1","coupon":"A","score":1}\n'
+    later = KEY.replace("file", "later")
+    for key in (KEY, later):
+        lake.put(key, lines)
+        assert failed(function(sqs(notification(key)), Context())) == []  # type: ignore[arg-type]  # as much of it as is used
+        lake.put("manifests/overlay/coupon/2025-11-26T120000Z.string", b"")
+    rows = [(row.get("coupon"), json.loads(row["extra"])) for row in lake.rows()]
+    assert sorted(rows, key=str) == [("A", {"score": 1}), (None, {"coupon": "A", "score": 1})]
