@@ -230,11 +230,12 @@ class Publisher:
         if present.raw_etag != own.raw_etag:
             self._check_raw(source, landing)
             return False
-        by_another = present.recipe.is_known and present.recipe.catalog != recipe.catalog
+        made_by = (present.recipe.catalog, present.recipe.routes)
+        by_another = present.recipe.is_known and made_by != (recipe.catalog, recipe.routes)
         if present.processed_ts != own.processed_ts or by_another:
             raise SupersededError(
                 f"another attempt published {source.key!r} at {present.processed_ts}"
-                + (f" by the catalog {present.recipe.catalog}" if by_another else "")
+                + (f" by {present.recipe.words}" if by_another else "")
             )
         if present.recipe.is_newer_than(recipe):
             raise NewerRecipeError(
