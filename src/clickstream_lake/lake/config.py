@@ -200,7 +200,7 @@ class Config(Settings, frozen=True):
             pattern=r"^(s3://[^/]+/.*[0-9a-f]{64}[^/]*|[^:]+\.json)?$",
             examples=["s3://my-lake/artifacts/routes/<SHA-256>.json"],
             description="which events of a stream are of other families, and where those are: a "
-            "file, or an object whose key names its SHA-256. By default all are of the stream's own",
+            "file, or an object whose key names its SHA-256. By default none is",
         ),
     ] = ""
     family: Annotated[

@@ -189,7 +189,7 @@ class Layout(Settings, frozen=True):
         return Source(raw_key, source_id(raw_key), partition)
 
     def family(self, prefix: str) -> "Layout":
-        """That of another family of the same raw objects, whose files have a prefix of their own."""
+        """That of another family of the same raw objects, whose files have this prefix."""
         own = Layout()
         return replace(
             self,

@@ -29,9 +29,7 @@ Routed = dict[str, Count]
 """Family -> events."""
 
 
-class MergedSource(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
-):
+class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One raw object whose rows are in a generation's merged files.
 
     Attributes:

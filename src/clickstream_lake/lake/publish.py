@@ -9,9 +9,9 @@ newer than when it was made, both formats are replaced.
 
 import gzip
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,6 +61,7 @@ class Published:
     processed_ts: str | None = None
     rows: int | None = None
     recipe: Recipe = UNKNOWN
+    routed: Mapping[str, int] = field(default_factory=dict)
 
 
 class Publisher:
@@ -148,7 +149,12 @@ class Publisher:
         if entry is None:
             return None
         return Published(
-            Presence.MERGED, entry.raw_etag, entry.processed_ts, entry.rows, entry.recipe
+            Presence.MERGED,
+            entry.raw_etag,
+            entry.processed_ts,
+            entry.rows,
+            entry.recipe,
+            entry.routed,
         )
 
     def _lookup(self, fmt: Format, source: Source) -> Published:
@@ -259,7 +265,12 @@ def _of(figures: LandingMetadata | None) -> Published:
     if figures is None:
         return Published(Presence.LANDED)
     return Published(
-        Presence.LANDED, figures.raw_etag, figures.processed_ts, figures.rows, figures.recipe
+        Presence.LANDED,
+        figures.raw_etag,
+        figures.processed_ts,
+        figures.rows,
+        figures.recipe,
+        figures.routed,
     )
 
 

@@ -1,12 +1,11 @@
 """Routes: which events of one stream are of other families than its own, and where those are.
 
-They are a file, as catalogs are, and what was in force when a raw object was first transformed stays
-so for that one: the lake keeps a copy, which names each family's catalog by its SHA-256.
+They are a file, as catalogs are. What was in force when a raw object was first transformed stays so
+for that one: the lake keeps a copy, which names each family's catalog by its SHA-256.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -16,9 +15,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from clickstream_lake.lake.catalog import Catalog
-from clickstream_lake.lake.catalogs import Catalogs, named_content, named_object
-from clickstream_lake.lake.errors import CatalogError, ConfigError, ObjectExistsError
-from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.catalogs import named_content, named_object
+from clickstream_lake.lake.errors import CatalogError, ConfigError
 
 if TYPE_CHECKING:
     from clickstream_lake.lake.aws.objects import ObjectStore
@@ -172,39 +170,46 @@ def read_routes(content: bytes, name: str) -> Routes:
 
 def _problems(routes: Routes) -> Iterator[str]:
     if not _KEY.fullmatch(routes.route_by):
-        yield f"route_by {routes.route_by!r} has to be one name, of ASCII letters, digits, _ . and -"
+        yield f"route_by {routes.route_by!r} has to be a name of ASCII letters, digits, _ . and -"
     if not 1 <= len(routes.families) <= MOST_FAMILIES:
         yield f"there have to be 1 to {MOST_FAMILIES} families, and not {len(routes.families)}"
+    own = "the stream's own family"
+    places = {routes.stream.prefix: own}
+    tables = dict.fromkeys(routes.stream.tables.values(), own)
     whose: dict[str, str] = {}
-    places = {routes.stream.prefix: "the stream's own family"}
-    tables = dict.fromkeys(routes.stream.tables.values(), "the stream's own family")
     for name, route in routes.families.items():
+        family = f"the family {name}"
         if not _NAME.fullmatch(name):
             yield (
-                f"the family {name!r}: a name has 2 to 16 lower-case letters, digits and hyphens, "
-                "and starts with a letter"
+                f"{family}: a name has 2 to 16 lower-case letters, digits and hyphens, and starts "
+                "with a letter"
             )
-        if not route.event_types:
-            yield f"the family {name}: it has no event_types, so no event would be of it"
-        for kind in route.event_types:
-            if not kind or len(kind.encode(errors="replace")) > _MOST_TYPE_BYTES:
-                yield f"the family {name}: an event type has 1 to {_MOST_TYPE_BYTES} bytes"
-            elif _NO_TYPE.search(kind):
-                yield f"the family {name}: {kind!r} has a character that no event type may have"
-            if kind in whose:
-                other = "twice there" if whose[kind] == name else f"of the family {whose[kind]}, too"
-                yield f"the family {name}: {kind!r} is {other}"
-            whose.setdefault(kind, name)
+        yield from (f"{family}: {problem}" for problem in _type_problems(route, family, whose))
         if not _PREFIX.fullmatch(route.prefix) or route.prefix in places:
-            whom = places.get(route.prefix, "no directory")
-            yield f"the family {name}: it needs a prefix of its own; {route.prefix!r} is {whom}"
-        places.setdefault(route.prefix, f"that of the family {name}")
+            of = places.get(route.prefix, "nothing that a key may begin with")
+            yield f"{family}: it needs a prefix of its own, and {route.prefix!r} is of {of}"
+        places.setdefault(route.prefix, family)
         if len(route.tables) != len(routes.stream.tables):
-            yield f"the family {name}: it needs a table for json, parquet and rejects each"
+            yield f"{family}: it needs a table each for json, parquet and rejects"
         for table in route.tables.values():
             if table in tables:
-                yield f"the family {name}: the table {table} is of {tables[table]}, too"
-            tables.setdefault(table, f"the family {name}")
+                yield f"{family}: the table {table} is of {tables[table]}, too"
+            tables.setdefault(table, family)
+
+
+def _type_problems(route: Route, family: str, whose: dict[str, str]) -> Iterator[str]:
+    """What is wrong with a family's events; `whose` are those of all families so far."""
+    if not route.event_types:
+        yield "it has no event_types, so no event would be of it"
+    for kind in route.event_types:
+        if not 1 <= len(kind.encode(errors="replace")) <= _MOST_TYPE_BYTES:
+            yield f"an event type has 1 to {_MOST_TYPE_BYTES} bytes"
+        elif _NO_TYPE.search(kind):
+            yield f"{kind!r} has a character that no event type may have"
+        if kind in whose:
+            other = "there twice" if whose[kind] == family else f"of {whose[kind]}, too"
+            yield f"{kind!r} is {other}"
+        whose.setdefault(kind, family)
 
 
 def routing_of(
@@ -233,74 +238,3 @@ def routing_of(
                 f"{', '.join(partition_keys)}: those of raw keys, which all families inherit"
             )
     return Routing(routes, families)
-
-
-class Routings:
-    """The routes that files of a stream's lake were made by."""
-
-    def __init__(self, lake: Lake, catalog: Catalog, own: Routing | None) -> None:
-        """Those of one lake.
-
-        Args:
-            lake: of the stream's own family.
-            catalog: the own family's.
-            own: the ones that new raw objects are transformed by.
-        """
-        self._lake = lake
-        self._catalog = catalog
-        self._known = {own.sha256: own} if own else {}
-        self._lakes: dict[object, Lake] = {}
-        self._kept = False
-        self.own = own
-
-    def keep(self) -> None:
-        """Make sure, once, that the lake has a copy of the own ones and of their catalogs.
-
-        Raises:
-            StorageError: S3 refused.
-        """
-        if self._kept or self.own is None:
-            return
-        for family in self.own.families:
-            Catalogs(self._lake.store, self.lake_of(family).layout, family.catalog).keep()
-        key = self._lake.layout.routes_key(self.own.sha256)
-        if self._lake.store.head(key) is None:
-            with suppress(ObjectExistsError):
-                self._lake.store.put_bytes(
-                    key, self.own.content, content_type="application/json", if_absent=True
-                )
-        self._kept = True
-
-    def of(self, name: str) -> Routing | None:
-        """The routes of that SHA-256; None if the name is empty.
-
-        Raises:
-            CatalogError: the lake has no copy of them, or of a catalog, or a damaged one.
-            StorageError: S3 refused.
-        """
-        if not name:
-            return None
-        if name not in self._known:
-            store = self._lake.store
-            key = self._lake.layout.routes_key(name)
-            address = f"s3://{store.bucket}/{key}"
-            routes = read_routes(named_content(store, key, name, address, "route"), address)
-            self._known[name] = routing_of(routes, self._kept_catalog, self._catalog.partition_keys)
-        return self._known[name]
-
-    def _kept_catalog(self, _name: str, route: Route) -> Catalog:
-        layout = self._lake.layout.family(route.prefix)
-        return Catalogs(self._lake.store, layout, self._catalog).of(route.catalog)
-
-    def lake_of(self, family: Family) -> Lake:
-        """The lake of a family; what is known of its manifests is kept."""
-        place = (family.route.prefix, *family.route.tables.items())
-        if place not in self._lakes:
-            self._lakes[place] = lake_at(self._lake, family.route)
-        return self._lakes[place]
-
-
-def lake_at(lake: Lake, place: Stream | Route) -> Lake:
-    """The lake of another family of the same raw objects."""
-    layout = lake.layout.family(place.prefix)
-    return Lake(lake.store, lake.partitions, layout, {**place.tables})

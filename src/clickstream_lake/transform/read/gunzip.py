@@ -36,9 +36,7 @@ class Readable(Protocol):
         """Return up to `size` bytes; no bytes mean the end."""
 
 
-def gunzip(
-    raw: Readable, limits: Limits, piece_bytes: int = PIECE_BYTES
-) -> Iterator[bytes]:
+def gunzip(raw: Readable, limits: Limits, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
     """Decompress a raw object piece by piece.
 
     Yields:

@@ -40,7 +40,7 @@ class LineReason(Reason):
 
 
 OF_A_CATALOG: Final = frozenset(LineReason(breach) for breach in Breach)
-"""Those that only a catalog's rules give: a text that is rejected for any other is no event of any."""
+"""Those that only a catalog's rules give: what is rejected for another one is no event of any."""
 
 
 class ObjectReason(Reason):

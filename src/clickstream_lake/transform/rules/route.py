@@ -1,12 +1,11 @@
 """One stream, several families of events: each event is taken by the catalog of its family.
 
 Families are numbered. What is no event is of number 0, the stream's own family, and so are events
-that no route names. How it is says `_ByLine`, event by event. The kernel (`native/route.c`) needs one
-look at most lines. It leaves it to the kernels of the families to find out what is an event, and
-what turns out to be none is given back to the own family.
+that no route names. How it is says `_ByLine`, event by event. The kernel (`native/route.c`) needs
+one look at most lines. It leaves it to the kernels of the families to find out what is an event,
+and what turns out to be none is given back to the own family.
 """
 
-import ctypes
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

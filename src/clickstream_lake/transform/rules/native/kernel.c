@@ -269,8 +269,11 @@ EXPORTED int kernel_scan_part(Kernel *k, const RoutedPart *part, int new, u8 *js
         k->line_end = p - 1;
         while (p < end && k->rows < MOST_ROWS && !k->no_memory) p = scan_line(k, p);
         k->run_line = k->scanned.lines;
-        k->done_of_run = p < end ? (u64)(p - part->data) - run->start : 0;
-        if (k->done_of_run) break;
+        if (p < end) {
+            k->done_of_run = (u64)(p - part->data) - run->start;
+            break;
+        }
+        k->done_of_run = 0;
     }
     if (!end_scan(k, p, json)) return 0;
     return k->next_run < part->count ? 1 : 2;
