@@ -63,13 +63,13 @@ def audit(
     Every raw object has to show exactly once in each table, or among the rejects.
     Exits with status 1 on any breach, even on one that --repair has repaired: audit again.
     """
-    from clickstream_lake.lake.aws.clients import open_lake
+    from clickstream_lake.lake.aws.clients import open_lake, routed_to
     from clickstream_lake.operate.audit import AuditReader, judge
 
     connection.connect(profile, region)
     config, found = connection.deployed(stream, catalog)
     lake = open_lake(config, found)
-    reader = AuditReader(lake, found, deep=deep)
+    reader = AuditReader(lake, found, routed=routed_to(config, lake), deep=deep)
     chosen = choice.partitions_of(partition) or reader.partitions(since=choice.day_of(since))
     verdicts = []
     with progress(quiet=as_json) as bars:
@@ -94,7 +94,7 @@ def _repair(
 ) -> "Repairs":
     from clickstream_lake.operate.audit import Repairer
 
-    queue = transform_queue(stream, config.bucket)
+    queue = transform_queue(connection.source_of(config, stream), config.bucket)
     return Repairer(lake, catalog, queue.send).repair(breaches)
 
 

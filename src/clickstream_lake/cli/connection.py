@@ -22,7 +22,11 @@ Profile = Annotated[
 ]
 Region = Annotated[str | None, typer.Option(help="AWS region, as in AWS's own command.")]
 Stream = Annotated[
-    str, typer.Option(help="The lake's Firehose stream; its functions are named after it.")
+    str,
+    typer.Option(
+        help="The lake's Firehose stream, or <name>-<family> of a family that events are routed "
+        "to; its functions are named after it."
+    ),
 ]
 Database = Annotated[str, typer.Option(help="Glue database of the tables.")]
 Catalog = Annotated[
@@ -76,6 +80,14 @@ def catalog_at(given: str | None, environ: Mapping[str, str] = MappingProxyType(
     from clickstream_lake.lake.catalogs import packaged_path
 
     return load_catalog(packaged_path(address) if given is None else Path(given).resolve())
+
+
+def source_of(config: "Config", stream: str) -> str:
+    """The Firehose stream by which a lake's events come: another one, if they are routed here."""
+    from clickstream_lake.lake.aws.clients import open_routes
+
+    routes = open_routes(config.routes) if config.family else None
+    return routes.stream.name if routes else stream
 
 
 def deployed(stream: str, catalog: str | None = None) -> "tuple[Config, Catalog_]":

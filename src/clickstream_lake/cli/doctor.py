@@ -53,8 +53,9 @@ def doctor(
     connection.connect(profile, region)
     config, found = connection.deployed(stream, catalog)
     tables = open_lake(config, found).tables
+    deployment = Deployment(stream, config, tables, connection.source_of(config, stream))
     client: Any = boto3.client  # its type names each service
-    findings = examine(look(client, Deployment(stream, config, tables)))
+    findings = examine(look(client, deployment))
     wrong = sum(finding.status is Status.WRONG for finding in findings)
     if as_json:
         print_json({"well": not wrong, "findings": [asdict(finding) for finding in findings]})

@@ -51,7 +51,7 @@ def replay(
         raise CliError(f"--prefix must lie under {raw_prefix}, where this stream's raw objects are")
     found = list(raw_objects(boto3.client("s3"), config.bucket, prefix))
     if not dry_run:
-        queue = transform_queue(stream, config.bucket)
+        queue = transform_queue(connection.source_of(config, stream), config.bucket)
         with progress(quiet=as_json) as bars:
             task = bars.add_task("queueing", total=len(found), note="")
             queue.send((raw.key for raw in found), sent=lambda count: bars.advance(task, count))

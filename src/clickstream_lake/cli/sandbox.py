@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from clickstream_lake.cli import connection
+from clickstream_lake.cli import connection, routes
 from clickstream_lake.cli.engine import install_engine
 from clickstream_lake.cli.errors import UsageError, complain, sandbox_extra, warn_without_kernel
 from clickstream_lake.console import (
@@ -26,7 +26,7 @@ from clickstream_lake.console import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from clickstream_lake.demo.provision import Stream
+    from clickstream_lake.demo.provision import LakeSettings, Route, Stream
     from clickstream_lake.sandbox.sandbox import Sandbox
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -49,6 +49,7 @@ def _sandbox() -> None:
         "clickstream sandbox up --dir .clickstream/lake",
         "clickstream sandbox up --catalog orders.json",
         "clickstream sandbox up --stream web --stream orders=orders.json",
+        "clickstream sandbox up --route orders=orders.json:order_placed,order_refunded",
         "clickstream sandbox up --athena trino",
     )
 )
@@ -74,6 +75,8 @@ def up(
             "All but the first have their key before prefixes and tables, as by Terraform.",
         ),
     ] = None,
+    given_routes: routes.Routes = None,
+    route_by: routes.RouteBy = routes.ROUTE_BY,
     buffer_mib: Annotated[
         int, typer.Option(min=1, max=128, help="Firehose delivers after this many MiB …")
     ] = 5,
@@ -103,10 +106,13 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    found = _streams(streams or [DEFAULT_STREAM], catalog)
     settings = LakeSettings(
         buffer_mib=buffer_mib,
         buffer_seconds=buffer_seconds,
-        streams=_streams(streams or [DEFAULT_STREAM], catalog),
+        streams=found,
+        routes=_routes(given_routes or [], found),
+        route_by=route_by,
     )
     with (
         held(directory) if directory else nullcontext(),
@@ -119,7 +125,7 @@ def up(
         ) as sandbox,
     ):
         kept = restore(sandbox.clients, sandbox.resources, directory) if directory else 0
-        _announce(sandbox, settings.streams, as_json=as_json, kept=kept)
+        _announce(sandbox, settings, as_json=as_json, kept=kept)
         if directory:
             _run_and_save(sandbox, directory, stop)
         else:
@@ -193,6 +199,32 @@ def _streams(texts: list[str], default: Path | None) -> "tuple[Stream, ...]":
     return tuple(found.values())
 
 
+def _routes(texts: list[str], streams: "Sequence[Stream]") -> "tuple[Route, ...]":
+    """Read `orders=orders.json:order_placed,order_refunded`.
+
+    Raises:
+        UsageError: there is no such stream, or the family has the key of another one.
+    """
+    from clickstream_lake.demo.provision import Route
+
+    catalogs = {stream.key: stream.catalog for stream in streams}
+    taken = set(catalogs)
+    found = []
+    for option in routes.parse(texts):
+        stream = option.stream or streams[0].key
+        if stream not in catalogs:
+            raise UsageError(f"--route {option.key}: there is no stream {stream}")
+        if option.key in taken or not _KEY.fullmatch(option.key):
+            raise UsageError(
+                f"--route {option.key}: a family needs a key that no stream and no other family "
+                "has, of 2 to 16 lower-case letters, digits and hyphens"
+            )
+        taken.add(option.key)
+        catalog = option.catalog or catalogs[stream]
+        found.append(Route(stream, option.key, option.event_types, catalog))
+    return tuple(found)
+
+
 def _run_and_save(sandbox: "Sandbox", directory: Path, stop: threading.Event) -> None:
     """Wait for the end; save the lake then, and now and then before, as it is at that moment."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -211,7 +243,7 @@ def _run_and_save(sandbox: "Sandbox", directory: Path, stop: threading.Event) ->
         save(sandbox.clients, sandbox.resources, directory, still=sandbox.still())
 
 
-def _announce(sandbox: "Sandbox", streams: "Sequence[Stream]", *, as_json: bool, kept: int) -> None:
+def _announce(sandbox: "Sandbox", settings: "LakeSettings", *, as_json: bool, kept: int) -> None:
     names = sandbox.resources.as_dict()
     logs = str(sandbox.log_dir)
     if as_json:
@@ -232,23 +264,24 @@ def _announce(sandbox: "Sandbox", streams: "Sequence[Stream]", *, as_json: bool,
     if kept:
         stdout.print(f"\n{kept:,} objects are back from the last run.")
     stdout.print("\nTry, in another terminal with these variables set:\n")
-    for line in _next_lines(sandbox, streams):
+    for line in _next_lines(sandbox, settings):
         # A line that is wrapped cannot be copied.
         text = f"  {command_name()} {line}"
         stdout.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _next_lines(sandbox: "Sandbox", streams: "Sequence[Stream]") -> "Iterator[str]":
+def _next_lines(sandbox: "Sandbox", settings: "LakeSettings") -> "Iterator[str]":
     """Commands to go on with: events for each stream, and a question to the first."""
     from clickstream_lake.demo.provision import table_prefix
     from clickstream_lake.lake.catalog_file import CATALOG_PATH, load_catalog
 
     resources = sandbox.resources
-    for stream in streams:
+    for stream in settings.streams:
         name = resources.further[stream.key].stream if not stream.is_first else resources.stream
         catalog = "" if stream.catalog == CATALOG_PATH else f" --catalog {stream.catalog}"
         yield f"generate --stream {name}{catalog} --count 10000"
-    for stream in streams:
-        found = load_catalog(stream.catalog)
-        table = f"{table_prefix(stream)}{found.tables['json'].name}"
+    every: Sequence[Stream | Route] = (*settings.streams, *settings.routes)
+    for each in every:
+        found = load_catalog(each.catalog)
+        table = f"{table_prefix(each)}{found.tables['json'].name}"
         yield f'query "SELECT {found.kind}, COUNT(*) FROM {table} GROUP BY 1"'  # noqa: S608 - the catalog's own names

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from clickstream_lake.cli import connection
+from clickstream_lake.cli import connection, routes
 from clickstream_lake.cli.errors import UsageError, complain, warn_without_kernel
 from clickstream_lake.console import (
     examples,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from clickstream_lake.lake.catalog import Catalog
     from clickstream_lake.lake.config import Config
     from clickstream_lake.lake.layout import Source
+    from clickstream_lake.lake.routes import Routing
     from clickstream_lake.transform.core import Stats, TransformResult
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -50,6 +51,7 @@ _UNNAMED = {
         "clickstream transform events.gz --out lake",
         "clickstream transform raw/year=2025/month=11/day=26/file.gz --json",
         "clickstream transform events.gz --catalog orders.json",
+        "clickstream transform events.gz --route orders=orders.json:order_placed,order_refunded",
         "clickstream generate - --count 1000 | clickstream transform - --out - | head -3",
     )
 )
@@ -70,6 +72,8 @@ def transform(
         ),
     ] = Path("lake"),
     catalog: connection.Catalog = None,
+    given_routes: routes.Routes = None,
+    route_by: routes.RouteBy = routes.ROUTE_BY,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object of statistics per file.")
     ] = False,
@@ -78,16 +82,20 @@ def transform(
 
     The partition comes from the file's path, if that has year=…/month=…/day=… in it; LAKE_* in the
     environment are settings, as for the function. A file that is not valid gzip to its end is
-    rejected whole, as in AWS; only this command takes plain text.
+    rejected whole, as in AWS; only this command takes plain text. Events of a family that --route
+    names go into a directory of its own, <out>/<family>.
 
     The exit status is 1 if a file could not be processed, or if all of it was rejected.
     """
     if out == _STANDARD and as_json:
         raise UsageError("--json and --out - would both print to standard output: choose one")
+    if out == _STANDARD and given_routes:
+        raise UsageError("--route and --out - would print several families as one: choose one")
     for missing in (file for file in files if file != _STANDARD and not file.exists()):
         raise UsageError(f"{missing}: there is no such file")
     warn_without_kernel()
     config, found = _lake(catalog)
+    routing = routes.local_routing(given_routes or [], route_by, found)
     sources = [_source(file, config) for file in files]
     done: list[tuple[Path, Stats]] = []
     failed = False
@@ -97,7 +105,7 @@ def transform(
         for file, source in zip(files, sources, strict=True):
             bars.update(task, note=file.name)
             try:
-                stats, written = _one(file, source, config, found, out)
+                stats, written = _one(file, source, config, found, out, routing)
             except OSError as error:
                 if isinstance(error, BrokenPipeError):
                     raise
@@ -150,8 +158,13 @@ def _source(file: Path, config: "Config") -> "Source":
     return Source(key, source_id(key), partition)
 
 
-def _one(
-    file: Path, source: "Source", config: "Config", catalog: "Catalog", out: Path
+def _one(  # noqa: PLR0917 - what a job consists of
+    file: Path,
+    source: "Source",
+    config: "Config",
+    catalog: "Catalog",
+    out: Path,
+    routing: "Routing | None",
 ) -> tuple["Stats", dict[str, str]]:
     from msgspec.structs import replace
 
@@ -160,7 +173,7 @@ def _one(
 
     to_standard = out == _STANDARD
     output = replace(config.output, json_compression="none") if to_standard else config.output
-    job = Job(source, catalog, config.limits, output, datetime.now(UTC))
+    job = Job(source, catalog, config.limits, output, datetime.now(UTC), routing=routing)
     if not to_standard:
         out.mkdir(parents=True, exist_ok=True)
     opened = nullcontext(sys.stdin.buffer) if file == _STANDARD else file.open("rb")
@@ -169,7 +182,11 @@ def _one(
     with opened as raw, TemporaryDirectory(prefix=".transform-", dir=beside) as scratch:
         result = transform_stream(raw, job, Path(scratch), decompress=gunzip_or_plain)
         if not to_standard:
-            return result.stats, _place(result, source, config, out)
+            written = _place(result, source, config, out)
+            for name, of_family in result.families.items():
+                placed = _place(of_family, source, config, out / name)
+                written |= {f"{name}/{kind}": path for kind, path in placed.items()}
+            return result.stats, written
         if "json" in result.files:
             with result.files["json"].open("rb") as lines:
                 shutil.copyfileobj(lines, sys.stdout.buffer)

@@ -13,7 +13,13 @@ from clickstream_lake.compact.overlooked import Auditor, AuditReport
 from clickstream_lake.compact.protocol.compactor import CompactionOutcome, CompactionResult
 from clickstream_lake.compact.queue import CompactQueue, Request, parse_message, parse_request
 from clickstream_lake.compact.wiring import wire
-from clickstream_lake.lake.aws.clients import LiveCatalog, inbox_client, open_lake, sqs_client
+from clickstream_lake.lake.aws.clients import (
+    LiveCatalog,
+    inbox_client,
+    open_lake,
+    routed_to,
+    sqs_client,
+)
 from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
 from clickstream_lake.lake.config import Config, load_config
 from clickstream_lake.lake.errors import LakeError
@@ -257,6 +263,7 @@ def _auditor(config: Config, lake: Lake) -> Auditor:
         TransformQueue(sqs_client(), url, config.bucket) if url else None,
         lookback_days=settings.lookback_days,
         grace=timedelta(seconds=settings.audit_grace_seconds),
+        routed=routed_to(config, lake),
     )
 
 

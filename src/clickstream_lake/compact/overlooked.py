@@ -16,7 +16,7 @@ from clickstream_lake.lake.errors import LakeError, PartitionMovedError
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import Partition, Source
 from clickstream_lake.lake.requeue import TransformQueue
-from clickstream_lake.lake.untaken import raw_objects, untaken
+from clickstream_lake.lake.untaken import RoutedTo, raw_objects, untaken
 
 _Raw = tuple[Source, ObjectInfo]
 # A log line and an answer of Lambda have an end.
@@ -59,6 +59,7 @@ class Auditor:
         queue: where untaken raw objects go; None only counts them.
         lookback_days: how far back it looks.
         grace: how long the transform may take with one, retries included.
+        routed: what the stream says, if this is the lake of a family that it routes events to.
     """
 
     lake: Lake
@@ -66,6 +67,7 @@ class Auditor:
     lookback_days: int
     grace: timedelta
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    routed: RoutedTo | None = None
 
     def audit(
         self, *, dry_run: bool, out_of_time: Callable[[], bool] = lambda: False
@@ -93,7 +95,7 @@ class Auditor:
                 break
             objects += len(raws)
             try:
-                absent = untaken(self.lake, partition, raws)
+                absent = untaken(self.lake, partition, raws, self.routed)
             except PartitionMovedError:
                 continue  # being compacted at this moment
             except LakeError as error:

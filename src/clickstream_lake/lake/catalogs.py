@@ -42,14 +42,24 @@ def find_catalog(address: str, store: Callable[[str], "ObjectStore"]) -> Catalog
     """
     if not address.startswith("s3://"):
         return load_catalog(packaged_path(address))
+    bucket, key, name = named_object(address)
+    return _packaged().get(name) or _read(store(bucket), key, name, address)
+
+
+def named_object(address: str, what: str = "catalog") -> tuple[str, str, str]:
+    """Bucket, key and SHA-256 of an address whose key names it.
+
+    Raises:
+        CatalogError: it does not.
+    """
     bucket, key = parse_uri(address)
     named = _NAME_IN_KEY.findall(key.rsplit("/", 1)[-1])
     if len(named) != 1:
         raise CatalogError(
-            f"{address}: the last part of its key has to hold the SHA-256 of the catalog, as in "
-            "catalogs/<SHA-256>.json"
+            f"{address}: the last part of its key has to hold the SHA-256 of the {what}, as in "
+            f"{what}s/<SHA-256>.json"
         )
-    return _packaged().get(named[0]) or _read(store(bucket), key, named[0], address)
+    return bucket, key, str(named[0])
 
 
 def packaged_path(address: str) -> Path:
@@ -113,16 +123,28 @@ def _packaged() -> dict[str, Catalog]:
 
 
 def _read(store: "ObjectStore", key: str, name: str, address: str) -> Catalog:
+    return read_catalog(named_content(store, key, name, address), address)
+
+
+def named_content(
+    store: "ObjectStore", key: str, name: str, address: str, what: str = "catalog"
+) -> bytes:
+    """What is at an address, which is what its SHA-256 says.
+
+    Raises:
+        CatalogError: there is nothing, or it is something else.
+        StorageError: S3 refused.
+    """
     try:
         content = store.read(key)
     except ObjectMissingError as error:
         raise CatalogError(
-            f"{address}: there is no such catalog; apply the configuration that uploads it again, "
+            f"{address}: there is no such {what}; apply the configuration that uploads it again, "
             "or restore the object"
         ) from error
     if sha256(content).hexdigest() != name:
         raise CatalogError(
             f"{address}: its content is not the one that its name says: its SHA-256 is "
-            f"{sha256(content).hexdigest()}. Somebody wrote to it: upload the catalog again"
+            f"{sha256(content).hexdigest()}. Somebody wrote to it: upload the {what} again"
         )
-    return read_catalog(content, address)
+    return content

@@ -194,6 +194,24 @@ class Config(Settings, frozen=True):
             "neither"
         ),
     ] = "propose"
+    routes: Annotated[
+        str,
+        Meta(
+            pattern=r"^(s3://[^/]+/.*[0-9a-f]{64}[^/]*|[^:]+\.json)?$",
+            examples=["s3://my-lake/artifacts/routes/<SHA-256>.json"],
+            description="which events of a stream are of other families, and where those are: a "
+            "file, or an object whose key names its SHA-256. By default none is",
+        ),
+    ] = ""
+    family: Annotated[
+        str,
+        Meta(
+            pattern="^([a-z][a-z0-9-]{0,14}[a-z0-9])?$",
+            examples=["orders"],
+            description="of the families that the routes name, the one that this lake is; by "
+            "default it is the stream's own",
+        ),
+    ] = ""
     layout: Layout = field(default_factory=Layout)
     limits: Limits = field(default_factory=Limits)
     output: OutputOptions = field(default_factory=OutputOptions)

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from clickstream_lake.lake.errors import ConfigError, LayoutError
 from clickstream_lake.lake.formats import FORMATS, REJECTS, Format
@@ -26,6 +27,7 @@ _COMPACTED: Final = "compacted"
 # Beside the formats: a catalog is of both.
 _CATALOGS: Final = "catalogs"
 _OVERLAY: Final = "overlay"
+_ROUTES: Final = "routes-"
 # Athena, Trino and Hive skip names that start with an underscore, and so does everything here.
 # Spark does not skip those that have an equals sign, too.
 _LANDING_GUARD: Final = "_=READ-BY-GLUE-PARTITIONS"
@@ -183,6 +185,16 @@ class Layout(Settings, frozen=True):
             )
         return Source(raw_key, source_id(raw_key), partition)
 
+    def family(self, prefix: str) -> "Layout":
+        """That of another family of the same raw objects, whose files have this prefix."""
+        own = Layout()
+        return replace(
+            self,
+            processed_prefix=f"{prefix}{own.processed_prefix}",
+            rejected_prefix=f"{prefix}{own.rejected_prefix}",
+            manifests_prefix=f"{prefix}{own.manifests_prefix}",
+        )
+
     def raw_before(self, day: date) -> str:
         """A key before those of all raw objects of a day and later, as Firehose writes them.
 
@@ -235,6 +247,10 @@ class Layout(Settings, frozen=True):
     def catalog_key(self, name: str) -> str:
         """Where a copy of the catalog of that SHA-256 is, once a file was made by it."""
         return f"{self.manifests_prefix}{_CATALOGS}/{name}.json"
+
+    def routes_key(self, name: str) -> str:
+        """Where a copy of the routes of that SHA-256 is, once a file was made by them."""
+        return f"{self.manifests_prefix}{_CATALOGS}/{_ROUTES}{name}.json"
 
     @property
     def overlay_dir(self) -> str:

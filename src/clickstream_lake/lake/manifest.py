@@ -25,9 +25,11 @@ _CACHED_MANIFESTS: Final = 64
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
+Routed = dict[str, Count]
+"""Family -> events."""
 
 
-class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One raw object whose rows are in a generation's merged files.
 
     Attributes:
@@ -35,8 +37,11 @@ class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         raw_etag: its content when it was transformed, without quotes.
         rows: rows that it brought in, before de-duplication.
         processed_ts: what its rows carry; a late retry in the other format must use it too.
-        lines: lines of the raw object: blank + rejected + rows.
+        lines: lines of the raw object: blank + rejected + rows + routed; in a family that events
+            are routed to, its own.
         recipe: what its landing file was made by; a late retry has to use its catalog, too.
+        routed: family -> events of the raw object that are of that one; left out where there are
+            none, as older versions did of all.
     """
 
     raw_key: Name
@@ -47,6 +52,7 @@ class MergedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blank: Count
     rejected: Count
     recipe: Recipe = UNKNOWN
+    routed: Routed = msgspec.field(default_factory=dict)
 
 
 class MergedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,7 +107,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if len({file.name for file in self.files}) != len(self.files):
             raise ManifestError(f"manifest of {self.generation_id} names a file twice")
         for source in self.sources.values():
-            if source.lines != source.blank + source.rejected + source.rows:
+            routed = sum(source.routed.values())
+            if source.lines != source.blank + source.rejected + source.rows + routed:
                 raise ManifestError(f"the lines of {source.raw_key!r} do not add up")
         taken = sum(source.rows for source in self.sources.values())
         kept = sum(file.rows for file in self.files)

@@ -9,9 +9,9 @@ or a list of people are newer than when it was made, all formats are replaced.
 
 import gzip
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,6 +62,7 @@ class Published:
     processed_ts: str | None = None
     rows: int | None = None
     recipe: Recipe = UNKNOWN
+    routed: Mapping[str, int] = field(default_factory=dict)
 
 
 class Publisher:
@@ -149,7 +150,12 @@ class Publisher:
         if entry is None:
             return None
         return Published(
-            Presence.MERGED, entry.raw_etag, entry.processed_ts, entry.rows, entry.recipe
+            Presence.MERGED,
+            entry.raw_etag,
+            entry.processed_ts,
+            entry.rows,
+            entry.recipe,
+            entry.routed,
         )
 
     def _lookup(self, fmt: Format, source: Source) -> Published:
@@ -231,11 +237,12 @@ class Publisher:
         if present.raw_etag != own.raw_etag:
             self._check_raw(source, landing)
             return False
-        by_another = present.recipe.is_known and present.recipe.catalog != recipe.catalog
+        made_by = (present.recipe.catalog, present.recipe.routes)
+        by_another = present.recipe.is_known and made_by != (recipe.catalog, recipe.routes)
         if present.processed_ts != own.processed_ts or by_another:
             raise SupersededError(
                 f"another attempt published {source.key!r} at {present.processed_ts}"
-                + (f" by the catalog {present.recipe.catalog}" if by_another else "")
+                + (f" by {present.recipe.words}" if by_another else "")
             )
         if present.recipe.is_newer_than(recipe):
             raise NewerRecipeError(
@@ -259,7 +266,12 @@ def _of(figures: LandingMetadata | None) -> Published:
     if figures is None:
         return Published(Presence.LANDED)
     return Published(
-        Presence.LANDED, figures.raw_etag, figures.processed_ts, figures.rows, figures.recipe
+        Presence.LANDED,
+        figures.raw_etag,
+        figures.processed_ts,
+        figures.rows,
+        figures.recipe,
+        figures.routed,
     )
 
 

@@ -1,8 +1,8 @@
 """One raw object's bytes in, its local files and their account out. No AWS here."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,14 +12,17 @@ from clickstream_lake.lake.config import Limits, OutputOptions
 from clickstream_lake.lake.errors import ConservationError, CorruptObjectError
 from clickstream_lake.lake.formats import FORMATS, Format
 from clickstream_lake.lake.layout import Source, landing_name
-from clickstream_lake.transform.read.gunzip import Readable, gunzip
-from clickstream_lake.transform.read.lines import blocks
+from clickstream_lake.lake.routes import Routing
+from clickstream_lake.transform.read.gunzip import PIECE_BYTES, Readable, gunzip
+from clickstream_lake.transform.read.lines import Block, blocks
 from clickstream_lake.transform.rules.block import BlockEnricher
 from clickstream_lake.transform.rules.enrich import Enriched, Rules
 from clickstream_lake.transform.rules.native import library
+from clickstream_lake.transform.rules.route import RoutedEnricher
 from clickstream_lake.transform.write.output import Output, writers
 from clickstream_lake.transform.write.rejects import RejectOutput
 
+_MOST_PIECES: Final = 3
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -30,6 +33,7 @@ class Job:
     Attributes:
         check: raises once there is no more time; asked for each piece, and for each event where
             there is no kernel.
+        routing: which events are of other families than the stream's own; None if all are.
     """
 
     source: Source
@@ -38,17 +42,19 @@ class Job:
     output: OutputOptions
     processed_ts: datetime
     check: Callable[[], None] = lambda: None
+    routing: Routing | None = None
 
 
 @dataclass(slots=True)
 class Stats:
-    """The account of one raw object: lines = blank + published + rejected.
+    """The account of one raw object: lines = blank + published + rejected + routed.
 
     A line with several JSON values counts once for each. An object that was rejected whole counts
     as one line, because nobody knows how many it had.
 
     Attributes:
         corrupt: why the object was rejected whole.
+        routed: family -> events of that one, which has an account of its own; none of 0.
         rejected: reason -> lines.
         mismatched: column -> values that did not fit it, or lack where it is required.
         breaches: column and rule, `country.not_in_enum` -> events that broke it, rejected or not.
@@ -67,6 +73,7 @@ class Stats:
     breaches: dict[str, int] = field(default_factory=dict)
     repaired: int = 0
     corrupt: str | None = None
+    routed: dict[str, int] = field(default_factory=dict)
     bytes_in: int = 0
     bytes_raw: int = 0
     bytes_stored: dict[Format, int] = field(default_factory=lambda: dict.fromkeys(FORMATS, 0))
@@ -91,11 +98,14 @@ class TransformResult:
     Attributes:
         files: by format, in the order of `FORMATS`; none if the object was rejected whole.
         rejects: always exists; it is empty if nothing was rejected.
+        families: the same of each family that events are routed to, by name; of one without events
+            the files are empty. There are none if it was rejected whole.
     """
 
     files: Mapping[Format, Path]
     rejects: Path
     stats: Stats
+    families: Mapping[str, "TransformResult"] = field(default_factory=dict)
 
 
 class _Counting:
@@ -116,7 +126,7 @@ def transform_stream(
     job: Job,
     workdir: Path,
     *,
-    decompress: Callable[[Readable, Limits], Iterator[bytes]] = gunzip,
+    decompress: Callable[[Readable, Limits, int], Iterator[bytes]] = gunzip,
 ) -> TransformResult:
     """Transform one raw object into files in `workdir`.
 
@@ -133,50 +143,61 @@ def transform_stream(
         ConservationError: the counts do not add up; nothing may be made visible.
         OSError: reading or writing failed.
     """
-    stats = Stats()
+    routing = job.routing
+    families = routing.families if routing else ()
+    catalogs = [job.catalog, *(family.catalog for family in families)]
+    folders = [workdir, *(workdir / family.name for family in families)]
     counting = _Counting(raw)
-    name = job.source.source_id
-    gzip = job.output.json_compression == "gzip"
-    rejects_path = workdir / f"{name}.rejects.json"
-    outputs: dict[Format, Output] = {}
-    with ExitStack() as opened:
-        for fmt, writer in writers().items():
-            path = workdir / landing_name(fmt, name, gzip=gzip)
-            outputs[fmt] = opened.enter_context(closing(writer(path, job.catalog, job.output)))
-        reject_output = opened.enter_context(closing(_rejects_of(job, rejects_path)))
-        rules = Rules(
-            catalog=job.catalog,
+    with ExitStack() as stack:
+        outputs = [
+            stack.enter_context(closing(_Output(job, catalog, folder)))
+            for catalog, folder in zip(catalogs, folders, strict=True)
+        ]
+        own = outputs[0].stats
+        enrich = _enricher(job, catalogs)
+        try:
+            # So that each family has about as many events in its batches as all have in one.
+            size = PIECE_BYTES * min(len(outputs), _MOST_PIECES)
+            pieces = _counted(decompress(counting, job.limits, size), own, job.check)
+            finder = None if library.missing() else library
+            for block in blocks(pieces, job.limits.max_line_bytes, finder):
+                for number, done in enrich(block):
+                    outputs[number].take(done)
+        except CorruptObjectError as error:
+            reason = error.reason
+            own = outputs[0].stats = Stats(lines=1, corrupt=reason, rejected={reason: 1})
+        else:
+            for output in outputs:
+                output.finish()
+    own.bytes_in = counting.count
+    if own.corrupt is not None:
+        return outputs[0].result()
+    results = [output.result() for output in outputs]
+    by_name = {family.name: each for family, each in zip(families, results[1:], strict=True)}
+    own.routed = {name: each.stats.lines for name, each in by_name.items() if each.stats.lines}
+    own.lines += sum(own.routed.values())
+    return replace(results[0], families=by_name)
+
+
+def _enricher(
+    job: Job, catalogs: Sequence[Catalog]
+) -> Callable[[Block], Iterator[tuple[int, Enriched]]]:
+    """What enriches the blocks of an object: each part comes with the number of its family."""
+    rules = [
+        Rules(
+            catalog=catalog,
             limits=job.limits,
             processed_ts=millis(job.processed_ts),
             processed_ts_text=iso_millis(job.processed_ts),
             partition_keys=job.source.partition.names,
             check=job.check,
         )
-        enricher = BlockEnricher(rules)
-        try:
-            pieces = _counted(decompress(counting, job.limits), stats, job.check)
-            finder = None if library.missing() else library
-            for block in blocks(pieces, job.limits.max_line_bytes, finder):
-                for done in enricher.enrich(block):
-                    for output in outputs.values():
-                        output.add(done)
-                    reject_output.write(done.rejects, done.tallies)
-                    _account(done, stats)
-        except CorruptObjectError as error:
-            stats = Stats(lines=1, corrupt=error.reason, rejected={error.reason: 1})
-        else:
-            for output in outputs.values():
-                output.finish()
-            reject_output.finish()
-    stats.bytes_in = counting.count
-    files = {fmt: output.path for fmt, output in outputs.items()}
-    if stats.corrupt is not None:
-        return _rejected_whole(job, stats, files.values(), rejects_path)
-    rows = {fmt: output.rows for fmt, output in outputs.items()}
-    stats.published = _conserved(stats, rows, reject_output.texts)
-    stats.bytes_stored = {fmt: path.stat().st_size for fmt, path in files.items()}
-    stats.bytes_rejects = rejects_path.stat().st_size
-    return TransformResult(files, rejects_path, stats)
+        for catalog in catalogs
+    ]
+    if job.routing is not None:
+        return RoutedEnricher(rules, job.routing.key, job.routing.numbers).enrich
+    enricher = BlockEnricher(rules[0])
+    return lambda block: ((0, done) for done in enricher.enrich(block))
 
 
 def _counted(pieces: Iterator[bytes], stats: Stats, check: Callable[[], None]) -> Iterator[bytes]:
@@ -184,6 +205,63 @@ def _counted(pieces: Iterator[bytes], stats: Stats, check: Callable[[], None]) -
         check()
         stats.bytes_raw += len(piece)
         yield piece
+
+
+class _Output:
+    """The files of one family, and its account.
+
+    Attributes:
+        stats: the account, complete once the result was asked for.
+    """
+
+    def __init__(self, job: Job, catalog: Catalog, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        name = job.source.source_id
+        gzip = job.output.json_compression == "gzip"
+        self.stats = Stats()
+        self._job = job
+        self._rejects_path = folder / f"{name}.rejects.json"
+        with ExitStack() as stack:
+            self._files: dict[Format, Output] = {}
+            for fmt, writer in writers().items():
+                path = folder / landing_name(fmt, name, gzip=gzip)
+                output = stack.enter_context(closing(writer(path, catalog, job.output)))
+                self._files[fmt] = output
+            self._rejects = stack.enter_context(closing(_rejects_of(job, self._rejects_path)))
+            self._opened = stack.pop_all()
+
+    def take(self, done: Enriched) -> None:
+        """Write and count what became of some lines."""
+        for output in self._files.values():
+            output.add(done)
+        self._rejects.write(done.rejects, done.tallies)
+        _account(done, self.stats)
+
+    def finish(self) -> None:
+        """Write what is held back."""
+        for output in self._files.values():
+            output.finish()
+        self._rejects.finish()
+
+    def close(self) -> None:
+        """Close the files, finished or not."""
+        self._opened.close()
+
+    def result(self) -> TransformResult:
+        """The closed files, once the counts add up.
+
+        Raises:
+            ConservationError: they do not.
+        """
+        stats = self.stats
+        files = {fmt: output.path for fmt, output in self._files.items()}
+        if stats.corrupt is not None:
+            return _rejected_whole(self._job, stats, files.values(), self._rejects_path)
+        rows = {fmt: output.rows for fmt, output in self._files.items()}
+        stats.published = _conserved(stats, rows, self._rejects.texts)
+        stats.bytes_stored = {fmt: path.stat().st_size for fmt, path in files.items()}
+        stats.bytes_rejects = self._rejects_path.stat().st_size
+        return TransformResult(files, self._rejects_path, stats)
 
 
 def _rejected_whole(

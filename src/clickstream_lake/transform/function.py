@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from clickstream_lake.lake.aws.clients import LiveCatalog, inbox_client, open_lake
+from clickstream_lake.lake.aws.clients import (
+    LiveCatalog,
+    LiveRouting,
+    inbox_client,
+    open_lake,
+)
 from clickstream_lake.lake.aws.inbox import FIRST_PAUSE_SECONDS, Inbox
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import load_config
@@ -24,9 +29,10 @@ from clickstream_lake.lake.events import (
     parse_objects,
     parse_objects_of_body,
 )
-from clickstream_lake.lake.formats import lake_tables
+from clickstream_lake.lake.formats import FORMATS, lake_tables
 from clickstream_lake.lake.publish import Publisher
 from clickstream_lake.lake.room import Room
+from clickstream_lake.lake.routings import Routings
 from clickstream_lake.lake.telemetry import Telemetry
 from clickstream_lake.lake.versions import versions
 from clickstream_lake.transform.process import RawObjectProcessor, Report
@@ -67,6 +73,7 @@ class TransformFunction:
             CatalogError: the catalog is missing, or something in it is wrong.
         """
         self._catalog = LiveCatalog(environ)
+        self._routing = LiveRouting(environ, self._catalog.deployed.partition_keys)
         self._config = config = load_config(environ, self._catalog.deployed)
         Room.of(environ).check_transform(config.limits)
         lake = open_lake(config, self._catalog.deployed)
@@ -98,7 +105,7 @@ class TransformFunction:
             kernel = not self._no_kernel
             return {**versions(self._lake, lake_tables()), "kernel": kernel}
         with self._telemetry.invocation():
-            if self._catalog.changed():
+            if any([self._catalog.changed(), self._routing.changed()]):
                 self._processor = self._by_catalog()
             if self._no_kernel:
                 self._telemetry.count("KernelMissing", 1)
@@ -112,6 +119,7 @@ class TransformFunction:
             store=self._lake.store,
             publisher=Publisher(self._lake),
             catalogs=Catalogs(self._lake.store, self._config.layout, self._catalog.now),
+            routings=Routings(self._lake, self._catalog.now, self._routing.now),
             config=self._config,
             now=lambda: datetime.now(UTC),
         )
@@ -210,20 +218,28 @@ class TransformFunction:
         if stats is None:
             self._telemetry.count("ObjectsAlreadyMerged", 1)
             return
+        every = [stats, *report.families.values()]
         self._telemetry.count("ObjectsCorrupt", int(stats.corrupt is not None))
         self._telemetry.count("RowsIn", stats.lines)
         self._telemetry.count("RowsBlank", stats.blank)
-        self._telemetry.count("RowsPublished", stats.published)
-        self._telemetry.count("RowsRejected", stats.rejected_lines)
-        self._telemetry.count("ValuesMismatched", sum(stats.mismatched.values()))
-        self._telemetry.count("RulesBroken", sum(stats.breaches.values()))
-        self._telemetry.count("HalvesRepaired", stats.repaired)
+        self._telemetry.count("RowsPublished", sum(each.published for each in every))
+        self._telemetry.count("RowsRejected", sum(each.rejected_lines for each in every))
+        self._telemetry.count("ValuesMismatched", sum(sum(e.mismatched.values()) for e in every))
+        self._telemetry.count("RulesBroken", sum(sum(each.breaches.values()) for each in every))
+        self._telemetry.count("HalvesRepaired", sum(each.repaired for each in every))
         self._telemetry.bytes("BytesIn", stats.bytes_in)
-        for fmt, size in stats.bytes_stored.items():
+        for fmt in FORMATS:
+            size = sum(each.bytes_stored[fmt] for each in every)
             self._telemetry.bytes(f"Bytes{fmt.title()}", size)
-        self._telemetry.count_by("RowsRejectedByReason", "reason", stats.rejected)
-        self._telemetry.count_by("ValuesMismatchedByColumn", "column", stats.mismatched)
-        self._telemetry.count_by("RulesBrokenByRule", "rule", stats.breaches)
+        self._telemetry.count_by("RowsRoutedByFamily", "family", stats.routed)
+        named = {"": stats, **{f"{name}: ": each for name, each in report.families.items()}}
+        for family, each in named.items():
+            of = {"RowsRejectedByReason": ("reason", each.rejected)}
+            of["ValuesMismatchedByColumn"] = ("column", each.mismatched)
+            of["RulesBrokenByRule"] = ("rule", each.breaches)
+            for metric, (dimension, counts) in of.items():
+                said = {f"{family}{value}": count for value, count in counts.items()}
+                self._telemetry.count_by(metric, dimension, said)
 
 
 class _Invocation:

@@ -1,6 +1,6 @@
 """One raw object, from S3 to visible in all tables. Repeating it changes nothing more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from clickstream_lake.lake.errors import (
     RawReplacedError,
     SupersededError,
 )
-from clickstream_lake.lake.formats import FORMATS, Format
+from clickstream_lake.lake.formats import FORMATS, Format, first_format
 from clickstream_lake.lake.landing import LandingFile, LandingMetadata
 from clickstream_lake.lake.layout import Source
 from clickstream_lake.lake.publish import (
@@ -29,6 +29,8 @@ from clickstream_lake.lake.publish import (
 )
 from clickstream_lake.lake.recipe import RULES, Recipe
 from clickstream_lake.lake.room import disk_errors
+from clickstream_lake.lake.routes import Family, Routing
+from clickstream_lake.lake.routings import Routings
 from clickstream_lake.transform.core import (
     Job,
     Stats,
@@ -51,6 +53,7 @@ class Report:
     Attributes:
         outcomes: what publishing came to, by format; empty where the object was rejected whole.
         stats: None if a redelivered object was merged long ago and was not read again.
+        families: the account of each family that events were routed to, by name.
         seconds: wall time.
     """
 
@@ -58,6 +61,7 @@ class Report:
     outcomes: dict[Format, PublishOutcome]
     stats: Stats | None
     seconds: float = field(compare=False)
+    families: Mapping[str, Stats] = field(default_factory=dict)
 
     @property
     def stale(self) -> bool:
@@ -72,7 +76,12 @@ class Report:
             "outcomes": {fmt: outcome.value for fmt, outcome in self.outcomes.items()},
             "seconds": round(self.seconds, 3),
             **(self.stats.plain() if self.stats else {}),
+            **self._of_families(),
         }
+
+    def _of_families(self) -> dict[str, Any]:
+        families = {name: stats.plain() for name, stats in self.families.items()}
+        return {"families": families} if families else {}
 
 
 class RawObjectProcessor:
@@ -84,6 +93,7 @@ class RawObjectProcessor:
         store: ObjectStore,
         publisher: Publisher,
         catalogs: Catalogs,
+        routings: Routings | None = None,
         config: Config,
         now: Callable[[], datetime],
         scratch: Path | None = None,
@@ -94,6 +104,7 @@ class RawObjectProcessor:
             store: the lake's bucket.
             publisher: makes landing files visible.
             catalogs: the own one says columns and PII keys; others have made files before.
+            routings: the own one says which events are of other families; None routes none.
             config: layout, limits and output options.
             now: the clock; asked once per invocation.
             scratch: where temporary files go; the system's choice if None.
@@ -101,6 +112,8 @@ class RawObjectProcessor:
         self._store = store
         self._publisher = publisher
         self._catalogs = catalogs
+        self._routings = routings
+        self._publishers: dict[int, Publisher] = {}
         self._config = config
         self._now = now
         self._scratch = scratch
@@ -126,19 +139,23 @@ class RawObjectProcessor:
         for _ in range(_STARTS):
             check()
             try:
-                outcomes, stats = self._attempt(source, moment, check)
+                outcomes, result = self._attempt(source, moment, check)
             except (SupersededError, RawReplacedError):
                 continue  # the next attempt looks up what is there now
             else:
-                return Report(source, outcomes, stats, perf_counter() - start)
+                seconds = perf_counter() - start
+                if result is None:
+                    return Report(source, outcomes, None, seconds)
+                families = {name: each.stats for name, each in result.families.items()}
+                return Report(source, outcomes, result.stats, seconds, families)
         raise PartitionMovedError(f"{raw_key!r} keeps changing while it is transformed")
 
     def _attempt(
         self, source: Source, moment: datetime, check: Callable[[], None]
-    ) -> tuple[dict[Format, PublishOutcome], Stats | None]:
+    ) -> tuple[dict[Format, PublishOutcome], TransformResult | None]:
         with self._store.open(source.key) as (info, body):
             present = self._publisher.lookup(source)
-            if _all_merged(present, info.etag):
+            if _all_merged(present, info.etag) and self._families_have(source, present):
                 return dict.fromkeys(FORMATS, PublishOutcome.ALREADY_MERGED), None
             first = _first(present, info.etag)
             raw = _Watched(body, check)
@@ -149,6 +166,7 @@ class RawObjectProcessor:
                 self._config.output,
                 _moment(first) or moment,
                 check,
+                self._routing(first),
             )
             try:
                 with (
@@ -156,7 +174,9 @@ class RawObjectProcessor:
                     TemporaryDirectory(dir=self._scratch, prefix="transform-") as folder,
                 ):
                     result = transform_stream(raw, job, Path(folder))
-                    return self._publish(source, info.etag, job, result), result.stats
+                    # What an earlier attempt has left in a family, this one may have to replace.
+                    again = _is_anywhere(present)
+                    return self._publish(source, info.etag, job, result, again=again), result
             except DeadlineError as error:
                 raise DeadlineError(
                     f"{source.key!r} was given up when the time was over, with {raw.count:,} of "
@@ -171,11 +191,66 @@ class RawObjectProcessor:
         self._catalogs.keep()  # whoever retries what is begun here needs it
         return self._catalogs.own
 
+    def _routing(self, first: Published | None) -> Routing | None:
+        """How a source's events are routed: as in its first attempt, or else by the own routes."""
+        if self._routings is None:
+            return None
+        if first is not None and first.recipe.is_known:
+            return self._routings.of(first.recipe.routes)
+        self._routings.keep()
+        return self._routings.own
+
+    def _publisher_of(self, family: Family) -> Publisher:
+        assert self._routings is not None  # noqa: S101 - who has a family has routes
+        lake = self._routings.lake_of(family)
+        return self._publishers.setdefault(id(lake), Publisher(lake))
+
+    def _families_have(self, source: Source, present: dict[Format, Published]) -> bool:
+        """Whether each family shows what the own one says that it has of a source."""
+        told = present[first_format()]
+        routing = self._routings.of(told.recipe.routes) if self._routings else None
+        for family in routing.families if routing else ():
+            if told.routed.get(family.name):
+                there = self._publisher_of(family).lookup(source)
+                if not _all_merged(there, told.raw_etag):
+                    return False
+        return True
+
     def _publish(
-        self, source: Source, raw_etag: str, job: Job, result: TransformResult
+        self, source: Source, raw_etag: str, job: Job, result: TransformResult, *, again: bool
+    ) -> dict[Format, PublishOutcome]:
+        """Publish the own family, whose first landing file decides, and then the others."""
+        routes = job.routing.sha256 if job.routing else ""
+        own = Recipe(job.catalog.sha256, rules=RULES, routes=routes)
+        outcomes = self._publish_one(
+            self._publisher, source, raw_etag, own, job, result, job.catalog
+        )
+        # Rejected whole, there is nothing for anybody. And where the own family stays as it is,
+        # because an earlier content is merged, so do the others.
+        goes_on = outcomes and PublishOutcome.STALE not in outcomes.values()
+        for family in job.routing.families if job.routing and goes_on else ():
+            publisher, of = self._publisher_of(family), result.families[family.name]
+            if of.stats.lines or (again and _is_anywhere(publisher.lookup(source))):
+                recipe = Recipe(family.catalog.sha256, rules=RULES)
+                found = self._publish_one(
+                    publisher, source, raw_etag, recipe, job, of, family.catalog
+                )
+                stale = (fmt for fmt in found if found[fmt] is PublishOutcome.STALE)
+                outcomes |= dict.fromkeys(stale, PublishOutcome.STALE)
+        return outcomes
+
+    def _publish_one(  # noqa: PLR0917 - one family's part of the above
+        self,
+        publisher: Publisher,
+        source: Source,
+        raw_etag: str,
+        recipe: Recipe,
+        job: Job,
+        result: TransformResult,
+        catalog: Catalog,
     ) -> dict[Format, PublishOutcome]:
         stats = result.stats
-        self._publisher.publish_rejects(source, result.rejects, rejected=stats.rejected_lines)
+        publisher.publish_rejects(source, result.rejects, rejected=stats.rejected_lines)
         metadata = LandingMetadata(
             raw_key=source.key,
             raw_etag=raw_etag,
@@ -184,14 +259,15 @@ class RawObjectProcessor:
             blank=stats.blank,
             rejected=stats.rejected_lines,
             processed_ts=iso_millis(job.processed_ts),
-            recipe=Recipe(job.catalog.sha256, rules=RULES),
+            recipe=recipe,
+            routed=stats.routed,
         )
-        columns = frozenset(column.name for column in job.catalog.columns)
+        columns = frozenset(column.name for column in catalog.columns)
         outcomes: dict[Format, PublishOutcome] = {}
         for fmt, path in result.files.items():
             job.check()
             file = LandingFile(path, metadata, path.suffix == ".gz", columns)
-            outcomes[fmt] = self._publisher.publish(fmt, source, file)
+            outcomes[fmt] = publisher.publish(fmt, source, file)
         return outcomes
 
 
@@ -210,7 +286,11 @@ class _Watched:
         return data
 
 
-def _all_merged(present: dict[Format, Published], raw_etag: str) -> bool:
+def _is_anywhere(present: dict[Format, Published]) -> bool:
+    return any(each.presence is not Presence.ABSENT for each in present.values())
+
+
+def _all_merged(present: dict[Format, Published], raw_etag: str | None) -> bool:
     return all(
         there.presence is Presence.MERGED and there.raw_etag == raw_etag
         for there in present.values()

@@ -12,9 +12,20 @@ from clickstream_lake.lake.aws.partitions import PartitionCatalog
 from clickstream_lake.lake.catalog import Catalog
 from clickstream_lake.lake.catalogs import find_catalog
 from clickstream_lake.lake.config import Config, load_config
+from clickstream_lake.lake.errors import ConfigError
 from clickstream_lake.lake.formats import lake_tables
 from clickstream_lake.lake.lake import Lake
+from clickstream_lake.lake.layout import Layout
 from clickstream_lake.lake.overlay import Overlay
+from clickstream_lake.lake.routes import (
+    Route,
+    Routes,
+    Routing,
+    find_routes,
+    routing_of,
+)
+from clickstream_lake.lake.routings import lake_at
+from clickstream_lake.lake.untaken import RoutedTo
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient
@@ -89,6 +100,89 @@ class LiveCatalog:
         before, self.now = self.now, self._overlay.over(self.deployed)
         self._read_at = self._monotonic()
         return before.sha256 != self.now.sha256
+
+
+def open_routes(address: str) -> Routes | None:
+    """The routes that `LAKE_ROUTES` names; None if it is empty.
+
+    Raises:
+        CatalogError: there are none, or they are not what their key says.
+        ConfigError: something in them is wrong.
+        StorageError: S3 refused.
+    """
+    return (
+        find_routes(address, lambda bucket: ObjectStore(s3_client(), bucket)) if address else None
+    )
+
+
+class LiveRouting:
+    """The routes that the settings name, with what compaction has added to their catalogs."""
+
+    def __init__(self, environ: Mapping[str, str], partition_keys: tuple[str, ...]) -> None:
+        """Read them and their catalogs.
+
+        Args:
+            environ: the settings of the stream's own family.
+            partition_keys: of its catalog.
+
+        Raises:
+            ConfigError: a setting or a route is wrong.
+            CatalogError: something is missing, not what its key says, or wrong.
+            StorageError: S3 refused.
+        """
+        self._routes = open_routes(environ.get("LAKE_ROUTES", "").strip())
+        self._partition_keys = partition_keys
+        self._live = {
+            name: LiveCatalog(_of_family(environ, route))
+            for name, route in (self._routes.families if self._routes else {}).items()
+        }
+
+    def changed(self) -> bool:
+        """Whether a catalog is another one by now, as that of `LiveCatalog`.
+
+        Raises:
+            StorageError: S3 refused.
+        """
+        changed = [live.changed() for live in self._live.values()]  # all are asked
+        return any(changed)
+
+    @property
+    def now(self) -> Routing | None:
+        """The routes with their present catalogs; None if there are none.
+
+        Raises:
+            ConfigError: a family has other partition keys than its stream.
+        """
+        if self._routes is None:
+            return None
+        return routing_of(self._routes, lambda name, _: self._live[name].now, self._partition_keys)
+
+
+def routed_to(config: Config, lake: Lake) -> RoutedTo | None:
+    """What a stream says of the family that a lake is; None if that is the stream's own.
+
+    Raises:
+        CatalogError: the routes are missing, or not what their key says.
+        ConfigError: they do not name the family, or are wrong.
+        StorageError: S3 refused.
+    """
+    if not config.family:
+        return None
+    routes = open_routes(config.routes)
+    if routes is None or config.family not in routes.families:
+        raise ConfigError(f"LAKE_FAMILY: LAKE_ROUTES names no family {config.family!r}")
+    return RoutedTo(lake_at(lake, routes.stream), config.family, routes.stream.name)
+
+
+def _of_family(environ: Mapping[str, str], route: Route) -> dict[str, str]:
+    layout = Layout().family(route.prefix)
+    return {
+        **environ,
+        "LAKE_CATALOG": route.catalog,
+        "LAKE_PROCESSED_PREFIX": layout.processed_prefix,
+        "LAKE_REJECTED_PREFIX": layout.rejected_prefix,
+        "LAKE_MANIFESTS_PREFIX": layout.manifests_prefix,
+    }
 
 
 def open_lake(config: Config, catalog: Catalog) -> Lake:

@@ -97,7 +97,7 @@ def judge(view: PartitionView, *, now: datetime, settle: timedelta) -> Verdict:
 
 def _is_settled(view: PartitionView, source: str) -> bool:
     shown = all(source in view.tables[fmt].shown for fmt in FORMATS)
-    return shown or source in view.rejected_whole
+    return shown or source in view.empty
 
 
 def _table(view: PartitionView, fmt: Format) -> Iterator[Breach]:
@@ -124,7 +124,7 @@ def _table(view: PartitionView, fmt: Format) -> Iterator[Breach]:
 
 
 def _expected(view: PartitionView) -> bool:
-    return bool(view.raws.keys() - view.rejected_whole)
+    return bool(view.raws.keys() - view.empty)
 
 
 def _rejects_table(view: PartitionView) -> Iterator[Breach]:
@@ -163,7 +163,7 @@ def _source(view: PartitionView, source: str) -> Iterator[Breach]:
 
 
 def _absence(view: PartitionView, table: TableView, source: str, key: str) -> Iterator[Breach]:
-    if source in view.rejected_whole:
+    if source in view.empty:
         return
     hidden = source in table.hidden
     detail = (
@@ -182,6 +182,10 @@ def _conservation(view: PartitionView, source: str, shown: Shown, fmt: Format) -
     lines, blank, rejected, rows = shown.figures
     if lines != blank + rejected + rows:
         detail = f"{lines} lines, but {blank} blank + {rejected} rejected + {rows} published"
+        yield Breach(Kind.CONSERVATION, view.partition, fmt, key, detail)
+    sent = lines if view.events is None else view.events.get(source, lines)
+    if sent != lines:
+        detail = f"its stream has sent {sent} events of this family, and {lines} are accounted for"
         yield Breach(Kind.CONSERVATION, view.partition, fmt, key, detail)
     named = view.rejects.get(source, 0)
     if named != rejected:

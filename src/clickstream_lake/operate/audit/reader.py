@@ -15,7 +15,7 @@ from clickstream_lake.lake.lake import Generation, Lake, is_copy
 from clickstream_lake.lake.landing import LandingMetadata
 from clickstream_lake.lake.layout import Partition, Slot, source_id_of
 from clickstream_lake.lake.manifest import MergedSource
-from clickstream_lake.lake.untaken import raw_objects, rejected_whole
+from clickstream_lake.lake.untaken import RoutedTo, raw_objects, rejected_whole
 from clickstream_lake.operate.audit.views import PartitionView, Raw, Shown, TableView
 
 _AT_A_TIME: Final = 16
@@ -26,9 +26,24 @@ class AuditReader:
     """Reads partitions of one lake and changes nothing."""
 
     def __init__(
-        self, lake: Lake, catalog: Catalog, *, deep: bool = False, workers: int = _AT_A_TIME
+        self,
+        lake: Lake,
+        catalog: Catalog,
+        *,
+        routed: RoutedTo | None = None,
+        deep: bool = False,
+        workers: int = _AT_A_TIME,
     ) -> None:
-        """Read `lake`; `deep` counts the rows in every file instead of trusting its figures."""
+        """Read a lake.
+
+        Args:
+            lake: the lake.
+            catalog: its catalog.
+            routed: what its stream says, if it is that of a family that events are routed to.
+            deep: count the rows in every file instead of trusting its figures.
+            workers: calls at the same time.
+        """
+        self._routed = routed
         self._lake = lake
         self._catalog = catalog
         self._deep = deep
@@ -61,14 +76,19 @@ class AuditReader:
         raws = dict(self._raws(partition))
         rejects = list(self._lake.store.list(self._lake.layout.reject_dir(partition)))
         absent = {s for s in raws if not any(s in tables[fmt].shown for fmt in FORMATS)}
+        whole, events = rejected_whole(self._lake, rejects, absent), None
+        if self._routed is not None:
+            events = self._routed.events(partition, raws.keys())
+            whole = self._routed.rejected_whole(partition, absent - events.keys())
         return PartitionView(
             partition=partition.path,
             raws=raws,
             tables=tables,
             rejects=dict(self._rejects(rejects)),
-            rejected_whole=frozenset(rejected_whole(self._lake, rejects, absent)),
+            rejected_whole=frozenset(whole),
             rejects_registered=self._lake.partitions.get(self._lake.tables["rejects"], partition)
             is not None,
+            events=events,
         )
 
     def _raws(self, partition: Partition) -> Iterator[tuple[str, Raw]]:
@@ -213,6 +233,7 @@ def _shown(figures: LandingMetadata | MergedSource | None, file: str = "") -> Sh
         lines=figures.lines,
         blank=figures.blank,
         rejected=figures.rejected,
+        routed=sum(figures.routed.values()),
         recipe=figures.recipe,
     )
 

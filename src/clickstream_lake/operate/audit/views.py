@@ -24,6 +24,7 @@ class Shown:
     Attributes:
         file: the landing file or loose copy; empty where the source is merged.
         raw_etag: the content it was made from; this and the figures are None in a foreign file.
+        routed: events of other families.
         recipe: what it was made by.
     """
 
@@ -34,12 +35,14 @@ class Shown:
     lines: int | None = None
     blank: int | None = None
     rejected: int | None = None
+    routed: int = 0
     recipe: Recipe = UNKNOWN
 
     @property
     def figures(self) -> tuple[int, int, int, int] | None:
-        """Lines, blank, rejected, rows; None if any is not known."""
-        found = (self.lines, self.blank, self.rejected, self.rows)
+        """Lines of the family, blank, rejected, rows; None if any is not known."""
+        lines = None if self.lines is None else self.lines - self.routed
+        found = (lines, self.blank, self.rejected, self.rows)
         known = tuple(value for value in found if value is not None)
         return (known[0], known[1], known[2], known[3]) if len(known) == len(found) else None
 
@@ -78,6 +81,8 @@ class PartitionView:
         rejects: texts that the reject rows stand for, by source id.
         rejected_whole: sources without a single published line, because the raw object is damaged.
         rejects_registered: whether Glue knows the partition of the rejects table.
+        events: of a family that events are routed to, how many its stream has sent there, by source
+            id, as far as it took them; None of any other.
     """
 
     partition: str
@@ -86,3 +91,10 @@ class PartitionView:
     rejects: Mapping[str, int] = field(default_factory=dict)
     rejected_whole: frozenset[str] = frozenset()
     rejects_registered: bool = True
+    events: Mapping[str, int] | None = None
+
+    @property
+    def empty(self) -> frozenset[str]:
+        """Sources that no table has to show: rejected whole, or without events of the family."""
+        nothing = (source for source, count in (self.events or {}).items() if not count)
+        return self.rejected_whole.union(nothing)

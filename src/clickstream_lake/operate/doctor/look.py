@@ -37,18 +37,26 @@ class Deployment:
     """One deployed lake.
 
     Attributes:
-        stream: its Firehose stream, which its functions and alarms are named after.
+        stream: what its functions and alarms are named after: its Firehose stream, or the name of a
+            family that events of one are routed to.
         config: its settings, as its compact function has them.
         tables: Glue table name by format, and "rejects".
+        source: the Firehose stream of a family that events are routed to.
     """
 
     stream: str
     config: Config
     tables: Mapping[str, str]
+    source: str = ""
+
+    @property
+    def firehose(self) -> str:
+        """The Firehose stream that its events come by."""
+        return self.source or self.stream
 
     def function(self, kind: str) -> str:
         """The name of its transform or compact function."""
-        return f"{self.stream}-{kind}"
+        return f"{self.firehose if kind == 'transform' else self.stream}-{kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +164,7 @@ def _lifecycle(client: Client, seen: Seen) -> list[Any]:
 
 
 def _stream(client: Client, seen: Seen) -> dict[str, Any]:
-    asked = client("firehose").describe_delivery_stream(DeliveryStreamName=seen.deployment.stream)
+    asked = client("firehose").describe_delivery_stream(DeliveryStreamName=seen.deployment.firehose)
     described: dict[str, Any] = asked["DeliveryStreamDescription"]
     return described
 

@@ -25,8 +25,6 @@ PIECE_BYTES: Final = 1_000_000
 """Most bytes of one decompressed piece. What the kernel reads from a piece and writes should stay
 in the cache, and each piece makes a batch, which has a cost in the encoder. From 500 KB to 2 MB
 the size makes no difference."""
-_ENOUGH_BYTES: Final = PIECE_BYTES // 2
-"""From so many bytes on a piece goes on as it is; less waits for more."""
 # Tiny objects may be one repeated character: the ratio means something only above this size.
 _RATIO_FROM_BYTES: Final = 4 * 1024 * 1024
 
@@ -38,11 +36,11 @@ class Readable(Protocol):
         """Return up to `size` bytes; no bytes mean the end."""
 
 
-def gunzip(raw: Readable, limits: Limits) -> Iterator[bytes]:
+def gunzip(raw: Readable, limits: Limits, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
     """Decompress a raw object piece by piece.
 
     Yields:
-        Pieces of at most `PIECE_BYTES` and at least half of that; the last one may be shorter, but
+        Pieces of at most `piece_bytes` and at least half of that; the last one may be shorter, but
         is not empty.
 
     Raises:
@@ -50,7 +48,7 @@ def gunzip(raw: Readable, limits: Limits) -> Iterator[bytes]:
     """
     members = _Members(raw)
     total = 0
-    for piece in members.pieces():
+    for piece in members.pieces(piece_bytes):
         total += len(piece)
         if total > limits.max_object_bytes:
             raise corrupt(ObjectReason.OBJECT_TOO_LARGE)
@@ -59,7 +57,9 @@ def gunzip(raw: Readable, limits: Limits) -> Iterator[bytes]:
         yield piece
 
 
-def gunzip_or_plain(raw: Readable, limits: Limits) -> Iterator[bytes]:
+def gunzip_or_plain(
+    raw: Readable, limits: Limits, piece_bytes: int = PIECE_BYTES
+) -> Iterator[bytes]:
     """Like `gunzip`, but uncompressed text is taken as it is. For local files.
 
     Raises:
@@ -70,10 +70,10 @@ def gunzip_or_plain(raw: Readable, limits: Limits) -> Iterator[bytes]:
         start += more
     again = _Ahead(start, raw)
     if start == _MAGIC:
-        yield from gunzip(again, limits)
+        yield from gunzip(again, limits, piece_bytes)
         return
     total = 0
-    while piece := again.read(PIECE_BYTES):
+    while piece := again.read(piece_bytes):
         total += len(piece)
         if total > limits.max_object_bytes:
             raise corrupt(ObjectReason.OBJECT_TOO_LARGE)
@@ -111,14 +111,17 @@ class _Members:
         self._step = _READ_BYTES  # most bytes that a decompressor is given at once
         self.read_bytes = 0
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the text in pieces, whichever members it comes from."""
+    def pieces(self, most: int) -> Iterator[bytes]:
+        """Yield the text in pieces, whichever members it comes from.
+
+        From half of the most bytes on a piece goes on as it is; less waits for more.
+        """
         if not self._available(1):
             raise corrupt(ObjectReason.GZIP_TRUNCATED)
         if not _MAGIC.startswith(self._data[: len(_MAGIC)]):
             raise corrupt(ObjectReason.NOT_GZIP)
         texts: list[bytes] = []
-        room = PIECE_BYTES
+        room = most
         while self._member_follows():
             self._header()
             member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP_NO_HDR_VER)
@@ -128,9 +131,9 @@ class _Members:
                     continue
                 texts.append(text)
                 room -= len(text)
-                if room <= PIECE_BYTES - _ENOUGH_BYTES:
+                if room <= most - most // 2:
                     yield b"".join(texts)
-                    texts, room = [], PIECE_BYTES
+                    texts, room = [], most
         if texts:
             yield b"".join(texts)
 

@@ -25,8 +25,8 @@ _encode = msgspec.json.encode
 _NULL: Final = b"null"
 # More than the keys of any sane catalog and its producers; unknown keys can fill it only once.
 _KNOWN_KEYS: Final = 4_096
-# A part ends at this many bytes: small events take far more memory than their text.
-_PART_BYTES: Final = 128 * 1024
+PART_BYTES: Final = 128 * 1024
+"""A part ends at this many bytes: small events take far more memory than their text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,16 @@ class Tally:
     events: int | None = 1
 
     def add(self, more: "Tally") -> None:
-        """Take in texts that come later."""
-        self.last = more.last
+        """Take in more texts, from wherever."""
+        self.first = min(self.first, more.first, key=_place)
+        self.last = max(self.last, more.last, key=_place)
         self.texts += more.texts
         known = self.events is not None and more.events is not None
         self.events = (self.events or 0) + (more.events or 0) if known else None
+
+
+def _place(reject: RejectedLine) -> int:
+    return reject.byte_offset
 
 
 @dataclass(slots=True)
@@ -212,7 +217,7 @@ class Enricher:
         start = 0
         while start < len(data):
             first, done, events = start, Enriched(), list[Event]()
-            while start < len(data) and start - first < _PART_BYTES:
+            while start < len(data) and start - first < PART_BYTES:
                 end = data.find(b"\n", start)
                 done.lines += end >= 0
                 text = data[start:end] if end >= 0 else data[start:]

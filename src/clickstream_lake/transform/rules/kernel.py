@@ -7,6 +7,7 @@ Parquet columns, without an object per value. It gives exactly the bytes, values
 
 import ctypes
 import math
+import mmap
 import os
 import weakref
 from collections.abc import Iterator, Sequence
@@ -116,7 +117,7 @@ class Kernel:
         self._mismatched: Any = self._native.kernel_mismatched(self._kernel)
         self._breaches: Any = self._native.kernel_breaches(self._kernel)
         self._layouts: Any = self._native.kernel_layouts(self._kernel)
-        self._json = bytearray()
+        self._json: bytearray | mmap.mmap = bytearray()
         self._json_at: Any = None
         self._longer = 0  # bytes that a JSON line may have more, because columns have longer names
         self._learn_names(columns)
@@ -158,11 +159,7 @@ class Kernel:
         Raises:
             KernelError: there is no memory.
         """
-        room = _MOST_GROWTH * len(data) + (_MOST_STAMP_BYTES + self._longer) * _MOST_ROWS
-        if len(self._json) < room:
-            self._json_at = None  # which would forbid the change
-            self._json = bytearray(room)
-            self._json_at = (ctypes.c_char * room).from_buffer(self._json)
+        self._make_room(len(data))
         scanned, position = self._scanned, 0
         while position < len(data):
             if not self._native.kernel_scan(self._kernel, data, len(data), position, self._json_at):
@@ -171,6 +168,41 @@ class Kernel:
             done = self._done(line, offset)
             line += done.lines
             yield done
+
+    def scan_part(self, part: library.RoutedPart, line: int, offset: int) -> Iterator[Enriched]:
+        """Enrich what a block has of one family.
+
+        Args:
+            part: some lines of the block, and texts of others that are copied behind it.
+            line: number of the block's first line, counted from 1.
+            offset: where the block starts in the decompressed object.
+
+        Yields:
+            The lines part by part, without their number.
+
+        Raises:
+            KernelError: there is no memory.
+        """
+        self._make_room(part.size)
+        done = 1
+        new = True
+        while done == 1:
+            done = self._native.kernel_scan_part(
+                self._kernel, ctypes.byref(part), new, self._json_at
+            )
+            if not done:
+                raise KernelError(f"no memory for {part.size:,} bytes of a block")
+            new = False
+            yield self._done(line, offset)
+
+    def _make_room(self, size: int) -> None:
+        """Have room for the JSON lines of so many bytes."""
+        room = _MOST_GROWTH * size + (_MOST_STAMP_BYTES + self._longer) * _MOST_ROWS
+        if len(self._json) < room:
+            self._json_at = None  # which would forbid the change
+            # Most of it is never touched: nothing clears it.
+            self._json = mmap.mmap(-1, room)
+            self._json_at = (ctypes.c_char * room).from_buffer(self._json)
 
     def _done(self, line: int, offset: int) -> Enriched:
         scanned = self._scanned

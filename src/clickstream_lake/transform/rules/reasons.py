@@ -1,7 +1,7 @@
 """Why something was not published. The rejects table and the metrics use these words."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 from clickstream_lake.lake.quality import Breach
 
@@ -37,6 +37,10 @@ class LineReason(Reason):
     ABOVE_MAX = Breach.ABOVE_MAX, "a value is above its column's `max`"
     OVER_MAX_LENGTH = Breach.OVER_MAX_LENGTH, "a text is longer than its column's `max_length`"
     MISSING_REQUIRED = Breach.MISSING_REQUIRED, "a `required` column would be NULL"
+
+
+OF_A_CATALOG: Final = frozenset(LineReason(breach) for breach in Breach)
+"""Those that only a catalog's rules give: what is rejected for another one is no event of any."""
 
 
 class ObjectReason(Reason):

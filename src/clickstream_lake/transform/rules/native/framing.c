@@ -128,29 +128,34 @@ static void take_text_of_line(Kernel *k, const Text *text) {
     if (reason != PUBLISHED) reject(k, text, reason);
 }
 
-/* Take texts that commas join, of which the first is at `p`; where those end. */
-static const u8 *careful_run(Kernel *k, const u8 *p, const u8 *end) {
+/* Texts that commas join, of which the first is at `p`, which moves to where those end; how many. */
+static u32 next_texts(Text *texts, const u8 **p, const u8 *end) {
     u32 count = 0;
     for (;;) {
         bool comma = false, opener;
         Garbage garbage = {0};
-        const u8 *start = skip_separators(p, end, &comma), *stop;
-        if (start == end) break;
+        const u8 *start = skip_separators(*p, end, &comma), *stop;
+        if (start == end) return count;
         opener = is_opener(start, end);
-        if (count && opener && (!comma || count >= MOST_JOINED)) break;
+        if (count && opener && (!comma || count >= MOST_JOINED)) return count;
         if (!opener) garbage = garbage_end(start, end);
         stop = opener ? bracket_end(start, end) : garbage.end;
         if (count && garbage.torn) {
-            k->texts[0].end = stop;
-            k->texts[0].whole = false;
+            texts[0].end = stop;
+            texts[0].whole = false;
             count = 1;
         } else if (count && (!comma || count >= MOST_JOINED)) {
-            break;
+            return count;
         } else {
-            k->texts[count++] = (Text){start, stop ? stop : end, opener && stop && *start == '{'};
+            texts[count++] = (Text){start, stop ? stop : end, opener && stop && *start == '{'};
         }
-        p = k->texts[count - 1].end;
+        *p = texts[count - 1].end;
     }
+}
+
+/* Take texts that commas join, of which the first is at `p`; where those end. */
+static const u8 *careful_run(Kernel *k, const u8 *p, const u8 *end) {
+    u32 count = next_texts(k->texts, &p, end);
     for (u32 i = 0; i < count; i++) take_text_of_line(k, &k->texts[i]);
     return p;
 }

@@ -20,6 +20,7 @@
 #include "scrub.c"
 #include "careful.c"
 #include "columns.c"
+#include "route.c"
 
 static bool reserve(Kernel *k, u64 size) {
     /* Decoded texts are never longer than before. Gathered ones are a brace longer for each event,
@@ -206,6 +207,34 @@ EXPORTED int kernel_source(Kernel *k, const u8 *text, u32 size, u32 column, int 
     return kernel_learn(k, text, size, SOURCES - (int32_t)column, is_url);
 }
 
+/* Begin a call that reads some of a block's bytes. */
+static bool begin_scan(Kernel *k, const u8 *data, u64 all, u64 size, u8 *json) {
+    Scanned *s = &k->scanned;
+    if (all >> 31 || !reserve(k, size)) return false;
+    memset(s, 0, sizeof *s);
+    memset(k->text_bytes, 0, k->columns * sizeof *k->text_bytes);
+    memset(k->mismatched, 0, k->columns * sizeof *k->mismatched);
+    memset(k->breaches, 0, (size_t)k->columns * BREACHES * sizeof *k->breaches);
+    memset(k->present, 0, k->columns * sizeof *k->present);
+    k->data = k->run = k->run_end = data;
+    k->end = data + all;
+    k->line_end = data - 1;
+    k->json = k->json_end = json;
+    k->rows = 0;
+    k->decoded_size = k->gathered_size = 0;
+    return true;
+}
+
+static int end_scan(Kernel *k, const u8 *p, const u8 *json) {
+    Scanned *s = &k->scanned;
+    s->consumed = (u64)(p - k->data);
+    s->json = (u64)(k->json_end - json);
+    s->rows = k->rows;
+    if (k->no_memory) return 0;
+    layout_columns(k);
+    return 1;
+}
+
 /* Scan lines from `start` on, until the end or a full table; `start` is 0 in a new block.
  *
  * `data` has a zero byte after its `size` bytes, which are fewer than 2^31; `json` has room for
@@ -215,27 +244,39 @@ EXPORTED int kernel_source(Kernel *k, const u8 *text, u32 size, u32 column, int 
  */
 EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json) {
     const u8 *p = data + start;
-    Scanned *s = &k->scanned;
-    if (size >> 31 || !reserve(k, size)) return 0;
-    memset(s, 0, sizeof *s);
-    memset(k->text_bytes, 0, k->columns * sizeof *k->text_bytes);
-    memset(k->mismatched, 0, k->columns * sizeof *k->mismatched);
-    memset(k->breaches, 0, (size_t)k->columns * BREACHES * sizeof *k->breaches);
-    memset(k->present, 0, k->columns * sizeof *k->present);
-    k->data = k->run = k->run_end = data;
-    k->end = data + size;
-    k->line_end = data - 1;
+    if (!begin_scan(k, data, size, size, json)) return 0;
     if (!start) k->in_line = false;
-    k->json = k->json_end = json;
-    k->rows = 0;
-    k->decoded_size = k->gathered_size = 0;
     while (p < k->end && k->rows < MOST_ROWS && !k->no_memory) p = scan_line(k, p);
-    s->consumed = (u64)(p - data);
-    s->json = (u64)(k->json_end - json);
-    s->rows = k->rows;
-    if (k->no_memory) return 0;
-    layout_columns(k);
-    return 1;
+    return end_scan(k, p, json);
+}
+
+/* Scan the runs of a part, from the first one on if it is `new`. Lines are counted from the start of
+ * the block, and rejects are where they are in the part's `data`. Returns 0 without memory, 1 at a full
+ * table, 2 at the end. */
+EXPORTED int kernel_scan_part(Kernel *k, const RoutedPart *part, int new, u8 *json) {
+    const u8 *p = part->data;
+    if (!begin_scan(k, p, part->all, part->size, json)) return 0;
+    if (new) {
+        k->next_run = k->done_of_run = 0;
+        k->in_line = false;
+    }
+    for (; k->next_run < part->count; k->next_run++) {
+        const RoutedRun *run = &part->runs[k->next_run];
+        const u8 *end = part->data + run->end;
+        p = part->data + run->start + k->done_of_run;
+        if (!k->done_of_run) k->run_line = (u32)run->line;
+        k->scanned.lines = k->run_line;
+        k->line_end = p - 1;
+        while (p < end && k->rows < MOST_ROWS && !k->no_memory) p = scan_line(k, p);
+        k->run_line = k->scanned.lines;
+        if (p < end) {
+            k->done_of_run = (u64)(p - part->data) - run->start;
+            break;
+        }
+        k->done_of_run = 0;
+    }
+    if (!end_scan(k, p, json)) return 0;
+    return k->next_run < part->count ? 1 : 2;
 }
 
 EXPORTED const Scanned *kernel_scanned(const Kernel *k) { return &k->scanned; }

@@ -52,7 +52,7 @@ EXPORTED const char *left_out = "";
 
 /* Version of the exported functions and of the structs that the caller reads: raise it with each
  * change, together with `ABI` of library.py. */
-#define KERNEL_ABI 4
+#define KERNEL_ABI 5
 
 /* Rows after which a call ends: the caller loops over a larger block. */
 #define MOST_ROWS 8192
@@ -270,6 +270,8 @@ typedef struct {
     /* Of the line. */
     const u8 *line_end;
     bool in_line; /* a text of it is done */
+    u64 next_run, done_of_run; /* of the part; in bytes */
+    u32 run_line;
     Text texts[MOST_JOINED + 1];
 
     /* Of the event. */
@@ -282,6 +284,21 @@ typedef struct {
     u64 extra_start;
     bool has_extra;
 } Kernel;
+
+/* Whole lines of one family; or a text of a line that has those of others, too, copied behind the
+ * block and a line end, with one. `from` is where they are in the block, and `line` counts line ends before. */
+typedef struct {
+    u64 start, end, from, line;
+} RoutedRun;
+
+/* What a block has of one family: `size` bytes of the `all` ones of `data`, after which is a zero. */
+typedef struct {
+    const u8 *data;
+    u64 all, size, count;
+    const RoutedRun *runs;
+} RoutedPart;
+
+typedef struct Router Router;
 
 EXPORTED u32 kernel_abi(void);
 EXPORTED Kernel *kernel_new(u32 columns, const u8 *kinds, const u8 *formats, u32 most_keys,
@@ -298,6 +315,7 @@ EXPORTED int kernel_learn(Kernel *k, const u8 *text, u32 size, int32_t column, i
 EXPORTED int kernel_source(Kernel *k, const u8 *text, u32 size, u32 column, int is_url,
                            const u8 *name, u32 name_size);
 EXPORTED int kernel_scan(Kernel *k, const u8 *data, u64 size, u64 start, u8 *json);
+EXPORTED int kernel_scan_part(Kernel *k, const RoutedPart *part, int new, u8 *json);
 EXPORTED const Scanned *kernel_scanned(const Kernel *k);
 EXPORTED const Reject *kernel_rejects(const Kernel *k);
 EXPORTED const u64 *kernel_mismatched(const Kernel *k);
@@ -308,6 +326,11 @@ EXPORTED u64 kernel_count_lines(const u8 *data, u64 size);
 EXPORTED u64 kernel_bracket_end(const u8 *data, u64 start, u64 end);
 EXPORTED u64 kernel_pass_texts(const u8 *data, u64 start, u64 position, u64 end, u64 most,
                                u64 longest);
+EXPORTED Router *router_new(const u8 *key, u32 size, u32 families);
+EXPORTED int router_value(Router *r, const u8 *text, u32 size, u32 family);
+EXPORTED const RoutedPart *router_split(Router *r, const u8 *data, u64 size);
+EXPORTED u64 router_lines(const Router *r);
+EXPORTED void router_free(Router *r);
 
 /* --- scan.c: strict JSON, token by token */
 
@@ -416,11 +439,14 @@ static const u8 *line_end(Kernel *k, const u8 *p);
 static const u8 *skip_separators(const u8 *p, const u8 *end, bool *comma);
 static const u8 *string_end(const u8 *p, const u8 *end);
 static const u8 *bracket_end(const u8 *p, const u8 *end);
+static u32 next_texts(Text *texts, const u8 **p, const u8 *end);
 static const u8 *careful_run(Kernel *k, const u8 *p, const u8 *end);
 static const u8 *skip_blank(const u8 *p);
 static int check_event(Kernel *k, const u8 *start, const u8 *end);
+static void *push(Stack *s, size_t size);
 static u8 *make_room(Stack *s, size_t size);
 static bool is_blank(u8 c);
+static const u8 *value_end(const u8 *p, const u8 *end);
 static bool cut_walk(Kernel *k, const u8 *text, const u8 *end, unsigned level);
 static int careful_event(Kernel *k, const u8 *start, const u8 *end);
 static void reject(Kernel *k, const Text *text, int reason);

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from clickstream_lake.transform.rules.reasons import LineReason
 
-ABI: Final = 4
+ABI: Final = 5
 """Version of this interface, as `KERNEL_ABI` in kernel.h: raise it when a declaration changes."""
 
 SETTING: Final = "CLICKSTREAM_KERNEL"
@@ -119,6 +119,29 @@ class Rules(ctypes.Structure):
     )
 
 
+class RoutedRun(ctypes.Structure):
+    """`RoutedRun` of kernel.h."""
+
+    _fields_ = (
+        ("start", ctypes.c_uint64),
+        ("end", ctypes.c_uint64),
+        ("from_", ctypes.c_uint64),
+        ("line", ctypes.c_uint64),
+    )
+
+
+class RoutedPart(ctypes.Structure):
+    """`RoutedPart` of kernel.h."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("all", ctypes.c_uint64),
+        ("size", ctypes.c_uint64),
+        ("count", ctypes.c_uint64),
+        ("runs", ctypes.POINTER(RoutedRun)),
+    )
+
+
 Ask = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
 """Says what becomes of a field by its name: the address and the bytes of its UTF-8."""
 
@@ -138,6 +161,13 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "kernel_learn": (ctypes.c_int, _KERNEL, _TEXT, _U32, ctypes.c_int32, ctypes.c_int),
     "kernel_source": (ctypes.c_int, _KERNEL, _TEXT, _U32, _U32, ctypes.c_int, _TEXT, _U32),
     "kernel_scan": (ctypes.c_int, _KERNEL, _TEXT, _U64, _U64, ctypes.c_void_p),
+    "kernel_scan_part": (
+        ctypes.c_int,
+        _KERNEL,
+        ctypes.POINTER(RoutedPart),
+        ctypes.c_int,
+        ctypes.c_void_p,
+    ),
     "kernel_scanned": (ctypes.POINTER(Scanned), _KERNEL),
     "kernel_rejects": (ctypes.POINTER(Reject), _KERNEL),
     "kernel_mismatched": (ctypes.POINTER(_U64), _KERNEL),
@@ -147,6 +177,11 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "kernel_count_lines": (_U64, ctypes.c_void_p, _U64),
     "kernel_bracket_end": (_U64, _TEXT, _U64, _U64),
     "kernel_pass_texts": (_U64, _TEXT, _U64, _U64, _U64, _U64, _U64),
+    "router_new": (_KERNEL, _TEXT, _U32, _U32),
+    "router_value": (ctypes.c_int, _KERNEL, _TEXT, _U32, _U32),
+    "router_split": (ctypes.POINTER(RoutedPart), _KERNEL, _TEXT, _U64),
+    "router_lines": (_U64, _KERNEL),
+    "router_free": (None, _KERNEL),
 }
 
 
