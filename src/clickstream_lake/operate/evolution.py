@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from clickstream_lake.lake.accounts import accounts, partitions_between
 from clickstream_lake.lake.catalog import RETIRED, Catalog, Column, ColumnType, TableFormatName
-from clickstream_lake.lake.errors import PartitionMovedError
 from clickstream_lake.lake.formats import FORMATS, lake_tables
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.layout import Slot
@@ -272,10 +271,7 @@ def _behind(lake: Lake, catalog: Catalog) -> Iterator[Behind]:
         slots = [Slot(fmt, partition) for partition, state in listed if state.columns != wanted]
 
         def look(slot: Slot) -> list[int]:
-            try:
-                return [file.size for file in lake.shown_files(slot)]
-            except PartitionMovedError:
-                return []  # being compacted at this moment
+            return [file.size for file in lake.shown_files(slot)]
 
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             sizes = [size for found in pool.map(look, slots) for size in found]

@@ -49,6 +49,7 @@ def breaking(lake: LakeUnderTest, *edits: Edit) -> list[Change]:
 
 
 def test_the_same_columns_are_no_change(memory_lake: LakeUnderTest) -> None:
+    land(memory_lake, 1)
     assert difference(memory_lake).changes == ()
     assert [each.partitions for each in difference(memory_lake).behind] == [0, 0]
 
