@@ -1,9 +1,9 @@
 """Make the account of undeclared fields while rows are merged, from a sample of them.
 
 A row in `STEP` is looked at, fewer where rows have many fields, more at first; each row that is
-looked at counts for as many as it stands for. It takes 0.4 % of the CPU time of a Parquet merge
-without undeclared fields, 1.6 % where every event has two, 2.2 % where it has ten, and 1.5 % where
-it has two hundred; less of files that are larger than those of 1,000 events.
+looked at counts for as many as it stands for. It takes 0.9 % of the CPU time of a Parquet merge
+without undeclared fields, 2.6 % where every event has two, 1.9 % where it has ten, and 0.4 % where
+it has two hundred: of 40 files of 1,000 events. Of 8 of 20,000 it takes 0.1, 1.6 and 1.0 %.
 """
 
 from collections.abc import Collection
