@@ -7,6 +7,7 @@ be touched. A change that suddenly needs more files says that something has got 
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from clickstream_lake.demo import terraform
 from clickstream_lake.transform.rules.native import library
@@ -27,6 +29,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("change
 PROJECT = Path(__file__).parents[2]
 CATALOG = "src/clickstream_lake/catalogs/clickstream.json"
 SETTINGS = "terraform/terraform.tfvars"
+ORC = "tests/integration/orc"
 RULES = "src/clickstream_lake/transform/rules"
 KEY = "raw/year=2025/month=11/day=26/file.gz"
 # A plan with the mocked provider, and what is asserted of it.
@@ -105,6 +108,11 @@ class Copy:
                 for row in pq.ParquetFile(path).read().to_pylist()
             ],
             rejects=json_lines(out.glob("rejected/**/*.json")),
+            orc=[
+                row
+                for path in out.glob("processed/orc/**/*.orc")
+                for row in orc.ORCFile(path).read().to_pylist()
+            ],
         )
         shutil.rmtree(out)
         raw.unlink()
@@ -131,6 +139,7 @@ class Made:
     json: list[Any]
     parquet: list[Any]
     rejects: list[Any]
+    orc: list[Any]
 
 
 def json_lines(paths: Iterable[Path]) -> list[Any]:
@@ -197,6 +206,36 @@ def test_columns_are_renamed_and_removed_in_the_catalog(copy: Copy) -> None:
     check = "import tempfile, pathlib; from dev.package import check as c; new = tempfile.mkdtemp"
     copy.python("-c", f"{check}; c.transform(pathlib.Path(new())); c.compact(pathlib.Path(new()))")
     assert copy.changed() == {CATALOG}
+
+
+def test_a_format_is_added_as_an_entry_and_two_modules_and_in_the_catalog(copy: Copy) -> None:
+    package = "src/clickstream_lake"
+    formats, landing, merging = (
+        f"{package}/{name}"
+        for name in ("lake/formats.py", "transform/write/orc.py", "compact/merge/orc.py")
+    )
+    given = {name: (PROJECT / ORC / f"{name}.py").read_text() for name in ("landing", "merging")}
+    copy.add(landing, given["landing"])
+    copy.add(merging, given["merging"])
+    spec = (PROJECT / ORC / "spec.py").read_text().partition("ORC: Final")[2]
+    spec = spec.replace("tests.integration.orc.landing", "clickstream_lake.transform.write.orc")
+    spec = spec.replace("tests.integration.orc.merging", "clickstream_lake.compact.merge.orc")
+    copy.edit(formats, "FORMATS: Final[", f"_ORC: Final{spec}FORMATS: Final[")
+    copy.edit(formats, "(_JSON, _PARQUET)", "(_JSON, _PARQUET, _ORC)")
+    catalog = json.loads((copy.path / CATALOG).read_text(encoding="utf-8"))
+    (extra,) = (column for column in catalog["columns"] if column["name"] == "extra")
+    extra["formats"].append("orc")
+    table = {**catalog["tables"]["parquet"], "name": "clickstream_events_orc"}
+    for name in ("input_format", "output_format", "serde"):
+        table[name] = re.findall(f'{name}="(.*)"', spec)[0]
+    catalog["tables"]["orc"] = table
+    (copy.path / CATALOG).write_text(json.dumps(catalog), encoding="utf-8")
+
+    made = copy.transform({"event_id": "e1", "price": "x"})
+
+    assert [(row["event_id"], row["extra"]) for row in made.orc] == [("e1", '{"price":"x"}')]
+    copy.tests("tests/test_architecture.py")
+    assert copy.changed() == {formats, landing, merging, CATALOG}
 
 
 def test_a_stream_of_the_same_schema_is_added_in_the_settings(planned: Copy) -> None:

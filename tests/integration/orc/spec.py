@@ -14,7 +14,7 @@ ORC: Final = FormatSpec(
         serde="org.apache.hadoop.hive.ql.io.orc.OrcSerde",
     ),
     typed=True,
-    writer="tests.integration.orc.writing:OrcOutput",
-    merger="tests.integration.orc.writing:orc_merge",
-    reader="tests.integration.orc.reading:OrcReader",
+    writer="tests.integration.orc.landing:OrcOutput",
+    merger="tests.integration.orc.merging:orc_merge",
+    reader="tests.integration.orc.merging:OrcReader",
 )

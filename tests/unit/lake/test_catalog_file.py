@@ -178,6 +178,14 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     ),
     "ignoring extra": (lambda d: d.update(dedupe_ignore=["extra"]), "['extra']"),
     "a table of unknown columns": (lambda d: d["tables"]["json"].update(columns="x"), "'x'"),
+    "another format's SerDe": (
+        lambda d: d["tables"]["parquet"].update(serde=d["tables"]["json"]["serde"]),
+        "table 'parquet': its serde is",
+    ),
+    "rejects as what they are not": (
+        lambda d: d["tables"]["rejects"].update(serde="org.openx.data.jsonserde.JsonSerDe"),
+        "table 'rejects': its serde is",
+    ),
     "a table without SerDe": (lambda d: d["tables"]["json"].pop("serde"), "serde"),
 }
 
