@@ -16,10 +16,9 @@ variables {
   }
 }
 
-# Known in a plan, and unlike any other queue's.
+# Unlike any other queue's.
 override_resource {
-  target          = aws_sqs_queue.work["web-transform"]
-  override_during = plan
+  target = aws_sqs_queue.work["web-transform"]
   values = {
     arn = "arn:aws:sqs:eu-central-1:123456789012:web-transform"
     id  = "https://sqs.eu-central-1.amazonaws.com/123456789012/web-transform"
@@ -90,13 +89,18 @@ run "functions_are_told_the_routes" {
   }
 
   assert {
-    condition     = aws_lambda_function.function["orders-compact"].environment[0].variables.LAKE_FAMILY == "orders" && aws_lambda_function.function["orders-compact"].environment[0].variables.LAKE_RAW_PREFIX == "raw/" && aws_lambda_function.function["orders-compact"].environment[0].variables.LAKE_PROCESSED_PREFIX == "orders/processed/" && aws_lambda_function.function["orders-compact"].environment[0].variables.LAKE_TRANSFORM_QUEUE_URL == "https://sqs.eu-central-1.amazonaws.com/123456789012/web-transform"
-    error_message = "A family's compact function must know its own files, and its stream's raw objects and queue."
+    condition     = aws_lambda_function.function["orders-compact"].environment[0].variables.LAKE_FAMILY == "orders" && aws_lambda_function.function["orders-compact"].environment[0].variables.LAKE_RAW_PREFIX == "raw/" && aws_lambda_function.function["orders-compact"].environment[0].variables.LAKE_PROCESSED_PREFIX == "orders/processed/"
+    error_message = "A family's compact function must know its own files, and its stream's raw objects."
   }
 }
 
 run "functions_may_do_what_routes_ask_for" {
   command = apply
+
+  assert {
+    condition     = local.environments["orders-compact"].LAKE_TRANSFORM_QUEUE_URL == "https://sqs.eu-central-1.amazonaws.com/123456789012/web-transform"
+    error_message = "A family's compact function must queue what was overlooked where its stream's transform takes it."
+  }
 
   assert {
     condition = toset(flatten([for statement in local.function_statements["web-transform"] : statement.resources if statement.sid == "PublishFiles"])) == toset([
