@@ -249,6 +249,26 @@ run "a_route_among_raw_objects" {
   expect_failures = [var.streams]
 }
 
+run "more_routes_than_a_stream_may_have" {
+  command = plan
+
+  variables {
+    streams = { web = { routes = { for n in range(10) : "f${n}" => { catalog_file = "tests/packages/orders.json", event_types = ["t${n}"] } } } }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "a_table_prefix_of_a_route_with_a_hyphen" {
+  command = plan
+
+  variables {
+    streams = { web = { routes = { orders = { catalog_file = "tests/packages/orders.json", event_types = ["paid"], table_prefix = "my-" } } } }
+  }
+
+  expect_failures = [var.streams]
+}
+
 run "a_route_by_a_path" {
   command = plan
 
