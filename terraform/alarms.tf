@@ -15,7 +15,28 @@ locals {
   # A period with one plan at least, of whole hours, and not over CloudWatch's day.
   plan_period_seconds = min(86400, 3600 * ceil(coalesce(local.compact_interval_seconds, 86400) / 3600))
 
-  stream_alarms = merge([
+  family_alarms = merge([
+    for key, stream in local.families : {
+      "${key}-compact-dead-letters" = {
+        does   = "Partitions failed to compact too often. No row is missing; queries scan more. Find the cause in the function's log, then use retry_compact."
+        metric = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = aws_sqs_queue.dead["${key}-compact"].name }]
+      }
+      "${key}-compaction-lag" = {
+        does      = "Landing files have waited too long for compaction. See whether the schedule runs, the compact queue is worked off, or partitions fail."
+        metric    = [local.metrics_namespace, "OldestWaiting", { service = "${stream.name}-compact" }]
+        statistic = "Minimum" # two plans may share a period, and the later one is right
+        threshold = var.alarm_compaction_lag_hours * 3600
+        period    = local.plan_period_seconds # it is measured by each plan, and by nothing else
+      }
+      "${key}-untaken-objects" = {
+        does   = "Raw objects are in no table long after they landed. They are queued once more, if no queue holds them; find out why S3's notification never came."
+        metric = [local.metrics_namespace, "RawObjectsUntaken", { service = "${stream.name}-compact" }]
+        period = 7200 # the audit ticks every hour, give or take
+      }
+    }
+  ]...)
+
+  stream_alarms = merge(local.family_alarms, [
     for key, stream in local.streams : {
       "${key}-firehose-freshness" = {
         does      = "Events wait in Firehose far longer than its buffer. See whether delivery fails (firehose-delivery) or the bucket refuses it."
@@ -52,28 +73,12 @@ locals {
         does   = "Raw objects failed too often. Find the cause in the function's log, mend it, then send them back with the retry_transform command."
         metric = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = aws_sqs_queue.dead["${key}-transform"].name }]
       }
-      "${key}-compact-dead-letters" = {
-        does   = "Partitions failed to compact too often. No row is missing; queries scan more. Find the cause in the function's log, then use retry_compact."
-        metric = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = aws_sqs_queue.dead["${key}-compact"].name }]
-      }
-      "${key}-compaction-lag" = {
-        does      = "Landing files have waited too long for compaction. See whether the schedule runs, the compact queue is worked off, or partitions fail."
-        metric    = [local.metrics_namespace, "OldestWaiting", { service = "${stream.name}-compact" }]
-        statistic = "Minimum" # two plans may share a period, and the later one is right
-        threshold = var.alarm_compaction_lag_hours * 3600
-        period    = local.plan_period_seconds # it is measured by each plan, and by nothing else
-      }
       "${key}-failed-objects" = {
         does      = "Raw objects have failed for forty minutes, and are tried again until they are dead letters. The function's log names them, and says why."
         metric    = [local.metrics_namespace, "ObjectsFailed", { service = "${stream.name}-transform" }]
         statistic = "Sum"
         period    = 1200 # longer than the longest pause between two tries
         periods   = 3    # a burst of failures may lie astride two
-      }
-      "${key}-untaken-objects" = {
-        does   = "Raw objects are in no table long after they landed. They are queued once more, if no queue holds them; find out why S3's notification never came."
-        metric = [local.metrics_namespace, "RawObjectsUntaken", { service = "${stream.name}-compact" }]
-        period = 7200 # the audit ticks every hour, give or take
       }
       "${key}-corrupt-objects" = {
         does      = "A raw object was rejected whole: truncated, damaged or over a limit. The rejects table names it; ask its producer, then replay it."
@@ -201,7 +206,7 @@ resource "aws_cloudwatch_metric_alarm" "reject_ratio" {
 resource "aws_cloudwatch_metric_alarm" "compaction_silent" {
   for_each = (
     var.alarms_enabled && var.compact_enabled && local.compact_interval_seconds != null && 3 * local.plan_period_seconds <= 86400
-    ? local.streams : {}
+    ? local.families : {}
   )
 
   alarm_name          = "${var.name}-${each.key}-compaction-silent"
@@ -223,7 +228,7 @@ resource "aws_cloudwatch_metric_alarm" "compaction_silent" {
 
   dynamic "metric_query" {
     for_each = {
-      objects = ["Objects", "Sum", "${each.value.name}-transform"]
+      objects = ["Objects", "Sum", local.functions["${each.value.stream}-transform"].name]
       plans   = ["OldestWaiting", "SampleCount", "${each.value.name}-compact"]
     }
 

@@ -15,7 +15,7 @@ locals {
   }
 
   saved_queries = merge([
-    for key, stream in local.streams : {
+    for key, stream in local.families : {
       for query, file in local.queries[key] : "${key}-${query}" => {
         name = "${stream.name}: ${replace(query, "_", " ")}"
         sql = templatefile(file, {

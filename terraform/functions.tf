@@ -2,7 +2,7 @@
 
 locals {
   # Everything in which the functions of a stream differ, and what each has of its own.
-  functions = merge([
+  functions = merge(concat([
     for key, stream in local.streams : {
       "${key}-transform" = {
         stream               = key
@@ -20,6 +20,9 @@ locals {
         visibility_seconds   = coalesce(var.transform_visibility_seconds, 6 * var.transform_timeout_seconds + var.transform_batch_window_seconds)
         max_receives         = var.transform_max_receives
       }
+    }
+    ], [
+    for key, stream in local.families : {
       "${key}-compact" = {
         stream               = key
         kind                 = "compact"
@@ -37,7 +40,7 @@ locals {
         max_receives         = var.compact_max_receives
       }
     }
-  ]...)
+  ])...)
 
   # What a function reads at start (src/clickstream_lake/lake/config.py says what each one means).
   environments = {
@@ -45,7 +48,7 @@ locals {
       local.stream_environments[function.stream],
       function.kind == "compact" ? {
         LAKE_COMPACT_QUEUE_URL       = aws_sqs_queue.work[key].id
-        LAKE_TRANSFORM_QUEUE_URL     = aws_sqs_queue.work["${function.stream}-transform"].id
+        LAKE_TRANSFORM_QUEUE_URL     = aws_sqs_queue.work["${local.families[function.stream].stream}-transform"].id
         LAKE_AUDIT_GRACE_SECONDS     = tostring(60 * var.audit_grace_minutes)
         LAKE_TARGET_FILE_BYTES       = tostring(var.compact_target_file_mb * 1024 * 1024)
         LAKE_MIN_FILES               = tostring(var.compact_min_files)
@@ -58,6 +61,10 @@ locals {
         LAKE_EVOLUTION_COLUMNS       = tostring(var.schema_evolution_max_columns)
         LAKE_EVOLUTION_DELAY_SECONDS = "1800" # functions look every 5 minutes, and run for 15 at most
       } : {},
+      contains(keys(local.routes), local.families[function.stream].stream) && (function.kind == "transform" || contains(keys(local.routed), function.stream)) ? {
+        LAKE_ROUTES = "s3://${local.bucket.name}/${aws_s3_object.routes[local.families[function.stream].stream].key}"
+      } : {},
+      contains(keys(local.routed), function.stream) ? { LAKE_FAMILY = function.stream } : {},
       { POWERTOOLS_SERVICE_NAME = function.name },
     )
   }
@@ -68,7 +75,7 @@ locals {
 
   # The part of it that both functions of a stream have.
   stream_environments = {
-    for key, stream in local.streams : key => merge(var.lake_settings, {
+    for key, stream in local.families : key => merge(var.lake_settings, {
       LAKE_BUCKET                  = local.bucket.name
       LAKE_DATABASE                = local.database
       LAKE_JSON_TABLE              = stream.tables["json"].name
@@ -202,7 +209,7 @@ resource "aws_lambda_event_source_mapping" "function" {
 
 # Schedule ticks arrive asynchronously; one that fails is kept, but the next tick does its work anyway.
 resource "aws_lambda_function_event_invoke_config" "compact" {
-  for_each = local.streams
+  for_each = local.families
 
   function_name                = aws_lambda_function.function["${each.key}-compact"].function_name
   maximum_retry_attempts       = 1

@@ -24,7 +24,7 @@ resource "aws_glue_catalog_database" "lake" {
 # The columns that compaction has added by itself, one object each: `coupon/2026-11-28T103000Z.string`. Its key says all, so
 # a list is enough, and a lake without any has an empty one.
 data "aws_s3_objects" "overlay" {
-  for_each = { for key, stream in local.streams : key => stream.manifests_prefix if var.schema_evolution == "auto" }
+  for_each = { for key, stream in local.families : key => stream.manifests_prefix if var.schema_evolution == "auto" }
 
   bucket = terraform_data.bucket.output
   prefix = "${each.value}overlay/"
@@ -37,7 +37,7 @@ resource "terraform_data" "bucket" {
 
 locals {
   added_keys = {
-    for key, stream in local.streams : key => [
+    for key, stream in local.families : key => [
       for object in try(data.aws_s3_objects.overlay[key].keys, []) : trimprefix(object, "${stream.manifests_prefix}overlay/")
       if can(regex("overlay/[a-z][a-z0-9_]*/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z\\.(string|bigint|double|boolean|timestamp|json)(\\.[a-z_-]+)?$", object))
     ]
@@ -78,7 +78,7 @@ locals {
   }
 
   tables = merge([
-    for key, stream in local.streams : {
+    for key, stream in local.families : {
       for format, table in local.catalogs[key].tables : "${key}-${format}" => {
         stream   = key
         name     = stream.tables[format].name
@@ -139,7 +139,7 @@ resource "aws_glue_catalog_table" "lake" {
   lifecycle {
     precondition {
       condition     = length([for name in local.table_names : name if name == each.value.name]) == 1
-      error_message = "Two streams would have the table ${each.value.name}: give one of them another table_prefix, or its catalog other names."
+      error_message = "Two families would have the table ${each.value.name}: give one of them another table_prefix, or its catalog other names."
     }
   }
 }
@@ -203,11 +203,45 @@ resource "aws_s3_object" "catalog" {
   ]
 }
 
+# Which events of a stream are of other families.
+resource "aws_s3_object" "routes" {
+  for_each = local.routes
+
+  bucket       = local.bucket.name
+  key          = "${local.artifacts_prefix}routes/${sha256(each.value)}.json"
+  content      = each.value
+  content_type = "application/json"
+
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+
+  # The former one stays until the functions name the new one. Of each that a file was made by, they keep a
+  # copy below `manifests/`.
+  lifecycle {
+    create_before_destroy = true
+
+    precondition {
+      condition     = alltrue([for family in keys(var.streams[each.key].routes) : local.catalogs[family].partition_keys == local.catalogs[each.key].partition_keys])
+      error_message = "A family that events of the stream ${each.key} are routed to has other partition_keys: all inherit those of the raw objects."
+    }
+  }
+
+  depends_on = [
+    aws_s3_bucket_policy.lake,
+    aws_s3_bucket_server_side_encryption_configuration.lake,
+    aws_s3_bucket_versioning.lake,
+    aws_s3_object.catalog,
+  ]
+}
+
 # SQL engines read a table by its partitions' locations, and never this file. Whoever lists the table's
 # prefix would see landing files beside the generations that have merged them, and gets an error instead.
 resource "aws_s3_object" "guard" {
   for_each = var.prefix_guard_enabled ? merge([
-    for key, stream in local.streams : {
+    for key, stream in local.families : {
       for format in ["json", "parquet"] : "${key}-${format}" => merge(stream.tables[format], { format = format })
     }
   ]...) : {}

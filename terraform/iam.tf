@@ -5,7 +5,7 @@ locals {
 
   # Glue checks catalog, database and table of every call.
   glue_tables = {
-    for key, stream in local.streams : key => {
+    for key, stream in local.families : key => {
       for format, table in stream.tables : format => [
         "${local.glue_arn}:catalog",
         "${local.glue_arn}:database/${local.database}",
@@ -130,8 +130,13 @@ resource "aws_iam_role_policy" "firehose" {
 # --- functions ---------------------------------------------------------------------------------------
 
 locals {
+  # The families whose files the transform function of a stream writes.
+  written = {
+    for key in keys(local.streams) : key => { for name, family in local.families : name => family if family.stream == key }
+  }
+
   # What each function does besides logging and the like.
-  function_statements = merge([
+  function_statements = merge(concat([
     for key, stream in local.streams : {
       "${key}-transform" = [
         {
@@ -143,21 +148,23 @@ locals {
           # Landing files are read back, and copied into generations; big files go in parts.
           sid     = "PublishFiles"
           actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
-          resources = [
-            "${local.bucket.arn}/${stream.processed_prefix}*",
-            "${local.bucket.arn}/${stream.rejected_prefix}*",
-          ]
+          resources = flatten([
+            for family in local.written[key] : [
+              "${local.bucket.arn}/${family.processed_prefix}*",
+              "${local.bucket.arn}/${family.rejected_prefix}*",
+            ]
+          ])
         },
         {
           sid       = "ReadManifests"
           actions   = ["s3:GetObject"]
-          resources = ["${local.bucket.arn}/${stream.manifests_prefix}*"]
+          resources = [for family in local.written[key] : "${local.bucket.arn}/${family.manifests_prefix}*"]
         },
         {
           # A retry needs the catalog that its first try had, whatever is deployed by then.
           sid       = "KeepCatalogs"
           actions   = ["s3:PutObject"]
-          resources = ["${local.bucket.arn}/${stream.manifests_prefix}catalogs/*"]
+          resources = [for family in local.written[key] : "${local.bucket.arn}/${family.manifests_prefix}catalogs/*"]
         },
         {
           # Without it S3 answers 403 instead of 404 for a key that is not there. No prefix condition: a
@@ -169,7 +176,7 @@ locals {
         {
           sid       = "RegisterPartitions"
           actions   = ["glue:CreatePartition", "glue:GetPartition", "glue:GetTable"]
-          resources = distinct(flatten(values(local.glue_tables[key])))
+          resources = distinct(flatten([for family in keys(local.written[key]) : values(local.glue_tables[family])]))
         },
         {
           # Lambda's poller takes them; the function itself deletes them, and gives back what failed.
@@ -178,6 +185,9 @@ locals {
           resources = [aws_sqs_queue.work["${key}-transform"].arn]
         },
       ]
+    }
+    ], [
+    for key, stream in local.families : {
       "${key}-compact" = concat([
         {
           sid       = "MergeFiles"
@@ -222,12 +232,12 @@ locals {
         {
           sid       = "QueueOverlookedObjects"
           actions   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
-          resources = [aws_sqs_queue.work["${key}-transform"].arn]
+          resources = [aws_sqs_queue.work["${stream.stream}-transform"].arn]
         },
         {
           sid       = "CountDeadLetters"
           actions   = ["sqs:GetQueueAttributes"]
-          resources = [aws_sqs_queue.dead["${key}-transform"].arn]
+          resources = [aws_sqs_queue.dead["${stream.stream}-transform"].arn]
         },
         {
           sid       = "KeepFailedTicks"
@@ -241,9 +251,27 @@ locals {
           resources = distinct(flatten([for format in ["json", "parquet"] : local.glue_tables[key][format]]))
         }
         if var.schema_evolution == "auto"
+        ], [
+        # What its stream has sent to a family, the stream's own files say.
+        for of in local.streams : {
+          sid     = "ReadWhatTheStreamSays"
+          actions = ["s3:GetObject"]
+          resources = [
+            for prefix in [of.tables["json"].prefix, of.manifests_prefix, of.rejected_prefix] :
+            "${local.bucket.arn}/${prefix}*"
+          ]
+        }
+        if contains(keys(local.routed), key) && of.stream == stream.stream
+        ], [
+        for of in local.streams : {
+          sid       = "SeeWhereTheStreamReads"
+          actions   = ["glue:GetPartition"]
+          resources = local.glue_tables[of.stream]["json"]
+        }
+        if contains(keys(local.routed), key) && of.stream == stream.stream
       ])
     }
-  ]...)
+  ])...)
 }
 
 data "aws_iam_policy_document" "function" {
@@ -260,9 +288,12 @@ data "aws_iam_policy_document" "function" {
   }
 
   statement {
-    sid       = "ReadCatalog"
-    actions   = ["s3:GetObject"]
-    resources = ["${local.bucket.arn}/${local.artifacts_prefix}catalogs/*"]
+    sid     = "ReadCatalog"
+    actions = ["s3:GetObject"]
+    resources = concat(
+      ["${local.bucket.arn}/${local.artifacts_prefix}catalogs/*"],
+      [for folder in ["routes"] : "${local.bucket.arn}/${local.artifacts_prefix}${folder}/*" if length(local.routes) > 0],
+    )
   }
 
   statement {
@@ -304,7 +335,7 @@ resource "aws_iam_role" "function" {
   for_each = local.functions
 
   name                 = "${each.value.name}${local.global_suffix}"
-  description          = "${title(each.value.kind)} function of ${local.streams[each.value.stream].name}"
+  description          = "${title(each.value.kind)} function of ${local.families[each.value.stream].name}"
   assume_role_policy   = data.aws_iam_policy_document.trust["lambda"].json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
@@ -338,7 +369,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "Tick"
     actions   = ["lambda:InvokeFunction"]
-    resources = [for key in keys(local.streams) : aws_lambda_function.function["${key}-compact"].arn]
+    resources = [for key in keys(local.families) : aws_lambda_function.function["${key}-compact"].arn]
   }
 
   statement {

@@ -11,8 +11,8 @@ locals {
 
   # Which function's role writes partitions of which table.
   lake_formation_writers = var.lake_formation_enabled ? merge([
-    for key, stream in local.streams : merge(
-      { for format in keys(stream.tables) : "${key}-transform-${format}" => { role = aws_iam_role.function["${key}-transform"].arn, table = "${key}-${format}" } },
+    for key, stream in local.families : merge(
+      { for format in keys(stream.tables) : "${key}-transform-${format}" => { role = aws_iam_role.function["${stream.stream}-transform"].arn, table = "${key}-${format}" } },
       { for format in ["json", "parquet"] : "${key}-compact-${format}" => { role = aws_iam_role.function["${key}-compact"].arn, table = "${key}-${format}" } },
     )
   ]...) : {}
@@ -56,7 +56,7 @@ data "aws_iam_policy_document" "lake_formation" {
     sid     = "ReadTables"
     actions = ["s3:GetObject"]
     resources = flatten([
-      for stream in local.streams : [
+      for stream in local.families : [
         "${local.bucket.arn}/${stream.processed_prefix}*",
         "${local.bucket.arn}/${stream.rejected_prefix}*",
       ]

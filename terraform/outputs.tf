@@ -14,8 +14,8 @@ output "database" {
 }
 
 output "tables" {
-  description = "Names of the JSON, Parquet and rejects tables of each stream."
-  value       = { for key, stream in local.streams : key => { for format, table in stream.tables : format => table.name } }
+  description = "Names of the JSON, Parquet and rejects tables of each stream, and of each family that events are routed to."
+  value       = { for key, stream in local.families : key => { for format, table in stream.tables : format => table.name } }
 
   precondition {
     condition     = length(local.broken_tables) == 0
@@ -31,8 +31,8 @@ output "workgroup" {
 output "functions" {
   description = "Names of the transform and compact function of each stream."
   value = {
-    for key in keys(local.streams) : key => {
-      transform = aws_lambda_function.function["${key}-transform"].function_name
+    for key, family in local.families : key => {
+      transform = aws_lambda_function.function["${family.stream}-transform"].function_name
       compact   = aws_lambda_function.function["${key}-compact"].function_name
     }
   }

@@ -156,7 +156,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
   }
 
   dynamic "rule" {
-    for_each = var.rejected_retention_days == null ? {} : local.streams
+    for_each = var.rejected_retention_days == null ? {} : local.families
 
     content {
       id     = "${rule.key}-rejected"
@@ -264,7 +264,7 @@ locals {
   noncurrent_version_days = var.raw_legal_retention_days == null ? { "" = var.noncurrent_version_days } : merge(
     { for stream in local.streams : stream.raw_prefix => max(var.noncurrent_version_days, var.raw_legal_retention_days) },
     merge([
-      for stream in local.streams : {
+      for stream in local.families : {
         (stream.processed_prefix) = var.noncurrent_version_days
         (stream.rejected_prefix)  = var.noncurrent_version_days
         (stream.manifests_prefix) = var.noncurrent_version_days

@@ -7,7 +7,7 @@ resource "aws_scheduler_schedule_group" "lake" {
 
 locals {
   schedules = merge([
-    for key, stream in local.streams : {
+    for key, stream in local.families : {
       "${key}-compact" = {
         stream     = key
         expression = var.compact_schedule

@@ -158,6 +158,11 @@ variable "streams" {
     must differ from stream to stream; `table_prefix` goes before the catalog's table names and defaults
     to the key for every stream that has a `prefix`. `catalog_file` says the family's columns,
     partitions and personal data; without it `catalog_file` of the lake does. Buffers fall back to `firehose_buffer_*`.
+
+    `routes` names families that some events of the stream are of, where producers cannot be split: each has
+    a catalog, and the values of `route_by`, a top-level field, that its events have. It gets tables, a compact
+    function and alarms of its own, under `prefix` (`<family>/`) and with `table_prefix` (`<family>_`); what no route
+    names stays in the stream's own family. docs/schemas.md says what it costs.
   EOT
   type = map(object({
     prefix                    = optional(string, "")
@@ -166,6 +171,13 @@ variable "streams" {
     buffer_mb                 = optional(number)
     buffer_seconds            = optional(number)
     transform_max_concurrency = optional(number)
+    route_by                  = optional(string, "event_type")
+    routes = optional(map(object({
+      catalog_file = string
+      event_types  = list(string)
+      prefix       = optional(string)
+      table_prefix = optional(string)
+    })), {})
   }))
   default = {
     events = {}
@@ -188,13 +200,90 @@ variable "streams" {
   }
 
   validation {
+    condition = alltrue(flatten([
+      for stream in values(var.streams) : [
+        for route in values(stream.routes) :
+        can(jsondecode(file(route.catalog_file)).tables.parquet.name) &&
+        can(jsondecode(file(route.catalog_file)).columns[0].name) &&
+        can(jsondecode(file(route.catalog_file)).partition_keys[0])
+      ]
+    ]))
+    error_message = "A route's catalog_file must name a JSON file with `columns`, `partition_keys` and `tables`: `clickstream catalog check` says more."
+  }
+
+  validation {
+    condition     = alltrue([for stream in values(var.streams) : length(stream.routes) <= 9])
+    error_message = "A stream may have at most 9 routes."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for stream in values(var.streams) : [for route in values(stream.routes) : length(route.event_types) > 0]]))
+    error_message = "A route must have event_types: without them no event would be of its family."
+  }
+
+  validation {
+    # JSON and UTF-8, as the functions compare them; src/clickstream_lake/lake/routes.py checks the rest.
+    condition = alltrue(flatten([
+      for stream in values(var.streams) : [
+        for kind in flatten(values(stream.routes)[*].event_types) : length(kind) >= 1 && length(kind) <= 256 && !can(regex("[[:cntrl:]]", kind))
+      ]
+    ]))
+    error_message = "An event type of a route must have 1 to 256 characters, and no control character."
+  }
+
+  validation {
+    condition = alltrue([
+      for stream in values(var.streams) :
+      length(distinct(flatten(values(stream.routes)[*].event_types))) == length(flatten(values(stream.routes)[*].event_types))
+    ])
+    error_message = "An event type may be in one route of a stream only, and once."
+  }
+
+  validation {
+    condition = (
+      length(distinct(concat(keys(var.streams), flatten([for stream in values(var.streams) : keys(stream.routes)])))) ==
+      length(concat(keys(var.streams), flatten([for stream in values(var.streams) : keys(stream.routes)])))
+    )
+    error_message = "The families of routes must have other keys than all streams, and than those of other streams' routes."
+  }
+
+  validation {
+    condition     = alltrue([for stream in values(var.streams) : can(regex("^[A-Za-z_][A-Za-z0-9_.-]{0,127}$", stream.route_by))])
+    error_message = "A stream's route_by must be the name of one top-level field: ASCII letters, digits, underscores, dots and hyphens."
+  }
+
+  validation {
+    # A table must not contain another's files, nor be among raw objects.
+    condition = alltrue(flatten([
+      for stream in values(var.streams) : [
+        for key, route in stream.routes :
+        can(regex("^([a-z0-9][a-z0-9_-]*/)+$", coalesce(route.prefix, "${key}/"))) &&
+        !contains(["raw", "processed", "rejected", "manifests", "errors", "athena-results", "artifacts"], split("/", coalesce(route.prefix, "${key}/"))[0]) &&
+        alltrue([
+          for other in concat(values(var.streams)[*].prefix, flatten([for each in values(var.streams) : [for name, of in each.routes : coalesce(of.prefix, "${name}/") if name != key]])) :
+          coalesce(route.prefix, "${key}/") != other && alltrue([
+            for folder in ["raw/", "processed/", "rejected/", "manifests/", "errors/"] :
+            !startswith(coalesce(route.prefix, "${key}/"), "${other}${folder}") && !startswith(other, "${coalesce(route.prefix, "${key}/")}${folder}")
+          ])
+        ])
+      ]
+    ]))
+    error_message = "A route needs a prefix of its own: a path that ends with a slash, is no stream's and no other route's, and lies in none of their folders."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for stream in values(var.streams) : [for route in values(stream.routes) : can(regex("^[a-z0-9_]{0,64}$", coalesce(route.table_prefix, "-") == "-" ? "" : route.table_prefix))]]))
+    error_message = "A route's table_prefix may hold up to 64 lower-case letters, digits and underscores."
+  }
+
+  validation {
     # A role's name has 64 characters: lake, stream, "transform" and the longest region's name.
-    condition     = alltrue([for key in keys(var.streams) : length(var.name) + length(key) <= 37])
+    condition     = alltrue([for key in concat(keys(var.streams), flatten([for stream in values(var.streams) : keys(stream.routes)])) : length(var.name) + length(key) <= 37])
     error_message = "name and a stream's key may have 37 characters together: roles are named after both, the function and the region."
   }
 
   validation {
-    condition     = alltrue([for key in keys(var.streams) : can(regex("^[a-z][a-z0-9-]{0,14}[a-z0-9]$", key))])
+    condition     = alltrue([for key in concat(keys(var.streams), flatten([for stream in values(var.streams) : keys(stream.routes)])) : can(regex("^[a-z][a-z0-9-]{0,14}[a-z0-9]$", key))])
     error_message = "Keys of streams must have 2 to 16 characters: lower-case letters, digits and hyphens, starting with a letter."
   }
 

@@ -100,6 +100,11 @@ variable "bucket_expiration_rules" {
         concat(["artifacts/", "athena-results/"], flatten([
           for stream in values(var.streams) :
           [for folder in ["raw", "processed", "rejected", "manifests", "errors"] : "${stream.prefix}${folder}/"]
+          ]), flatten([
+          for stream in values(var.streams) : [
+            for family, route in stream.routes :
+            [for folder in ["processed", "rejected", "manifests"] : "${coalesce(route.prefix, "${family}/")}${folder}/"]
+          ]
         ])),
       ) : !startswith(pair[0], pair[1]) && !startswith(pair[1], pair[0])
     ])

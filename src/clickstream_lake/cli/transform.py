@@ -3,7 +3,9 @@
 import os
 import shutil
 import sys
+from collections import Counter
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import dropwhile
 from pathlib import Path
@@ -105,7 +107,7 @@ def transform(
         for file, source in zip(files, sources, strict=True):
             bars.update(task, note=file.name)
             try:
-                stats, written = _one(file, source, config, found, out, routing)
+                result, written = _one(file, source, config, found, out, routing)
             except OSError as error:
                 if isinstance(error, BrokenPipeError):
                     raise
@@ -113,10 +115,11 @@ def transform(
                 failed = True
                 continue
             bars.advance(task)
-            done.append((file, stats))
+            done.append((file, _of_all(result)))
             if as_json:
-                account = {"file": str(file), **stats.plain(), "written": written}
-                print_json(account, indent=None)
+                families = {name: each.stats.plain() for name, each in result.families.items()}
+                account = {"file": str(file), **result.stats.plain(), "written": written}
+                print_json(account | ({"families": families} if families else {}), indent=None)
     if not quiet:
         print_table(_table(done))
         stderr.print(f"written to {out}", style="dim", markup=False, highlight=False)
@@ -165,14 +168,14 @@ def _one(  # noqa: PLR0917 - what a job consists of
     catalog: "Catalog",
     out: Path,
     routing: "Routing | None",
-) -> tuple["Stats", dict[str, str]]:
-    from msgspec.structs import replace
+) -> tuple["TransformResult", dict[str, str]]:
+    from msgspec.structs import replace as with_other
 
     from clickstream_lake.transform.core import Job, transform_stream
     from clickstream_lake.transform.read.gunzip import gunzip_or_plain
 
     to_standard = out == _STANDARD
-    output = replace(config.output, json_compression="none") if to_standard else config.output
+    output = with_other(config.output, json_compression="none") if to_standard else config.output
     job = Job(source, catalog, config.limits, output, datetime.now(UTC), routing=routing)
     if not to_standard:
         out.mkdir(parents=True, exist_ok=True)
@@ -186,11 +189,11 @@ def _one(  # noqa: PLR0917 - what a job consists of
             for name, of_family in result.families.items():
                 placed = _place(of_family, source, config, out / name)
                 written |= {f"{name}/{kind}": path for kind, path in placed.items()}
-            return result.stats, written
+            return result, written
         if "json" in result.files:
             with result.files["json"].open("rb") as lines:
                 shutil.copyfileobj(lines, sys.stdout.buffer)
-        return result.stats, {}
+        return result, {}
 
 
 def _place(
@@ -215,6 +218,23 @@ def _move(path: Path, target: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     path.replace(target)
     return str(target)
+
+
+def _of_all(result: "TransformResult") -> "Stats":
+    """The account of a file, whatever family its events are of."""
+    every = [result.stats, *(each.stats for each in result.families.values())]
+    rejected = Counter[str]()
+    for stats in every:
+        rejected.update(stats.rejected)
+    return replace(
+        result.stats,
+        published=sum(stats.published for stats in every),
+        rejected=dict(rejected),
+        bytes_stored={
+            fmt: sum(stats.bytes_stored[fmt] for stats in every)
+            for fmt in result.stats.bytes_stored
+        },
+    )
 
 
 def _reasons(stats: "Stats") -> str:

@@ -28,7 +28,7 @@ MOST_FAMILIES: Final = 9
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,14}[a-z0-9]")
 _PREFIX: Final = re.compile(r"(?:[A-Za-z0-9!_.*'()-]+/)*")
-_MOST_TYPE_BYTES: Final = 256
+_MOST_TYPE_BYTES: Final = 1_024
 _NO_TYPE: Final = re.compile("[\x00-\x1f\ufffd\ud800-\udfff]")
 
 

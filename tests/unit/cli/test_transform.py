@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from clickstream_lake.cli.errors import UsageError
 from clickstream_lake.lake.errors import ConfigError
 from clickstream_lake.lake.layout import Layout
 from clickstream_lake.transform.rules.native import library
+from tests.catalogs import EXAMPLES
 
 EVENT = (
     b'{"event_id":"e1","event_type":"click","event_ts":"2025-11-26T10:00:00Z",'
@@ -217,3 +219,50 @@ def test_without_json_a_table_is_shown(tmp_path: Path, column: str) -> None:
     file = raw(tmp_path / "file.gz", EVENT + b"nonsense\n")
 
     assert column in run(file, "--out", tmp_path / "lake").stdout
+
+
+ORDER = b'{"order_no":"o1","event_type":"order_placed","total":2.5,"email":"a@example.org"}\n'
+
+
+def test_events_of_a_route_have_a_directory_and_a_catalog_of_their_own(tmp_path: Path) -> None:
+    file = raw(tmp_path / f"raw/{PARTITION}/file.gz", EVENT + ORDER + b"x\n")
+    out = tmp_path / "lake"
+    orders = EXAMPLES / "orders.json"
+
+    result = run(file, "--out", out, "--json", "--route", f"orders={orders}:order_placed,paid")
+
+    source = Layout().source(f"raw/{PARTITION}/file.gz")
+    (account,) = statistics(result)
+    assert account["routed"] == {"orders": 1}
+    assert (account["lines"], account["published"], account["rejected"]) == (3, 1, {"not_json": 1})
+    (row,) = pq.read_table(out / "orders" / Layout().landing_key("parquet", source)).to_pylist()
+    assert (row["order_no"], row["total"]) == ("o1", 2.5)
+    (line,) = (out / "orders" / Layout().landing_key("json", source)).read_bytes().splitlines()
+    assert "email" not in json.loads(line)
+    assert len((out / Layout().landing_key("json", source)).read_bytes().splitlines()) == 1
+    assert not (out / "orders/rejected").exists()
+
+
+def test_a_file_of_routed_events_alone_is_no_failure(tmp_path: Path) -> None:
+    file = raw(tmp_path / "file.gz", ORDER + b"x\n")
+    done = run(file, "--out", tmp_path / "lake", "--route", "orders:order_placed")
+    assert done.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--route", "orders"], "it has to say a family and its events"),
+        (["--route", "orders:"], "it has to say a family and its events"),
+        (["--route", "orders:a", "--route", "orders:b"], "--route orders is there twice"),
+        (["--route", "orders:a", "--route", "app:a"], "'a' is of the family orders, too"),
+        (["--route", "O:a"], "a name has 2 to 16 lower-case letters"),
+        (["--route", "orders:a", "--route-by", "a b"], "has to be a name of ASCII letters"),
+        (["--route", f"app={EXAMPLES / 'app.json'}:a"], "which all families inherit"),
+        (["--route", "orders:a", "--out", "-"], "would print several families as one"),
+    ],
+)
+def test_routes_that_cannot_be_are_told(tmp_path: Path, options: list[str], said: str) -> None:
+    file = raw(tmp_path / "file.gz", EVENT)
+    with pytest.raises(UsageError, match=re.escape(said)):
+        run(file, *options)

@@ -160,7 +160,8 @@ def test_every_output_has_a_description() -> None:
 
 
 def test_every_validation_has_a_test_that_fails_it() -> None:
-    tested = (TERRAFORM / "tests" / "validation.tftest.hcl").read_text()
+    files = [TERRAFORM / "tests" / f"{name}.tftest.hcl" for name in ("validation", "routes")]
+    tested = "".join(file.read_text() for file in files)
     for file in TERRAFORM.glob("variables*.tf"):
         for item in items(file, "variable"):
             failing = tested.count(f"expect_failures = [var.{item.name}]")
