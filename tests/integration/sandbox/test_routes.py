@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+import boto3
 import pytest
 from typer.testing import CliRunner
 
@@ -60,6 +61,7 @@ def counted(lake: Sandbox, table: str) -> int:
 
 def audit(stream: str) -> dict[str, object]:
     result = CliRunner().invoke(app, ["audit", "--stream", stream, "--json"])
+    assert result.stdout, (result.stderr, result.exception)
     found: dict[str, object] = json.loads(result.stdout)
     return found
 
@@ -100,6 +102,7 @@ def test_personal_data_goes_by_each_familys_catalog(lake: Sandbox) -> None:
 def test_each_family_is_audited_compacted_and_audited_again(
     lake: Sandbox, stream: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name, value in ({"AWS_ENDPOINT_URL": lake.endpoint} | lake.credentials()).items():
         monkeypatch.setenv(name, value)
     name = f"clickstream-{stream}"

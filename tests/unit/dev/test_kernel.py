@@ -14,7 +14,7 @@ from dev.package import elf
 
 LINUX = {"x86_64": elf.MACHINES["x86_64"], "aarch64": elf.MACHINES["arm64"]}
 THIS = kernel.this_machine()
-_EXPORTED = re.compile(r"^EXPORTED [^;{]*?\b(kernel_\w+)\(", re.MULTILINE)
+_EXPORTED = re.compile(r"^EXPORTED [^;{]*?\b((?:kernel|router)_\w+)\(", re.MULTILINE)
 
 
 def copy_of_sources(directory: Path) -> Path:

@@ -58,6 +58,8 @@ BETWEEN_PLACES = {
     "rows in the order of what is retired",
     "ignoring the id",
     "ignoring extra",
+    "another format's SerDe",
+    "rejects as what they are not",
 }
 
 

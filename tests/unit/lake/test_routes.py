@@ -63,7 +63,7 @@ def routing(families: dict[str, Any]) -> Routing:
         ),
         (
             content({"orders": route("orders", "a", tables={"json": "j"})}),
-            "it needs a table each for json, parquet and rejects",
+            "it needs a table each for json, parquet, rejects, and no other",
         ),
         (content({"orders": route("orders", "a")}, route_by="a b"), "has to be a name of ASCII"),
         (content({"orders": route("orders", "a")}, route_by="$.type"), "has to be a name"),

@@ -13,6 +13,7 @@ import pytest
 from clickstream_lake.demo.provision import ALARMS
 from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.config import Config, Limits
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.lake.room import (
     BASE_MEMORY_BYTES,
     DISK_PER_OBJECT_BYTE,
@@ -229,6 +230,7 @@ def metrics_counted() -> set[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 names.add(node.value)
+    names |= {f"Bytes{fmt.title()}" for fmt in FORMATS}
     return {name for name in names if re.fullmatch(r"[A-Z][A-Za-z]+", name)}
 
 
