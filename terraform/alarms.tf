@@ -100,7 +100,7 @@ locals {
 
   # Where the compact function may add columns at all.
   evolution_alarms = var.schema_evolution != "auto" ? {} : merge([
-    for key, stream in local.streams : {
+    for key, stream in local.families : {
       "${key}-evolution-failed" = {
         does      = "Compaction cannot add columns: its log says why, as evolution failed. No query fails, and no row is missing; what is sent stays in extra."
         metric    = [local.metrics_namespace, "EvolutionFailed", { service = "${stream.name}-compact" }]

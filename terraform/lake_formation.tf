@@ -9,13 +9,17 @@
 locals {
   lake_formation_tables = var.lake_formation_enabled ? local.tables : {}
 
-  # Which function's role writes partitions of which table.
+  # Which function's role writes partitions of which table. The audit of a routed family besides looks at its
+  # stream's, whose files say how many events went to the family.
   lake_formation_writers = var.lake_formation_enabled ? merge([
     for key, stream in local.families : merge(
-      { for format in keys(stream.tables) : "${key}-transform-${format}" => { role = aws_iam_role.function["${stream.stream}-transform"].arn, table = "${key}-${format}" } },
-      { for format in ["json", "parquet"] : "${key}-compact-${format}" => { role = aws_iam_role.function["${key}-compact"].arn, table = "${key}-${format}" } },
+      { for format in ["json"] : "${key}-compact-of-stream" => { role = aws_iam_role.function["${key}-compact"].arn, table = "${stream.stream}-${format}", permissions = ["DESCRIBE"] } if contains(keys(local.routed), key) },
+      { for format in keys(stream.tables) : "${key}-transform-${format}" => { role = aws_iam_role.function["${stream.stream}-transform"].arn, table = "${key}-${format}", permissions = local.lake_formation_writes } },
+      { for format in ["json", "parquet"] : "${key}-compact-${format}" => { role = aws_iam_role.function["${key}-compact"].arn, table = "${key}-${format}", permissions = local.lake_formation_writes } },
     )
   ]...) : {}
+
+  lake_formation_writes = ["ALTER", "DESCRIBE", "INSERT"]
 
   lake_formation_readers = var.lake_formation_enabled ? var.lake_formation_readers : {}
 
@@ -120,7 +124,7 @@ resource "aws_lakeformation_permissions" "writer" {
   for_each = local.lake_formation_writers
 
   principal   = each.value.role
-  permissions = ["ALTER", "DESCRIBE", "INSERT"]
+  permissions = each.value.permissions
 
   table {
     database_name = local.database

@@ -144,6 +144,26 @@ run "functions_may_do_what_routes_ask_for" {
   }
 }
 
+run "a_familys_audit_may_look_at_its_streams_table_under_lake_formation" {
+  command = plan
+
+  variables {
+    lake_formation_enabled = true
+  }
+
+  assert {
+    condition = {
+      for key, writer in local.lake_formation_writers : key => writer.table if endswith(key, "-compact-of-stream")
+    } == { "orders-compact-of-stream" = "web-json", "clicks-compact-of-stream" = "web-json" }
+    error_message = "The compact function of a family must be let see its stream's JSON table."
+  }
+
+  assert {
+    condition     = aws_lakeformation_permissions.writer["orders-compact-of-stream"].permissions == toset(["DESCRIBE"])
+    error_message = "It must not be let write there."
+  }
+}
+
 run "without_routes_there_are_none" {
   command = plan
 
