@@ -33,8 +33,7 @@ def main(raws: str, *paths: str) -> None:
             found[raw.stem] = {
                 kind: hashlib.sha256(path.read_bytes()).hexdigest() if path else None
                 for kind, path in (
-                    ("json", made.json),
-                    ("parquet", made.parquet),
+                    *((fmt, made.files.get(fmt)) for fmt in ("json", "parquet")),
                     ("rejects", made.rejects),
                 )
             }

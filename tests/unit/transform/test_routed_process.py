@@ -14,9 +14,10 @@ from clickstream_lake.lake.catalog_file import load_catalog
 from clickstream_lake.lake.catalogs import Catalogs
 from clickstream_lake.lake.config import CompactSettings, Config
 from clickstream_lake.lake.errors import CatalogError, LakeError
+from clickstream_lake.lake.formats import FORMATS
 from clickstream_lake.lake.lake import Lake
 from clickstream_lake.lake.landing import LandingMetadata
-from clickstream_lake.lake.layout import FORMATS, Slot
+from clickstream_lake.lake.layout import Slot
 from clickstream_lake.lake.publish import Publisher, PublishOutcome
 from clickstream_lake.lake.routes import Routing, read_routes, routing_of
 from clickstream_lake.lake.routings import Routings, lake_at
