@@ -435,6 +435,24 @@ def _check_sources(catalog: Catalog, places: Mapping[str, Place], problems: Prob
                     raise CatalogError(f"{source!r} has the values of {other!r} already")
                 if catalog.is_pii(source):
                     raise CatalogError(f"{source!r} is a PII key: no column has its values")
+    _check_circles(catalog, places, problems)
+
+
+def _check_circles(catalog: Catalog, places: Mapping[str, Place], problems: Problems) -> None:
+    """Check that columns do not take each other's fields in a circle.
+
+    Files of before have each value in the column of its own name, and nobody could say any more
+    which of both a value is.
+    """
+    names = {column.name for column in catalog.columns}
+    takers = {s: c.name for c in catalog.columns for s in c.sources if s != c.name and s in names}
+    for first in takers:
+        circle = [first]
+        while (taker := takers.get(circle[-1])) and taker not in circle:
+            circle.append(taker)
+        if taker == first == min(circle):
+            with problems.at(*places[first], "from"):
+                raise CatalogError(f"{' and '.join(map(repr, circle))} take each other's fields")
 
 
 def _check_merging(catalog: Catalog, problems: Problems) -> None:

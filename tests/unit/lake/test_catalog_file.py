@@ -16,6 +16,12 @@ def column(document: Document, name: str) -> Document:
     return next(entry for entry in document["columns"] if entry["name"] == name)
 
 
+def in_a_circle(document: Document, *names: str) -> None:
+    """Have each column take the field of the next one's name, and the last that of the first."""
+    for name, source in zip(names, (*names[1:], names[0]), strict=True):
+        column(document, name)["from"] = [source]
+
+
 BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "upper case": (lambda d: column(d, "price").update(name="Price"), "'Price'"),
     "a dash": (lambda d: column(d, "price").update(name="unit-price"), "unit-price"),
@@ -148,6 +154,14 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "a field that is a column": (
         lambda d: column(d, "price").update({"from": ["quantity"]}),
         "'quantity' has the values of 'quantity' already",
+    ),
+    "two columns that take each other's fields": (
+        lambda d: in_a_circle(d, "price", "quantity"),
+        "'price' and 'quantity' take each other's fields",
+    ),
+    "three columns that take each other's fields": (
+        lambda d: in_a_circle(d, "quantity", "price", "country"),
+        "'country' and 'price' and 'quantity' take each other's fields",
     ),
     "a PII field": (
         lambda d: column(d, "price").update({"from": ["UserId"]}),

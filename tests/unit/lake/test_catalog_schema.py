@@ -52,6 +52,8 @@ BETWEEN_PLACES = {
     "what is retired from elsewhere",
     "a field of two columns",
     "a field that is a column",
+    "two columns that take each other's fields",
+    "three columns that take each other's fields",
     "a PII field",
     "rejects from elsewhere",
     "rules of what is retired",
